@@ -1,0 +1,72 @@
+// swift-tools-version: 6.2
+// The architecture: who may import whom. A target names only targets of lower layers; ArchitectureTests hold it to that.
+import PackageDescription
+
+/// Memory-safe Swift: an unsafe construct that is not spelled `unsafe` is an error, and ArchitectureTests say where the word may stand.
+let safe: [SwiftSetting] = [
+  .swiftLanguageMode(.v6), .strictMemorySafety(), .treatAllWarnings(as: .error),
+  .treatWarning("DeprecatedDeclaration", as: .warning), .enableUpcomingFeature("ExistentialAny"),
+]
+/// Memory alone returns spans over its own storage, which 6.3 still calls experimental.
+let lifetimes: [SwiftSetting] = safe + [.enableExperimentalFeature("Lifetimes")]
+
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+let hashTrees = Target.Dependency.product(name: "HashTreeCollections", package: "swift-collections")
+
+func module(_ name: String, layer: Int, path: String? = nil, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = safe) -> Target {
+  .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", exclude: excluded[name] ?? [], swiftSettings: settings)
+}
+let excluded = ["MeshProtocol": ["Discovery/mesh.proto"]]
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource] = []) -> Target {
+  .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", resources: resources, swiftSettings: safe)
+}
+
+let package = Package(
+  name: "heddle",
+  products: [
+    .executable(name: "heddle-proxy", targets: ["heddle-proxy"]),
+    .executable(name: "heddle-controller", targets: ["heddle-controller"]),
+    .executable(name: "heddle", targets: ["heddle"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+    .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
+  ],
+  targets: [
+    // 0: C headers and shims
+    .target(name: "CLinux", path: "Sources/CLinux"),
+    .systemLibrary(name: "CNGHTTP2", path: "Sources/CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "CYAML", path: "Sources/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+    // 1: the shared language, raw memory, counting
+    module("MeshProtocol", layer: 1, path: "Sources/Protocol", [protobuf, hashTrees]),
+    module("Memory", layer: 1, [], settings: lifetimes),
+    module("Telemetry", layer: 1, []),
+    // 2: bytes to messages; the kernel
+    module("HTTP", layer: 2, ["Memory"]),
+    module("SystemIO", layer: 2, ["CLinux", "Memory"]),
+    // 3: HTTP/2 sessions, pure decisions, event loops
+    module("HTTP2", layer: 3, ["CNGHTTP2", "HTTP", "Memory"]),
+    module("Traffic", layer: 3, ["MeshProtocol", "HTTP", "Memory"]),
+    module("Workers", layer: 3, ["SystemIO", "Memory"]),
+    // 4: our own endpoints: REST, admin, mesh stream, their clients; configuration files
+    module("Serving", layer: 4, ["HTTP", "HTTP2", "Workers", "SystemIO", "Memory", "Telemetry"]),
+    module("Settings", layer: 4, ["CYAML"]),
+    // 5: the three programs' insides. They meet only in MeshProtocol.
+    module("DataPlane", layer: 5, ["MeshProtocol", "Memory", "Telemetry", "HTTP", "SystemIO", "Traffic", "Workers", "Serving", "Settings"]),
+    module("ControlPlane", layer: 5, ["MeshProtocol", "Memory", "Telemetry", "HTTP", "SystemIO", "Traffic", "Workers", "Serving", grdb, logging, yams]),
+    module("Console", layer: 5, ["MeshProtocol", "Serving", "SystemIO", arguments, yams]),
+    // 6: main only
+    .executableTarget(name: "heddle-proxy", dependencies: ["DataPlane", arguments], swiftSettings: safe),
+    .executableTarget(name: "heddle-controller", dependencies: ["ControlPlane", arguments], swiftSettings: safe),
+    .executableTarget(name: "heddle", dependencies: ["Console"], swiftSettings: safe),
+  ]
+)
