@@ -47,7 +47,7 @@ let package = Package(
     .systemLibrary(name: "CNGHTTP2", path: "Sources/CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CYAML", path: "Sources/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     // 1: the shared language, raw memory, counting
-    module("MeshProtocol", layer: 1, path: "Sources/Protocol", [protobuf, hashTrees]),
+    module("MeshProtocol", layer: 1, path: "Sources/Protocol", [protobuf]),
     module("Memory", layer: 1, [], settings: lifetimes),
     module("Telemetry", layer: 1, []),
     // 2: bytes to messages; the kernel
@@ -55,18 +55,35 @@ let package = Package(
     module("SystemIO", layer: 2, ["CLinux", "Memory"]),
     // 3: HTTP/2 sessions, pure decisions, event loops
     module("HTTP2", layer: 3, ["CNGHTTP2", "HTTP", "Memory"]),
-    module("Traffic", layer: 3, ["MeshProtocol", "HTTP", "Memory"]),
+    module("Traffic", layer: 3, ["MeshProtocol", "HTTP", "Memory", hashTrees]),
     module("Workers", layer: 3, ["SystemIO", "Memory"]),
     // 4: our own endpoints: REST, admin, mesh stream, their clients; configuration files
     module("Serving", layer: 4, ["HTTP", "HTTP2", "Workers", "SystemIO", "Memory", "Telemetry"]),
     module("Settings", layer: 4, ["CYAML"]),
     // 5: the three programs' insides. They meet only in MeshProtocol.
     module("DataPlane", layer: 5, ["MeshProtocol", "Memory", "Telemetry", "HTTP", "SystemIO", "Traffic", "Workers", "Serving", "Settings"]),
-    module("ControlPlane", layer: 5, ["MeshProtocol", "Memory", "Telemetry", "HTTP", "SystemIO", "Traffic", "Workers", "Serving", grdb, logging, yams]),
+    module("ControlPlane", layer: 5, ["MeshProtocol", "Memory", "Telemetry", "HTTP", "SystemIO", "Traffic", "Workers", "Serving", "Settings", grdb, logging, hashTrees]),
     module("Console", layer: 5, ["MeshProtocol", "Serving", "SystemIO", arguments, yams]),
     // 6: main only
     .executableTarget(name: "heddle-proxy", dependencies: ["DataPlane", arguments], swiftSettings: safe),
     .executableTarget(name: "heddle-controller", dependencies: ["ControlPlane", arguments], swiftSettings: safe),
     .executableTarget(name: "heddle", dependencies: ["Console"], swiftSettings: safe),
+    // tests mirror the sources
+    .target(name: "TestSupport", path: "Tests/Support", swiftSettings: safe),
+    tests("MeshProtocolTests", ["MeshProtocol", "TestSupport"]),
+    tests("MemoryTests", ["Memory", "TestSupport"]),
+    tests("TelemetryTests", ["Telemetry", "TestSupport"]),
+    tests("HTTPTests", ["HTTP", "Memory", "TestSupport"]),
+    tests("SystemIOTests", ["SystemIO", "Memory"]),
+    tests("HTTP2Tests", ["HTTP2", "HTTP", "Memory", "TestSupport"]),
+    tests("TrafficTests", ["Traffic", "MeshProtocol", "HTTP", "TestSupport"]),
+    tests("WorkersTests", ["Workers", "SystemIO", "Memory", "TestSupport"]),
+    tests("ServingTests", ["Serving", "HTTP", "Workers", "SystemIO", "Memory"]),
+    tests("SettingsTests", ["Settings"]),
+    tests("DataPlaneTests", ["DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "SystemIO", "Memory", "Telemetry", "TestSupport"]),
+    tests("ControlPlaneTests", ["ControlPlane", "Serving", "MeshProtocol", "SystemIO", "TestSupport"]),
+    tests("ConsoleTests", ["Console", "Serving"]),
+    tests("ArchitectureTests", []),
+    tests("EndToEndTests", ["Serving", "SystemIO"]),
   ]
 )
