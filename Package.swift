@@ -68,6 +68,7 @@ let package = Package(
     .executableTarget(name: "heddle-proxy", dependencies: ["DataPlane", arguments], swiftSettings: safe),
     .executableTarget(name: "heddle-controller", dependencies: ["ControlPlane", arguments], swiftSettings: safe),
     .executableTarget(name: "heddle", dependencies: ["Console"], swiftSettings: safe),
+    .executableTarget(name: "heddle-demo-app", dependencies: ["Serving", "SystemIO", arguments], swiftSettings: safe),
     // tests mirror the sources
     .target(name: "TestSupport", path: "Tests/Support", swiftSettings: safe),
     tests("MeshProtocolTests", ["MeshProtocol", "TestSupport"]),

@@ -1,0 +1,46 @@
+"""The two load generators: wrk (closed loop) and pace (open loop, beside the floor)."""
+import json
+import os
+import re
+import subprocess
+
+from .processes import FLOOR, Failure
+
+
+def wrk(port, seconds, connections, host, script=None):
+    """Closed loop: as many requests as the connections can carry. Returns requests, seconds, errors."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-H", f"Host: {host}"]
+    if script:
+        command += ["-s", script]
+    command.append(f"http://127.0.0.1:{port}/")
+    text = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60).stdout
+    done = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m)", text)
+    if not done:
+        raise Failure(f"wrk said nothing of requests:\n{text}")
+    scale = {"ms": 0.001, "s": 1, "m": 60}[done.group(3)]
+    bad = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    sockets = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
+    return {"requests": int(done.group(1)), "seconds": float(done.group(2)) * scale,
+            "errors": (int(bad.group(1)) if bad else 0) + (sum(map(int, sockets.groups())) if sockets else 0)}
+
+
+def pace(port, rate, seconds, connections, host, hosts=1):
+    """Open loop at a fixed rate. Latencies in microseconds; see floor/pace.c."""
+    command = [os.path.join(FLOOR, "pace"), str(port), str(rate), str(seconds), str(connections), host, str(hosts)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60)
+    if done.returncode != 0:
+        raise Failure(f"pace: {done.stderr}")
+    return json.loads(done.stdout)
+
+
+def start_pace(port, rate, seconds, connections, host):
+    """The same, not waited for; `finish_pace` takes its result."""
+    command = [os.path.join(FLOOR, "pace"), str(port), str(rate), str(seconds), str(connections), host, "1"]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish_pace(process, seconds):
+    out, err = process.communicate(timeout=seconds + 60)
+    if process.returncode != 0:
+        raise Failure(f"pace: {err}")
+    return json.loads(out)

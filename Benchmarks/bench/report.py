@@ -1,0 +1,95 @@
+"""Tables for people, JSON for programs."""
+import datetime
+import json
+import os
+
+
+def number(value):
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.3f}" if abs(value) < 1 else f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
+    return str(value)
+
+
+def table(headings, rows):
+    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+    return "\n".join(lines + ["| " + " | ".join(number(cell) for cell in row) + " |" for row in rows]) + "\n"
+
+
+def part(name, result):
+    return {"http1": http1, "latency": latency, "memory": memory, "changes": changes, "weights": weights, "rules": rules,
+            "propagation": propagation}[name](result)
+
+
+def http1(result):
+    rows = [[name, row["cpu_us"]["median"], row["cpu_us"]["min"], row["cpu_us"]["max"], row["rate"], row["requests"], row["errors"]]
+            for name, row in sorted(result["rows"].items(), key=lambda item: item[1]["cpu_us"]["median"])]
+    text = table(["proxy", "CPU µs per request (median)", "min", "max", "requests/s", "requests", "errors"], rows)
+    if result["ratios"]:
+        text += "\n" + table(["ratio", "value"], list(result["ratios"].items()))
+    return text + f"\n{result['rounds']} rounds, {result['void']} void; direct {number(result['direct_requests_per_second'])} requests/s\n"
+
+
+def latency(result):
+    direct = result["rows"]["direct"]
+    rows = [[name, row["p50_ms"], row["p99_ms"], row["p999_ms"], row["p50_ms"] - direct["p50_ms"], row["p99_ms"] - direct["p99_ms"],
+             row["late_p99_ms"], row["failed"], row["void"]] for name, row in result["rows"].items()]
+    return table(["path", "p50 ms", "p99 ms", "p99.9 ms", "p50 over direct", "p99 over direct", "generator late p99 ms", "failed", "void rounds"], rows)
+
+
+def memory(result):
+    rows = [[name, row["idle_mb"], row["after_load_mb"], row["per_connection_kb"]] for name, row in result["rows"].items()]
+    return table(["proxy", "idle MB", "after load MB", "kB per idle connection"], rows)
+
+
+def changes(result):
+    rows = [[label, row["requests"], row["failed"], row["p50_ms"], row["p99_ms"], row["max_ms"], row["cpu_us"],
+             row["changes_per_second"], row["changes_failed"]] for label, row in (("calm", result["calm"]), ("under changes", result["under_changes"]))]
+    return table(["at " + number(result["rate"]) + " requests/s", "requests", "failed", "p50 ms", "p99 ms", "max ms", "CPU µs", "changes/s", "changes failed"], rows)
+
+
+def weights(result):
+    rows = [[row["workers"], row["weights"], row["v2_percent"], row["off_points"], row["failed"]] for row in result["rows"]]
+    return table(["workers", "weights", "v2 %", "off by points", "failed"], rows)
+
+
+def rules(result):
+    rows = [[size, row["cpu_us"], row["resident_mb"], row["max_ms_under_change"], row["errors"] + row["failed_under_change"]]
+            for size, row in result["rows"].items()]
+    return table(["rules", "CPU µs per request", "resident MB", "longest request ms while rules change", "failed"], rows) + \
+        f"\nmany / few: {number(result['many_over_few'])}\n"
+
+
+def propagation(result):
+    keys = sorted({key for row in result["rows"].values() for key, value in row.items() if isinstance(value, (int, float))})
+    return table(["proxies"] + keys, [[size] + [row.get(key) for key in keys] for size, row in result["rows"].items()])
+
+
+def document(results):
+    machine = results["machine"]
+    lines = [f"# Benchmark of {results['began']}", "",
+             f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_mb']} MB, {machine['system']}, Linux {machine['kernel']}.", "",
+             table(["program", "version"], list(results["versions"].items())), ""]
+    for name, result in results["parts"].items():
+        lines += [f"## {name}", "", part(name, result)]
+    return "\n".join(lines)
+
+
+def store(results, folder):
+    os.makedirs(folder, exist_ok=True)
+    # A folder of one machine has no place in what is kept.
+    results = {**results, "options": {key: value for key, value in results["options"].items() if key != "bin"}}
+    base = os.path.join(folder, datetime.datetime.now().strftime("%Y-%m-%d-%H%M"))
+    with open(base + ".json", "w") as file:
+        json.dump(results, file, indent=1)
+    with open(base + ".md", "w") as file:
+        file.write(document(results))
+    return os.path.relpath(base + ".md")
+
+
+def summarise(results, path):
+    with open(path, "w") as file:
+        file.write("# Benchmarks\n\nWritten by `Benchmarks/run --summary`; see `Benchmarks/README.md` for how each part measures.\n\n"
+                   + document(results).replace("# Benchmark of", "Run of", 1))
+    return os.path.relpath(path)

@@ -1,0 +1,59 @@
+# `make` lists the targets. Everything that CI runs is a target here.
+SWIFT ?= swift
+# Debug builds stay in .build; release builds get their own folder, since they link the Swift library statically.
+RELEASE = $(SWIFT) build -c release --static-swift-stdlib --scratch-path .build/static
+BENCH_ARGS ?=
+FUZZ_SECONDS ?= 60
+
+.DEFAULT_GOAL := help
+.PHONY: help install-needs venv build release demo test unit end-to-end check format lint chart bench fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install-needs: ## install the Debian packages that building and testing need, when they are missing
+	@scripts/install-needs.sh build
+
+venv: ## make .venv with the pinned Python packages of the tests
+	@scripts/venv.sh test
+
+build: install-needs ## build everything for development
+	$(SWIFT) build
+
+release: install-needs ## build the programs as they ship, into .build/static/release
+	$(RELEASE)
+
+demo: release ## controller, proxies, a service in two versions; shifts 0 to 100 %; ONCE=1 ends by itself
+	@demo/run
+
+test: install-needs venv lint unit chart end-to-end ## everything that CI runs
+
+unit: ## build for development; unit and architecture tests
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --skip EndToEndTests
+
+end-to-end: venv ## real binaries, real clients (release build)
+	$(RELEASE)
+	HEDDLE_BIN=$(CURDIR)/.build/static/release HEDDLE_PYTHON=$(CURDIR)/.venv/bin/python $(SWIFT) test --filter EndToEndTests
+
+check: test ## what to run before a commit: format, warnings as errors, all tests
+
+lint: ## is every source formatted?
+	@scripts/format.sh --lint
+
+format: ## format every source in place
+	@scripts/format.sh
+
+chart: venv ## render the Helm chart with many values and validate what comes out
+	@.venv/bin/python scripts/check-chart.py
+
+bench: release ## measure beside nginx, HAProxy, Envoy and a bare byte forwarder; BENCH_ARGS='--only http1 --rounds 3'
+	@scripts/install-needs.sh bench
+	@scripts/venv.sh bench
+	@Benchmarks/run $(BENCH_ARGS)
+
+fuzz: install-needs ## feed the parsers random bytes for FUZZ_SECONDS (60)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/fuzz.sh
+
+clean: ## remove what builds and tests made
+	rm -rf .build .venv

@@ -1,0 +1,113 @@
+import MeshProtocol
+import Traffic
+
+// What must hold of a whole write before it is stored, and what is worth a warning.
+
+extension Edit {
+  /// A resource travels in one message of the mesh stream (1 MiB) beside its key.
+  static let largestResource = 768 << 10
+  /// Every proxy holds them all in memory; the design aims at 100 000.
+  static let mostRules = 200_000
+  static let mostSplits = 10_000
+  /// Resources of one write that are followed for loops; a bulk write of more is checked as far as this.
+  static let mostProbes = 500
+  /// Warnings of one kind in one answer.
+  static let mostWarnings = 20
+
+  /// Checks everything and fills in the warnings.
+  /// - Parameter places: where in the body a document came from, for the pointers of errors.
+  mutating func finish(at now: WallTime, places: [DocumentKey: Pointer]) throws(Problem) {
+    let changes = changes
+    touchServices(of: changes)
+    guard changesConfiguration else { return }
+    try protectProxies(changes)
+    try checkSizes(changes, places)
+    try checkLoops(changes, places)
+    warn(changes)
+    isUrgent = isUrgent || changes.contains(where: \.silencesBackend)
+    stamp(at: now)
+  }
+
+  /// Proxies hear of a service's protocol with its endpoints.
+  private mutating func touchServices(of changes: [DocumentChange]) {
+    for change in changes where change.key.kind == .service {
+      if base.fields(change.key.name).protocol != state.fields(change.key.name).protocol, state.hasService(change.key.name) {
+        touchService(change.key.name)
+      }
+    }
+  }
+
+  private func protectProxies(_ changes: [DocumentChange]) throws(Problem) {
+    let vanishes = base.isPresent && !state.isPresent
+    let empties = !base.routesNothing && state.routesNothing
+    guard vanishes || empties, connectedProxies > 0, !isForced else { return }
+    let what = vanishes ? "delete the namespace" : "leave the namespace without any rule and split"
+    throw .conflict("This would \(what) while \(connectedProxies) of its proxies are connected. Say ?force=true if that is meant.")
+  }
+
+  private func checkSizes(_ changes: [DocumentChange], _ places: [DocumentKey: Pointer]) throws(Problem) {
+    guard state.rules.count <= Self.mostRules else { throw .impossible("A namespace has at most \(Self.mostRules) rules.") }
+    guard state.splits.count <= Self.mostSplits else { throw .impossible("A namespace has at most \(Self.mostSplits) splits.") }
+    for change in changes {
+      guard let key = change.after?.resourceKey, let size = state.encoded[key]?.bytes.count, size > Self.largestResource else { continue }
+      throw .impossible(at: places[change.key] ?? .root, "\(change.key.name) is \(size) bytes for the proxies; at most \(Self.largestResource)")
+    }
+  }
+
+  /// A name that goes round in a circle fails every request; where a changed resource's own prefix shows it, it is refused.
+  private func checkLoops(_ changes: [DocumentChange], _ places: [DocumentKey: Pointer]) throws(Problem) {
+    for change in changes.prefix(Self.mostProbes) {
+      guard let entry = change.after?.ruleEntry, let loop = Interpreter.visibleLoop(through: [entry], in: state.index) else { continue }
+      throw .impossible(at: (places[change.key] ?? .root) / "destination", "\(change.key.kind.rawValue) \(change.key.name) makes a loop: \(loop.message)")
+    }
+  }
+
+}
+
+// MARK: warnings
+
+extension Edit {
+  private mutating func warn(_ changes: [DocumentChange]) {
+    for change in changes {
+      guard let entry = change.after?.ruleEntry else { continue }
+      if change.key.kind == .rule { warnIfShadowed(change.key.name, entry.dentry.prefix) }
+      warnOfUnknownServices(change.key, entry.dentry.destination)
+    }
+  }
+
+  /// Splits stand after all rules: one on the same prefix or a shorter one takes everything that the rule matches.
+  private mutating func warnIfShadowed(_ id: String, _ prefix: Prefix) {
+    for length in 0...prefix.count {
+      let shorter = Prefix(elements: Array(prefix.elements.prefix(length)))
+      guard let split = state.splitByPrefix[shorter] else { continue }
+      add("shadowed_by_split", "rule \(id) (\(prefix)) is only a fall-back: split \(split) on \(shorter) wins over it")
+    }
+  }
+
+  private mutating func warnOfUnknownServices(_ key: DocumentKey, _ destination: NameTree<Path>) {
+    for leaf in destination.leaves {
+      guard leaf.count >= 3, leaf.segments[0] == "#", leaf.segments[1] == "registry" else { continue }
+      let service = leaf.segments[2].text
+      if !state.hasService(service) {
+        add("unknown_service", "\(key.kind.rawValue) \(key.name) leads to \(leaf), and no service \(service) is registered")
+      }
+    }
+  }
+
+  private mutating func add(_ code: String, _ detail: String) {
+    let warning = Warning(code: code, detail: detail)
+    guard !warnings.contains(warning), warnings.count(where: { $0.code == code }) < Self.mostWarnings else { return }
+    warnings.append(warning)
+  }
+}
+
+extension DocumentChange {
+  /// A backend loses its last weight, or a split its backend: somebody wants traffic away from it now.
+  fileprivate var silencesBackend: Bool {
+    guard case .split(let old)? = before?.body else { return false }
+    guard case .split(let new)? = after?.body else { return true }
+    return old.backends.contains { backend in
+      backend.weight > 0 && (new.backends.first { $0.name == backend.name }?.weight ?? 0) == 0
+    }
+  }
+}

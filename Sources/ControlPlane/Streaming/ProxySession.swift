@@ -1,0 +1,70 @@
+import Memory
+import MeshProtocol
+import SystemIO
+
+/// One Sync stream. Belongs to the hub and its thread.
+final class ProxySession {
+  let stream: Handle
+  let openedAt: Instant
+  var lastHeard: Instant
+  var lastBeat: Instant
+  /// Nil until Hello came.
+  var proxy: Proxy?
+  /// Whether it waits in the hub's list of streams to look at.
+  var isListed = false
+  /// Since when nothing could be put on the stream, and the least that was queued since.
+  var stall: Stall?
+
+  struct Stall {
+    var since: Instant
+    var leastQueued: Int
+  }
+
+  init(stream: Handle, now: Instant) {
+    self.stream = stream
+    openedAt = now
+    lastHeard = now
+    lastBeat = now
+  }
+}
+
+/// What the hub knows of a proxy that said Hello.
+struct Proxy {
+  let id: String
+  let node: String
+  let namespace: String
+  let connectedAt: Instant
+  /// What it runs, as it acknowledged it.
+  var held: ConfigurationVersion?
+  var configuration: Configuration
+  /// Its last refusal, which survives reconnection (the ledger keeps it).
+  var refusal: KnownProxyEntry.Refusal?
+  /// Resyncs asked for, and for which revision.
+  var resyncs = (revision: UInt64(0), count: 0)
+  var names: [String: WatchedName] = [:]
+  /// Names with something to tell, in order.
+  var staleNames: [String] = []
+
+  /// Where the configuration of this proxy stands.
+  enum Configuration {
+    /// It holds something or nothing; look what it needs. `greet`: it said Hello and has had no answer yet.
+    case idle(greet: Bool)
+    /// It needs a whole snapshot, and waits for its turn.
+    case queued
+    /// Parts of a snapshot are on their way.
+    case sending(EncodedSnapshot, next: Int)
+    /// Everything of this revision was sent; its answer is awaited.
+    case awaiting(ConfigurationVersion, since: Instant)
+  }
+
+  struct WatchedName {
+    var told: ToldEndpoints?
+    var isStale: Bool
+  }
+
+  mutating func markStale(_ name: String) {
+    guard names[name]?.isStale == false else { return }
+    names[name]?.isStale = true
+    staleNames.append(name)
+  }
+}

@@ -1,0 +1,161 @@
+import MeshProtocol
+import Serving
+import Settings
+import SystemIO
+import Telemetry
+import Traffic
+
+extension ProxyControl {
+  /// `/config`: every key with its value and origin, and what of the controller's configuration is in force.
+  func configurationView() -> String {
+    var object = JSONObject()
+    object.add("node", text: start.identity.node)
+    object.add("instance", text: start.identity.instance)
+    object.add("namespace", text: start.identity.namespace)
+    object.add("version", text: ProxyVersion.text)
+    object.add("running", json: runningView())
+    object.add("controller", json: controllerView())
+    var settings = JSONObject()
+    for setting in ProxyKeys.table.settings { settings.add(named: setting.path, json: view(of: setting)) }
+    object.add("settings", json: settings.text)
+    return object.text
+  }
+
+  private func view(of setting: Setting) -> String {
+    let values = start.configuration.values
+    var object = JSONObject()
+    switch setting.kind {
+    case .texts: object.add("value", json: JSONObject.texts(values.texts(setting.path)))
+    case .pairs:
+      var pairs = JSONObject()
+      for (key, value) in values.pairs(setting.path).sorted(by: { $0.key < $1.key }) {
+        pairs.add(named: key, json: JSONText.quoted(value))
+      }
+      object.add("value", json: pairs.text)
+    case .tree: object.add("value", json: values.tree(setting.path) == nil ? "null" : "\"…\"")
+    default: object.add("value", json: values.text(setting.path).map(JSONText.quoted) ?? "null")
+    }
+    object.add("origin", text: values.origin(setting.path).description)
+    return object.text
+  }
+
+  private func runningView() -> String {
+    var object = JSONObject()
+    object.add("revision", number: table.revision)
+    object.add("epoch", text: hexadecimal(table.epoch))
+    object.add("hash", text: hexadecimal(table.hash))
+    object.add("generation", number: table.generation)
+    object.add("rules", number: table.rules.count)
+    object.add("stale", isStale)
+    object.add("workers", number: workers.count)
+    return object.text
+  }
+
+  private func controllerView() -> String {
+    var object = JSONObject()
+    object.add("connected", link?.controller != nil)
+    object.add("address", json: link?.controller.map(JSONText.quoted) ?? "null")
+    object.add("last_disconnect", text: lastDisconnect)
+    if let lastRefusal {
+      var refusal = JSONObject()
+      refusal.add("revision", number: lastRefusal.revision)
+      refusal.add("errors", json: JSONObject.texts(lastRefusal.errors))
+      object.add("last_refusal", json: refusal.text)
+    }
+    return object.text
+  }
+
+  private func hexadecimal(_ bytes: [UInt8]) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+
+  /// `/routes`: what runs, in order, the strongest last.
+  func routesView() -> String {
+    var object = JSONObject()
+    object.add("revision", number: table.revision)
+    object.add("generation", number: table.generation)
+    object.add("rules", json: JSONObject.list(table.rules.entries.map(view(of:))))
+    return object.text
+  }
+
+  private func view(of entry: RuleEntry) -> String {
+    var object = JSONObject()
+    object.add("origin", text: entry.key.description)
+    object.add("revision", number: entry.origin.revision)
+    object.add("prefix", text: entry.dentry.prefix.description)
+    object.add("destination", text: entry.dentry.destination.description)
+    if !entry.branches.isEmpty {
+      object.add("backends", json: JSONObject.texts(entry.branches))
+      object.add("on_unbound", text: entry.onUnbound.rawValue)
+    }
+    return object.text
+  }
+
+  /// `/resolve?name=/svc/users[&dtab=…]`: how the name binds here and now, step by step.
+  func resolveView(of request: HTTPRequest) -> HTTPResponse {
+    guard let items = request.queryItems, let name = items.first(where: { $0.name == "name" })?.value else {
+      return .problem(400, "Give the name: /resolve?name=/svc/users")
+    }
+    do {
+      let path = try Path(parsing: name)
+      let local = try RequestRules.parse(request: items.filter { $0.name == "dtab" }.map(\.value))
+      let delegation = Interpreter.delegate(path, rules: table.rules, local: local)
+      var object = JSONObject()
+      object.add("name", text: path.description)
+      object.add("revision", number: table.revision)
+      object.add("tree", json: view(of: explain(delegation) { self.known($0)?.state ?? .pending }))
+      return .json(object.text)
+    } catch {
+      return .problem(400, error.message)
+    }
+  }
+
+  /// What is known of a concrete name, whoever answers it. `nil` = nobody asked for it yet.
+  private func known(_ name: Path) -> EndpointSet? {
+    if let set = names.answer(name, confirmed: 0) { return set }
+    guard let watched = machine.names[name] else {
+      return name.segments.first.map { $0 == "$" } == true ? EndpointSet(name: name, version: 1, state: .bound) : nil
+    }
+    var unusable = 0
+    return EndpointSet(watched.replica, name: name, confirmed: watched.confirmed, unusable: &unusable)
+  }
+
+  private func view(of tree: ExplainTree) -> String {
+    var object = JSONObject()
+    object.add("kind", text: tree.kind.rawValue)
+    if !tree.path.isEmpty { object.add("path", text: tree.path) }
+    object.add("state", text: tree.state.rawValue)
+    object.add("chosen", tree.isChosen)
+    if let rule = tree.rule { object.add("rule", json: view(of: rule)) }
+    if !tree.branch.isEmpty { object.add("branch", text: tree.branch) }
+    if let weight = tree.weight { object.add("weight", number: weight) }
+    if let share = tree.share { object.add("share", number: share) }
+    if tree.missingShare > 0 { object.add("missing_share", number: tree.missingShare) }
+    if !tree.residual.isEmpty { object.add("residual", text: tree.residual) }
+    if !tree.reason.isEmpty { object.add("reason", text: tree.reason) }
+    if tree.kind == .leaf { object.add("endpoints", json: endpointsView(tree.path)) }
+    if !tree.children.isEmpty { object.add("children", json: JSONObject.list(tree.children.map(view(of:)))) }
+    return object.text
+  }
+
+  private func view(of rule: ExplainTree.Rule) -> String {
+    var object = JSONObject()
+    object.add("tier", text: rule.tier)
+    object.add("id", text: rule.id)
+    object.add("revision", number: rule.revision)
+    object.add("dentry", text: rule.dentry)
+    return object.text
+  }
+
+  private func endpointsView(_ name: String) -> String {
+    guard let path = try? Path(parsing: name), let set = known(path) else { return "[]" }
+    return JSONObject.list(
+      set.endpoints.map { endpoint in
+        var object = JSONObject()
+        object.add("address", text: endpoint.text)
+        object.add("weight", number: endpoint.weight)
+        if !endpoint.zone.isEmpty { object.add("zone", text: endpoint.zone) }
+        return object.text
+      })
+  }
+}

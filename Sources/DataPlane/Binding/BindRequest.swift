@@ -1,0 +1,295 @@
+import HTTP
+import Memory
+import MeshProtocol
+import SystemIO
+import Traffic
+
+extension ProxyCore {
+  /// Finds or makes the binding of the request whose head stands in `self.head`, and sends it on its way.
+  mutating func bindRequest(_ h: Handle, headLength: Int, hasLocalDtab: Bool) {
+    switch hasLocalDtab ? findOverride(h) : findBinding(h) {
+    case .found(let b):
+      guard bindings[b].inFlight < inFlightPerName else {
+        return failUndispatched(h, headLength, .overload, text: "too many requests under way for this name")
+      }
+      startRequest(h, b)
+      dispatch(h, headLength: headLength)
+    case .unidentified:
+      failUndispatched(h, headLength, .unidentified, text: "the Host field is no name")
+    case .badDtab(let text):
+      failUndispatched(h, headLength, .badDtab, text: text)
+    case .denied(let text):
+      failUndispatched(h, headLength, .overrideDenied, text: text)
+    case .full:
+      failUndispatched(h, headLength, .overload, text: "too many names are bound")
+    }
+  }
+
+  private mutating func startRequest(_ h: Handle, _ b: Int32) {
+    bindings[b].inFlight += 1
+    bindings[b].lastUsed = now
+    downstreams[h].exchange.binding = b
+    downstreams[h].exchange.requestSeries = bindings[b].requestSeries
+    facts.gauges.requestsInFlight += 1
+  }
+
+  /// Counts the request and forgets it. `responseClass` nil: the caller left before there was anything to count.
+  mutating func endRequest(_ h: Handle, as responseClass: FactClass?) {
+    let b = downstreams[h].exchange.binding
+    guard b >= 0 else { return }
+    downstreams[h].exchange.binding = -1
+    bindings[b].inFlight -= 1
+    facts.gauges.requestsInFlight -= 1
+    if case .waiting = downstreams[h].phase {
+      bindings[b].waiters.removeAll { $0 == h }
+      facts.gauges.requestsPending -= 1
+    }
+    if let responseClass {
+      let elapsed = now.nanoseconds(since: downstreams[h].exchange.started) / 1000
+      facts.recordRequest(downstreams[h].exchange.requestSeries, responseClass, microseconds: elapsed)
+    }
+  }
+
+  /// Picks where the bound request goes now, and sends it there, lets it wait, or answers why not.
+  mutating func dispatch(_ h: Handle, headLength: Int) {
+    let b = downstreams[h].exchange.binding
+    refresh(b)
+    switch Self.pick(bindings, b, &sequences.positions, clusters, now) {
+    case .leaf(let leaf):
+      send(h, leaf: Int32(truncatingIfNeeded: leaf), headLength: headLength)
+    case .pending:
+      wait(h, b, headLength)
+    case .noRoute:
+      failUndispatched(h, headLength, .noRoute, text: "no rule leads \(bindings[b].service) to a service")
+    case .noEndpoints:
+      failUndispatched(h, headLength, .noEndpoints, text: "no endpoint to send \(bindings[b].service) to")
+    case .failed(let failure):
+      failUndispatched(h, headLength, fault(for: failure), text: failure.description)
+    }
+  }
+
+  private static func pick(
+    _ bindings: borrowing BindingTable, _ b: Int32, _ positions: inout [UInt64], _ clusters: ClusterTable, _ now: Instant
+  ) -> Pick {
+    bindings[b].route.pick(&positions) { clusters[$0].isReady(at: now) }
+  }
+
+  /// The concrete name has no first answer yet: the head stays in the input until it has.
+  private mutating func wait(_ h: Handle, _ b: Int32, _ headLength: Int) {
+    guard bindings[b].waiters.count < pendingPerName else {
+      return failUndispatched(h, headLength, .overload, text: "too many requests wait for this name")
+    }
+    if case .waiting = downstreams[h].phase { return }
+    downstreams[h].phase = .waiting(binding: b)
+    bindings[b].waiters.append(h)
+    facts.gauges.requestsPending += 1
+    setDeadline(h, in: times.binding)
+  }
+
+  /// Concrete names have changed their state: whoever waited tries again.
+  mutating func wakeWaiters() {
+    for b in bindings.indices where !bindings[b].waiters.isEmpty {
+      refresh(b)
+      if case .pending = Self.pick(bindings, b, &sequences.positions, clusters, now) { continue }
+      let waiters = bindings[b].waiters
+      bindings[b].waiters = []
+      for h in waiters where downstreams.contains(h) { resume(h) }
+    }
+  }
+
+  private mutating func resume(_ h: Handle) {
+    guard case .waiting = downstreams[h].phase else { return }
+    downstreams[h].phase = .idle
+    facts.gauges.requestsPending -= 1
+    guard case .complete(let length) = downstreams[h].parseHead(into: &head) else {
+      return fail(h, .badRequest, text: "the head changed while it waited")  // it was complete before: cannot be
+    }
+    dispatch(h, headLength: length)
+    if downstreams.contains(h) { advance(h) }
+  }
+
+  // MARK: Finding
+
+  /// By the bytes of the host as they came; only a spelling not seen before is looked at closely.
+  private mutating func findBinding(_ h: Handle) -> BindingLookup {
+    if let known = downstreams[h].binding(at: head.hostRange, in: bindings) { return .found(known) }
+    var name: [UInt8] = []
+    guard downstreams[h].identify(head.hostRange, into: &name) else { return .unidentified }
+    let found = bindings.find(name.span) ?? makeBinding(key: name, name: name, local: [])
+    guard let found else { return .full }
+    bindings.addAlias(downstreams[h].copy(head.hostRange), of: found)
+    return .found(found)
+  }
+
+  /// For a request with dentries of its own: the key is the name and their text, so a text seen before is not parsed again.
+  private mutating func findOverride(_ h: Handle) -> BindingLookup {
+    var name: [UInt8] = []
+    guard downstreams[h].identify(head.hostRange, into: &name) else { return .unidentified }
+    var key = name
+    key.append(0)
+    var context: [String] = []
+    var own: [String] = []
+    gatherDtabs(h, key: &key, context: &context, own: &own)
+    if let known = bindings.find(key.span) { return .found(known) }
+    let local: [RuleEntry]
+    do {
+      local = try RequestRules.parse(context: context, request: own)
+    } catch {
+      return .badDtab(error.message)
+    }
+    let made = makeBinding(key: key, name: name, local: local)
+    guard let made else { return .full }
+    if let path = bindings[made].delegation.deniedOverride(allowing: []) {
+      discard(made)
+      return .denied("a request may not lead to \(path): only an operator's rule may name it")
+    }
+    return .found(made)
+  }
+
+  /// Lines of one header are concatenated in order; the key keeps lines and headers apart (a value never holds a zero byte).
+  private func gatherDtabs(_ h: Handle, key: inout [UInt8], context: inout [String], own: inout [String]) {
+    for i in 0..<head.fields.count {
+      let field = head.fields[i]
+      guard field.name == .l5dDtab || field.name == .l5dCtxDtab else { continue }
+      let value = downstreams[h].copy(field.valueRange)
+      key += value
+      key += field.name == .l5dDtab ? [0, 1] : [0, 2]
+      let text = String(decoding: value, as: UTF8.self)
+      if field.name == .l5dDtab { own.append(text) } else { context.append(text) }
+    }
+  }
+
+  // MARK: Making
+
+  private mutating func makeBinding(key: [UInt8], name: [UInt8], local: [RuleEntry]) -> Int32? {
+    if bindings.count >= BindingTable.limit {
+      disposeBindings(underPressure: true)
+      if bindings.count >= BindingTable.limit { return nil }
+    }
+    let path = Path(segments: [Segment("svc")!, Segment(bytes: name)!])
+    let delegation = Interpreter.delegate(path, rules: table.rules, local: local)
+    let service = path.description
+    let binding = Binding(
+      key: key, path: path, service: service, local: local, delegation: delegation, route: RouteTree.nothing,
+      generation: table.generation, statesSeen: 0,
+      requestSeries: facts.requestSeries(service: service, direction: .outbound), lastUsed: now)
+    return bindings.insert(binding)
+  }
+
+  /// Brings a binding up to date with the rules and with the states of the concrete names, when either has moved.
+  private mutating func refresh(_ b: Int32) {
+    if bindings[b].generation != table.generation {
+      if changes.affect(bindings[b].delegation, since: bindings[b].generation) {
+        bindings[b].delegation = Interpreter.delegate(bindings[b].path, rules: table.rules, local: bindings[b].local)
+        bindings[b].statesSeen = 0
+      }
+      bindings[b].generation = table.generation
+    }
+    if bindings[b].statesSeen != statesEpoch { compile(b) }
+  }
+
+  /// Makes the route of a binding: its concrete names get clusters, its unions their sequences, its leaves their header lines.
+  private mutating func compile(_ b: Int32) {
+    let delegation = bindings[b].delegation
+    var held: [ClusterIndex] = []
+    for name in delegation.concreteNames {
+      if let c = cluster(for: name) { held.append(c) }
+    }
+    let table = clusters
+    var sequences = SequenceTable()
+    swap(&sequences, &self.sequences)
+    let route = RouteTree(
+      delegation,
+      state: { name in table.find(name).map { table[$0].state } ?? .failed },
+      cluster: { name in table.find(name) ?? -1 },
+      sequence: { union in sequences.index(of: union, using: &random) })
+    swap(&sequences, &self.sequences)
+    for c in held { clusters[c].users += 1 }
+    releaseLeaves(b)
+    bindings[b].held = held
+    bindings[b].leaves = route.leaves.map { boundLeaf($0, b) }
+    bindings[b].route = route
+    bindings[b].statesSeen = statesEpoch
+  }
+
+  private func boundLeaf(_ leaf: RouteLeaf, _ b: Int32) -> BoundLeaf {
+    var lines = "l5d-dst-service: \(bindings[b].service)\r\nl5d-dst-client: \(leaf.name)\r\n"
+    if !leaf.residual.isRoot { lines += "l5d-dst-residual: \(leaf.residual)\r\n" }
+    let travelling = RequestRules.travelling(bindings[b].local, residual: leaf.residual)
+    if !travelling.isEmpty { lines += "l5d-ctx-dtab: \(RequestRules.text(travelling))\r\n" }
+    lines += "via: 1.1 heddle\r\n"
+    return BoundLeaf(cluster: leaf.cluster, split: leaf.split, branch: leaf.branch, headers: Array(lines.utf8))
+  }
+
+  /// The cluster of a concrete name; a name not known yet is asked for. Nil at the limit: its leaf then has no endpoints.
+  private mutating func cluster(for name: Path) -> ClusterIndex? {
+    if let known = clusters.find(name) { return known }
+    guard clusters.count < limits.concreteNames else { return nil }
+    let c = clusters.insert(Cluster(name: name, state: .pending, now: now))
+    if let literal = literalEndpoints(name) {
+      _ = clusters[c].update(literal)
+    } else {
+      notify(.wants(worker: worker, name: name))
+    }
+    return c
+  }
+
+  // MARK: Letting go
+
+  private mutating func releaseLeaves(_ b: Int32) {
+    for leaf in bindings[b].leaves {
+      for series in leaf.series where series.number >= 0 { facts.releaseAttemptSeries(series.number) }
+    }
+    for c in bindings[b].held {
+      clusters[c].users -= 1
+      if clusters[c].users == 0 { clusters[c].unusedSince = now }
+    }
+    bindings[b].held = []
+  }
+
+  /// Lets go of bindings that nobody used for long, and of concrete names that no binding uses any more.
+  mutating func disposeBindings(underPressure: Bool) {
+    for b in bindings.indices where bindings.isDisposable(b, at: now, underPressure: underPressure) {
+      discard(b)
+    }
+  }
+
+  private mutating func discard(_ b: Int32) {
+    releaseLeaves(b)
+    facts.releaseRequestSeries(bindings[b].requestSeries)
+    bindings.remove(b)
+  }
+
+  /// Concrete names unused for `BindingTable.idleLifetime` are given back to the control side.
+  mutating func disposeClusters() {
+    for c in Array(clusters.live) where !clusters[c].isInUse {
+      guard now >= clusters[c].unusedSince + BindingTable.idleLifetime else { continue }
+      notify(.releases(worker: worker, name: clusters[c].name))
+      clusters.remove(c)
+    }
+  }
+}
+
+/// What a failed binding is answered with.
+private func fault(for failure: NamingFailure) -> ProxyFault {
+  switch failure {
+  case .loop, .tooLarge: .namingLoop
+  case .unknownNamer: .noRoute
+  case .name: .bindingTimeout
+  }
+}
+
+/// `/$/inet/…` with a numeric address needs nobody's answer.
+private func literalEndpoints(_ name: Path) -> EndpointSet? {
+  guard let address = inetAddress(name) else { return nil }
+  let endpoint = Endpoint(address: address, text: address.description)
+  return EndpointSet(name: name, version: 1, state: .bound, id: name.description, endpoints: [endpoint])
+}
+
+/// The address that `/$/inet/<port>` or `/$/inet/<host>/<port>` names, when the host is numeric.
+private func inetAddress(_ name: Path) -> SocketAddress? {
+  let segments = name.segments
+  guard segments.count >= 3, segments[0].description == "$", segments[1].description == "inet" else { return nil }
+  if segments.count == 3 { return UInt16(segments[2].description).flatMap { SocketAddress(host: "127.0.0.1", port: $0) } }
+  return UInt16(segments[3].description).flatMap { SocketAddress(host: segments[2].description, port: $0) }
+}

@@ -1,0 +1,125 @@
+import Settings
+
+/// Every key of a proxy's configuration: file, environment and command line, `--help`, the documentation and the validation
+/// all come from this table.
+public enum ProxyKeys {
+  private static let anyTime: ClosedRange<Duration> = .milliseconds(1) ... .seconds(86_400)
+
+  public static let table = SettingsTable(identity + mesh + listeners + naming + timeouts + limits + running)
+
+  private static let identity = [
+    Setting(
+      "node", .text, environment: "HEDDLE_NODE", option: "--node",
+      "The name of this host or pod, as operators see it. Default: the host name. An instance id is added."),
+    Setting(
+      "namespace", .text, standard: "default", environment: "HEDDLE_NAMESPACE", option: "--namespace",
+      "The namespace whose rules this proxy runs, for all its listeners."),
+    Setting(
+      "labels", .pairs, environment: "HEDDLE_LABELS", option: "--labels",
+      "Labels of this proxy, shown by the controller."),
+    Setting("zone", .text, standard: "", environment: "HEDDLE_ZONE", option: "--zone", "The failure domain of this proxy."),
+  ]
+
+  private static let mesh = [
+    Setting(
+      "mesh", .texts, environment: "HEDDLE_MESH", option: "--mesh",
+      "Controllers to connect to, HOST[:PORT], port 4321 unless given. Without any the proxy works standalone."),
+    Setting(
+      "state.path", .text, environment: "HEDDLE_STATE", option: "--state",
+      "File for the last applied configurations and endpoints, from which a proxy starts when no controller answers. "
+        + "Locked: a second proxy on it refuses to start. Without it nothing is kept."),
+  ]
+
+  private static let listeners = [
+    Setting(
+      "outbound.listen", .text, standard: "127.0.0.1:4140", environment: "HEDDLE_OUTBOUND", option: "--outbound",
+      "Where local applications send their requests."),
+    Setting(
+      "admin.listen", .text, standard: "127.0.0.1:9990", environment: "HEDDLE_ADMIN", option: "--admin",
+      "Health, metrics and operations. A non-loopback address is refused unless insecure_listen is set."),
+    Setting(
+      "observe.listen", .text, environment: "HEDDLE_OBSERVE", option: "--observe",
+      "A second listener with only /livez, /readyz and /metrics, for probes and scrapes from outside. Off unless set."),
+    Setting(
+      "insecure_listen", .boolean, standard: "false", environment: "HEDDLE_INSECURE_LISTEN",
+      "Allows admin.listen on an address that others can reach."),
+  ]
+
+  private static let naming = [
+    Setting(
+      "dtab", .text, environment: "HEDDLE_DTAB", option: "--dtab",
+      "Rules of this proxy, weaker than the controller's: /svc => /#/registry ; …"),
+    Setting(
+      "registry", .tree,
+      "Endpoints of /#/registry/<name> for standalone use: a mapping of names to lists of addresses."),
+    Setting(
+      "namers", .tree,
+      "Namers of this file: a list of {kind: io.l5d.static, prefix, names}. They answer before the controller."),
+  ]
+
+  private static let timeouts = [
+    Setting(
+      "outbound.timeouts.connection_idle", .duration(anyTime), standard: "1m",
+      "An unused connection from an application is closed after this."),
+    Setting(
+      "outbound.timeouts.head", .duration(anyTime), standard: "10s",
+      "From the first byte of a request's head to its last; then 408 and the connection is closed (slowloris)."),
+    Setting(
+      "outbound.timeouts.stream_idle", .duration(anyTime), standard: "5m",
+      "No byte either way while a request is under way: 504, or the connection is cut when the answer had begun."),
+    Setting(
+      "outbound.timeouts.connect", .duration(anyTime), standard: "1s",
+      "A connection attempt to an endpoint; then the request goes elsewhere."),
+    Setting(
+      "outbound.timeouts.pool_idle", .duration(anyTime), standard: "3s",
+      "An unused connection to an endpoint is closed after this, since servers close theirs after 2 to 5 s."),
+    Setting(
+      "outbound.timeouts.binding", .duration(anyTime), standard: "1s",
+      "A request waits this long for the first endpoints of its name; then 503 binding-timeout."),
+    Setting(
+      "outbound.timeouts.request", .duration(anyTime),
+      "From a request's head to the last byte of its answer; then 504 timeout. None unless set."),
+  ]
+
+  private static let limits = [
+    Setting(
+      "outbound.limits.pending", .integer(1...1_000_000), standard: "1024",
+      "Requests of one name that wait for its endpoints, in the whole process; beyond it 503 overload."),
+    Setting(
+      "outbound.limits.in_flight", .integer(1...1_000_000), standard: "4096",
+      "Requests of one name under way, in the whole process; beyond it 503 overload."),
+    Setting(
+      "outbound.limits.names", .integer(1...100_000), standard: "4096",
+      "Concrete names in use; a request that needs one more gets 503 overload, names in use stay."),
+    Setting(
+      "outbound.limits.resends", .integer(0...10), standard: "3",
+      "Times one request is sent again because it surely reached no application."),
+    Setting(
+      "outbound.limits.buffer", .size(4096...16_777_216), standard: "64KiB",
+      "Bytes kept per direction and connection; beyond it nothing is read from the faster side."),
+    Setting(
+      "outbound.limits.drain_body", .size(0...16_777_216), standard: "64KiB",
+      "Bytes of a request's body that are read and dropped after an early answer, before the connection is closed."),
+    Setting(
+      "outbound.limits.interims", .integer(0...100), standard: "8",
+      "Interim answers (1xx) to one request; one more is 502 upstream-protocol."),
+    Setting(
+      "outbound.limits.connections", .integer(1...1_000_000), standard: "100000",
+      "Connections from applications; beyond it nothing is accepted until one closes."),
+  ]
+
+  private static let running = [
+    Setting(
+      "workers", .integer(1...256), environment: "HEDDLE_WORKERS", option: "--workers",
+      "Threads that carry requests. Default: the smaller of processor affinity and cgroup quota, rounded up."),
+    Setting(
+      "drain.grace", .duration(.zero ... .seconds(3600)), standard: "30s", environment: "HEDDLE_DRAIN_GRACE",
+      "After SIGTERM or POST /drain, requests under way have this long to finish."),
+    Setting(
+      "log.level", .choice(["error", "warning", "info", "debug"]), standard: "info", environment: "HEDDLE_LOG_LEVEL",
+      option: "--log-level", "How much is logged, to standard error. SIGHUP and PUT /log-level change it."),
+    Setting(
+      "log.format", .choice(["text", "json"]), standard: "text", environment: "HEDDLE_LOG_FORMAT",
+      option: "--log-format", "How log lines look."),
+  ]
+}

@@ -1,0 +1,89 @@
+import HTTP
+import Memory
+import SystemIO
+import Workers
+
+extension ProxyCore {
+  /// After running out of descriptors or memory, accepting rests this long: trying at once would only burn the processor.
+  static let acceptRest = Duration.milliseconds(100)
+  /// Connections taken in one go, so that a burst of new callers does not hold up those who are connected.
+  static let acceptBatch = 64
+
+  /// Takes waiting connections. The listener is level-triggered: what is left is reported again.
+  /// Returns false when accepting must rest.
+  mutating func accept(from listener: borrowing Socket) -> Bool {
+    for _ in 0..<Self.acceptBatch {
+      if downstreams.count >= limits.downstreamConnections { return false }
+      switch listener.accept() {
+      case .connection(let socket, _): adopt(socket)
+      case .wouldBlock: return true
+      case .exhausted: return false
+      case .failed: continue  // that caller left before we came to it
+      }
+    }
+    return true
+  }
+
+  private mutating func adopt(_ socket: consuming Socket) {
+    let descriptor = socket.descriptor
+    let h = downstreams.insert(Downstream(socket: socket, clock: ConnectionClock(deadline: now.adding(nanoseconds: times.connectionIdle))))
+    let token = h.token(kind: TokenKind.downstream)
+    do {
+      try loop.add(descriptor, token: token, [.read, .write, .edgeTriggered])
+    } catch {
+      _ = downstreams.remove(h)  // the kernel is out of watches: the caller sees a reset
+      return
+    }
+    facts.gauges.downstreamConnections += 1
+    downstreams[h].clock.set(now.adding(nanoseconds: times.connectionIdle), token: token, on: loop)
+  }
+
+  /// Closes a caller's connection and lets go of whatever worked for it.
+  mutating func closeDownstream(_ h: Handle, reset: Bool = false) {
+    if case .exchanging(let u) = downstreams[h].phase {
+      endAttempt(h, as: nil)
+      closeUpstream(u)
+    }
+    endRequest(h, as: nil)
+    var gone = downstreams.remove(h)
+    gone.clock.stop(on: loop)
+    loop.remove(gone.socket.descriptor)
+    if reset { gone.socket.setReset() }
+    gone.input.removeAll()
+    gone.output.removeAll()
+    buffers.reclaim(&gone.input)
+    buffers.reclaim(&gone.output)
+    facts.gauges.downstreamConnections -= 1
+  }
+
+  /// A caller's connection has news.
+  mutating func downstreamReady(_ h: Handle, _ readiness: Readiness) {
+    guard downstreams.contains(h) else { return }  // an event for one that is gone
+    if !readiness.isDisjoint(with: [.hangup, .error]) { downstreams[h].sawHangup = true }
+    if readiness.contains(.writable), !downstreams[h].output.isEmpty {
+      guard flushDownstream(h) else { return }
+    }
+    if !readiness.isDisjoint(with: [.readable, .hangup, .error]) {
+      downstreams[h].mayRead = true
+      advance(h)
+    }
+  }
+
+  /// A caller's connection has been where it is for as long as it may.
+  mutating func downstreamExpired(_ h: Handle) {
+    guard downstreams.contains(h) else { return }
+    guard downstreams[h].clock.isDue(token: h.token(kind: TokenKind.downstream), on: loop) else { return }
+    switch downstreams[h].phase {
+    case .idle, .closing, .draining, .settling: closeDownstream(h)
+    case .head: refuse(h, .badRequest, status: 408, text: "the head did not arrive within the header time")
+    case .waiting: fail(h, .bindingTimeout, text: "no answer for this name within the binding time")
+    case .exchanging: fail(h, .timeout, text: "the service was silent for too long")
+    }
+    if downstreams.contains(h) { advance(h) }
+  }
+
+  /// Moves a connection's deadline.
+  mutating func setDeadline(_ h: Handle, in nanoseconds: UInt64) {
+    downstreams[h].clock.set(now.adding(nanoseconds: nanoseconds), token: h.token(kind: TokenKind.downstream), on: loop)
+  }
+}

@@ -1,0 +1,48 @@
+import HTTP
+import Memory
+import SystemIO
+import Telemetry
+
+extension ProxyCore {
+  /// Gives the kernel what it takes of the answer. Returns false when the connection is gone.
+  mutating func flushDownstream(_ h: Handle) -> Bool {
+    let wasFull = downstreams[h].output.count >= limits.highWater
+    switch downstreams[h].flush() {
+    case .bytes(let n):
+      facts.recordBytes(.outbound, received: 0, sent: n)
+    case .wouldBlock:
+      break
+    case .endOfFile, .failed:
+      closeDownstream(h)
+      return false
+    }
+    if wasFull, downstreams[h].output.count < limits.highWater, case .exchanging(let u) = downstreams[h].phase {
+      takeAnswer(u)  // the upstream was not read while the caller was slow
+      return downstreams.contains(h)
+    }
+    if downstreams[h].phase == .closing, downstreams[h].output.isEmpty {
+      closeDownstream(h)
+      return false
+    }
+    return true
+  }
+
+  /// The last byte of an answer is in the output: on to the next request, or to the end of the connection.
+  mutating func answerComplete(_ h: Handle) {
+    guard flushDownstream(h) else { return }
+    let bodyLeft = !downstreams[h].requestBody.isDone
+    if downstreams[h].closesAfterAnswer || bodyLeft {
+      downstreams[h].phase = bodyLeft ? .draining(limits.drainBody) : .closing
+      setDeadline(h, in: times.headTime)
+    } else {
+      downstreams[h].phase = .idle
+      setDeadline(h, in: times.connectionIdle)
+      if isDraining { downstreams[h].phase = .closing }
+    }
+  }
+
+  /// Closes a connection that only waited for its output to leave.
+  mutating func closeWhenFlushed(_ h: Handle) {
+    if downstreams[h].output.isEmpty { closeDownstream(h) }
+  }
+}

@@ -1,0 +1,141 @@
+import HTTP
+import Memory
+import SystemIO
+import Traffic
+
+/// One HTTP/1.1 connection from a caller. Lives on one worker for life.
+struct Downstream: ~Copyable {
+  let socket: Socket
+  var phase = Phase.idle
+  /// Bytes received and not yet passed on. While a request waits for its binding its head stays here and is parsed again then:
+  /// that is rare and cheap, and saves keeping a copy for every request.
+  var input = ByteBuffer()
+  /// Bytes for the caller that the kernel has not taken yet.
+  var output = ByteBuffer()
+  /// The body of the current request.
+  var requestBody = BodyReader(.none)
+  var exchange = Exchange()
+  /// Keeps a head that comes in many pieces from being looked at over and over.
+  var scan = HeadScan()
+  /// Nothing follows the current answer on this connection.
+  var closesAfterAnswer = false
+  /// The kernel may have bytes for us (edge-triggered: we must remember).
+  var mayRead = true
+  var sawHangup = false
+  var clock: ConnectionClock
+
+  enum Phase: Equatable {
+    /// No request under way, no byte of one received.
+    case idle
+    /// Part of a head has come.
+    case head
+    /// The head stands complete in `input`; the binding is not known yet.
+    case waiting(binding: Int32)
+    /// The request has an upstream connection (or one being connected).
+    case exchanging(Handle)
+    /// The exchange is over; what follows is decided when its answer has been handed to the kernel.
+    case settling
+    /// Answered early: what is left of the request's body is read and dropped, up to this many bytes.
+    case draining(Int)
+    /// Only `output` is left to be sent.
+    case closing
+  }
+
+  init(socket: consuming Socket, clock: ConnectionClock) {
+    self.socket = socket
+    self.clock = clock
+  }
+
+  /// Reads once into `input`. A short read means that the kernel has no more for now.
+  mutating func receive(atMost: Int) -> IOResult {
+    let result = socket.receive(into: &input, atMost: atMost)
+    switch result {
+    case .bytes(let n): mayRead = n == atMost || sawHangup
+    case .wouldBlock: mayRead = false
+    case .endOfFile, .failed: mayRead = false
+    }
+    return result
+  }
+
+  /// Parses the head at the front of `input`.
+  mutating func parseHead(into head: inout RequestHead) -> HeadParse {
+    var scan = scan
+    let result = head.parse(input.span, limits: .standard, scan: &scan)
+    self.scan = scan
+    return result
+  }
+
+  /// The next part of the request's body.
+  mutating func nextBodyPart() -> BodyPart {
+    var body = requestBody
+    let part = body.next(input.span)
+    requestBody = body
+    return part
+  }
+
+  /// Appends these bytes of the input to `output`.
+  borrowing func forward(_ range: Range<Int>, to output: inout ByteBuffer) { output.append(input.span.extracting(range)) }
+
+  /// Appends the fields of a trailer section in the input, those that may travel, and the body's end.
+  borrowing func forwardTrailers(_ range: Range<Int>, using fields: inout FieldTable, to output: inout ByteBuffer) {
+    writeLastChunk(trailers: input.span.extracting(range), using: &fields, to: &output)
+  }
+
+  /// The binding whose key is these bytes of the input.
+  borrowing func binding(at range: Range<Int>, in bindings: borrowing BindingTable) -> Int32? {
+    bindings.find(input.span.extracting(range))
+  }
+
+  /// The name that these bytes of the input, a host, stand for. False when they are no name.
+  borrowing func identify(_ range: Range<Int>, into name: inout [UInt8]) -> Bool {
+    identifyHost(input.span.extracting(range), into: &name)
+  }
+
+  /// A copy of these bytes of the input.
+  borrowing func copy(_ range: Range<Int>) -> [UInt8] {
+    let span = input.span
+    return range.map { span[$0] }
+  }
+
+  /// Gives the kernel what it takes of `output`.
+  mutating func flush() -> IOResult {
+    var total = 0
+    while !output.isEmpty {
+      switch socket.send(output, from: 0) {
+      case .bytes(let n):
+        output.removeFirst(n)
+        total += n
+      case .wouldBlock: return .bytes(total)
+      case .endOfFile: return .endOfFile
+      case .failed(let code): return .failed(code)
+      }
+    }
+    return .bytes(total)
+  }
+}
+
+/// What one request needs remembered until its answer is complete. Indexes, no references: nothing is retained per request.
+struct Exchange {
+  var binding: Int32 = -1
+  /// Index of the leaf in the binding's route when it was picked; the series below outlive a swap of the route.
+  var leaf: Int32 = -1
+  var cluster: ClusterIndex = -1
+  var endpoint: EndpointIndex = -1
+  var requestSeries: Int32 = -1
+  var attemptSeries: Int32 = -1
+  var started = Instant.zero
+  var attemptStarted = Instant.zero
+  /// Times this request was sent again.
+  var resends: UInt8 = 0
+  var method = Method.other
+  var minorVersion: UInt8 = 1
+  var keepAlive = true
+  /// The answer's head went to the caller: from here on a fault can only cut the connection.
+  var answered = false
+  /// Chunked towards the caller.
+  var chunksAnswer = false
+  /// Chunked towards the upstream.
+  var chunksRequest = false
+  var responseStatus: UInt16 = 0
+  var isGRPC = false
+}

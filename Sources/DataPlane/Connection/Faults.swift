@@ -1,0 +1,73 @@
+import HTTP
+import Memory
+import SystemIO
+import Traffic
+
+extension ProxyCore {
+  /// The caller broke the protocol: answer, and close, since nothing after this can be told apart.
+  mutating func refuse(_ h: Handle, _ fault: ProxyFault, status: Int, text: String) {
+    downstreams[h].closesAfterAnswer = true
+    releaseUpstream(of: h)
+    writeOwnAnswer(h, fault, status: status, text: text)
+    downstreams[h].input.removeAll()
+    downstreams[h].requestBody = BodyReader(.none)
+    downstreams[h].scan = HeadScan()
+    answerComplete(h)
+    if downstreams.contains(h) { advance(h) }
+  }
+
+  /// The request cannot be served: answer when nothing of an answer went out yet, else cut the connection, so that half an
+  /// answer never looks whole.
+  mutating func fail(_ h: Handle, _ fault: ProxyFault, text: String) {
+    if downstreams[h].exchange.answered {
+      endAttempt(h, as: .failure)
+      endRequest(h, as: .failure)
+      return closeDownstream(h, reset: true)
+    }
+    releaseUpstream(of: h)
+    if !downstreams[h].exchange.keepAlive { downstreams[h].closesAfterAnswer = true }
+    if !downstreams[h].requestBody.isDone { settleSmallBody(h) }
+    writeOwnAnswer(h, fault, status: nil, text: text)
+    answerComplete(h)
+  }
+
+  /// A body that came along with its head is dropped at once, and the connection may stay; any other body closes it.
+  private mutating func settleSmallBody(_ h: Handle) {
+    while true {
+      switch downstreams[h].nextBodyPart() {
+      case .data(_, _, let consumed):
+        downstreams[h].input.removeFirst(consumed)
+      case .end(let consumed), .trailers(_, _, let consumed):
+        downstreams[h].input.removeFirst(consumed)
+        return
+      case .needMore(let consumed):
+        downstreams[h].input.removeFirst(consumed)
+        downstreams[h].closesAfterAnswer = true
+        return
+      case .fault:
+        downstreams[h].closesAfterAnswer = true
+        downstreams[h].requestBody = BodyReader(.none)
+        return
+      }
+    }
+  }
+
+  private mutating func writeOwnAnswer(_ h: Handle, _ fault: ProxyFault, status: Int?, text: String) {
+    buffers.lend(&downstreams[h].output)
+    let close = downstreams[h].closesAfterAnswer || isDraining
+    downstreams[h].closesAfterAnswer = close
+    writeFault(
+      fault, status: status, text: text, close: close, withoutBody: downstreams[h].exchange.method == .head,
+      into: &downstreams[h].output)
+    downstreams[h].exchange.answered = true
+    endRequest(h, as: fault.isCallers ? .success : .failure)
+  }
+
+  /// Lets go of the upstream connection that works for this caller: it has an unfinished exchange on it and cannot be used again.
+  private mutating func releaseUpstream(of h: Handle) {
+    guard case .exchanging(let u) = downstreams[h].phase else { return }
+    endAttempt(h, as: .failure)
+    downstreams[h].phase = .settling
+    closeUpstream(u)
+  }
+}

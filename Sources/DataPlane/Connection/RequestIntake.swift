@@ -1,0 +1,101 @@
+import HTTP
+import Memory
+import SystemIO
+import Traffic
+
+extension ProxyCore {
+  /// Moves a caller's connection on as far as its bytes allow. The one loop of the request side.
+  mutating func advance(_ h: Handle) {
+    while downstreams.contains(h) {
+      switch downstreams[h].phase {
+      case .idle, .head:
+        if !downstreams[h].input.isEmpty, takeHead(h) { continue }
+        guard downstreams.contains(h) else { return }
+        guard downstreams[h].mayRead else { return rest(h) }
+        guard receive(h) else { return }
+      case .waiting:
+        if downstreams[h].sawHangup { closeDownstream(h) }
+        return
+      case .exchanging(let u):
+        guard forwardBody(h, to: u) else { return }
+      case .settling:
+        return
+      case .draining:
+        guard drainBody(h) else { return }
+      case .closing:
+        return closeWhenFlushed(h)
+      }
+    }
+  }
+
+  /// Nothing to do until the caller sends more: an idle connection holds no buffer.
+  private mutating func rest(_ h: Handle) {
+    if downstreams[h].input.isEmpty { buffers.reclaim(&downstreams[h].input) }
+    if downstreams[h].output.isEmpty { buffers.reclaim(&downstreams[h].output) }
+  }
+
+  /// Reads once. Returns false when there is nothing (more) to do now, or the connection is gone.
+  mutating func receive(_ h: Handle) -> Bool {
+    buffers.lend(&downstreams[h].input)
+    switch downstreams[h].receive(atMost: max(4096, downstreams[h].input.writableCount)) {
+    case .bytes(let n):
+      facts.recordBytes(.outbound, received: n, sent: 0)
+      return true
+    case .wouldBlock:
+      rest(h)
+      return false
+    case .endOfFile, .failed:
+      callerGone(h)
+      return false
+    }
+  }
+
+  /// The caller closed or vanished. A caller that is gone cancels its request at once.
+  private mutating func callerGone(_ h: Handle) {
+    closeDownstream(h)
+  }
+
+  /// Tries to read a head from what has come. Returns whether the connection moved on.
+  private mutating func takeHead(_ h: Handle) -> Bool {
+    switch downstreams[h].parseHead(into: &head) {
+    case .incomplete:
+      if downstreams[h].phase == .idle {
+        downstreams[h].phase = .head
+        setDeadline(h, in: times.headTime)
+      }
+      return false
+    case .fault(let fault):
+      refuse(h, .badRequest, status: fault.status, text: fault.reason.description)
+      return downstreams.contains(h)
+    case .complete(let length):
+      beginRequest(h, headLength: length)
+      return downstreams.contains(h)
+    }
+  }
+
+  /// A head is complete in the connection's input and in `self.head`.
+  private mutating func beginRequest(_ h: Handle, headLength: Int) {
+    let routing = RoutingFields(head, of: downstreams[h])
+    downstreams[h].exchange = Exchange()
+    downstreams[h].exchange.started = now
+    downstreams[h].exchange.method = head.method
+    downstreams[h].exchange.minorVersion = head.minorVersion
+    downstreams[h].exchange.keepAlive = head.keepAlive && !isDraining
+    downstreams[h].exchange.isGRPC = routing.isGRPC
+    downstreams[h].requestBody = BodyReader(head.framing)
+    downstreams[h].closesAfterAnswer = false
+    if head.form == .authority {
+      return refuse(h, .badRequest, status: 405, text: "CONNECT is not offered here")
+    }
+    if routing.depth >= callDepthLimit {
+      return failUndispatched(h, headLength, .callLoop, text: "the request has passed \(callDepthLimit) meshes")
+    }
+    bindRequest(h, headLength: headLength, hasLocalDtab: routing.hasLocalDtab)
+  }
+
+  /// A request's own fault, found before it went anywhere: its head is dropped, its body drained, the connection goes on.
+  mutating func failUndispatched(_ h: Handle, _ headLength: Int, _ fault: ProxyFault, text: String) {
+    downstreams[h].input.removeFirst(headLength)
+    fail(h, fault, text: text)
+  }
+}

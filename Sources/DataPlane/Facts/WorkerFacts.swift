@@ -1,0 +1,97 @@
+import Telemetry
+
+/// Which listener a request came in by.
+public enum TrafficDirection: UInt8, Sendable, CaseIterable, Hashable {
+  case outbound, inbound
+}
+
+/// What an answer counts as: the one classification that metrics, accrual, budget and retry share.
+public enum FactClass: UInt8, Sendable, CaseIterable, Hashable {
+  case success, failure, retryable
+}
+
+/// Which send of a request an attempt was.
+public enum FactTry: UInt8, Sendable, CaseIterable, Hashable {
+  case first, retry, resend
+}
+
+/// Why a request was sent again, or was not.
+public enum RetryReason: UInt8, Sendable, CaseIterable, Hashable {
+  /// The connection could not be made.
+  case connect
+  /// A reused connection closed before a byte of answer.
+  case closed
+  /// The answer was classified retryable.
+  case response
+  /// The budget was empty: not sent again.
+  case budget
+  /// The body could not be replayed: not sent again.
+  case body
+}
+
+/// Requests of one service and class since the last collection, as callers saw them.
+public struct RequestFact: Sendable {
+  public let service: String
+  public let direction: TrafficDirection
+  public let responseClass: FactClass
+  public let count: UInt64
+  public let duration: SparseHistogram
+}
+
+/// Attempts at one endpoint since the last collection.
+public struct AttemptFact: Sendable {
+  public let service: String
+  /// Split and branch names, empty where no split was involved.
+  public let split: String
+  public let branch: String
+  /// The concrete name.
+  public let backend: String
+  /// The endpoint's address as text.
+  public let endpoint: String
+  public let responseClass: FactClass
+  public let tryKind: FactTry
+  public let count: UInt64
+  public let duration: SparseHistogram
+}
+
+/// Repeated sends (or refusals to send again) of one service since the last collection.
+public struct RetryFact: Sendable {
+  public let service: String
+  public let reason: RetryReason
+  public let count: UInt64
+}
+
+/// Bytes that went through one direction's downstream connections since the last collection.
+public struct ByteFacts: Sendable, Equatable {
+  public var received: UInt64 = 0
+  public var sent: UInt64 = 0
+  /// No bytes.
+  public init() {}
+}
+
+/// What is open at the moment of collection. The worker keeps these up to date itself.
+public struct WorkerGauges: Sendable, Equatable {
+  public var requestsInFlight: Int = 0
+  public var requestsPending: Int = 0
+  public var downstreamConnections: Int = 0
+  public var upstreamActive: Int = 0
+  public var upstreamIdle: Int = 0
+  /// Nothing open.
+  public init() {}
+}
+
+/// What one worker counted since the last collection.
+public struct WorkerFacts: Sendable {
+  public var requests: [RequestFact] = []
+  public var attempts: [AttemptFact] = []
+  public var retries: [RetryFact] = []
+  /// Indexed by `TrafficDirection.rawValue`.
+  public var bytes: [ByteFacts] = [ByteFacts(), ByteFacts()]
+  public var gauges = WorkerGauges()
+  /// Endpoints ejected since the last collection.
+  public var ejections: UInt64 = 0
+  /// Series that found no room and were counted under `_other`.
+  public var folded: UInt64 = 0
+  /// Nothing counted.
+  public init() {}
+}

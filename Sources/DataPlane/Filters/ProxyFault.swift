@@ -1,0 +1,117 @@
+import HTTP
+import Memory
+
+/// An answer that the proxy makes itself: what went wrong, as whose fault it counts, and whether an application saw the request.
+/// The names are the contract's `heddle-error` values.
+public enum ProxyFault: String, Sendable {
+  case unidentified
+  case badDtab = "bad-dtab"
+  case badRequest = "bad-request"
+  case overrideDenied = "override-denied"
+  case noRoute = "no-route"
+  case namingLoop = "naming-loop"
+  case callLoop = "call-loop"
+  case noEndpoints = "no-endpoints"
+  case bindingTimeout = "binding-timeout"
+  case connectFailed = "connect-failed"
+  case upstreamReset = "upstream-reset"
+  case upstreamProtocol = "upstream-protocol"
+  case timeout
+  case deadline
+  case overload
+  case rateLimited = "rate-limited"
+  case draining
+
+  /// The HTTP status of the answer.
+  public var status: Int {
+    switch self {
+    case .unidentified, .badDtab, .badRequest: 400
+    case .overrideDenied: 403
+    case .noRoute, .connectFailed, .upstreamReset, .upstreamProtocol: 502
+    case .namingLoop, .callLoop: 508
+    case .noEndpoints, .bindingTimeout, .overload, .draining: 503
+    case .timeout, .deadline: 504
+    case .rateLimited: 429
+    }
+  }
+
+  /// True only where surely no application saw the request.
+  public var isRetryable: Bool {
+    switch self {
+    case .noEndpoints, .bindingTimeout, .connectFailed, .overload, .draining, .rateLimited: true
+    default: false
+    }
+  }
+
+  /// The caller's own mistake: it counts as no failure of the service.
+  public var isCallers: Bool { status < 500 && self != .rateLimited }
+}
+
+/// Writes an answer of the proxy's own, headers as the contract has them.
+///
+/// `status` is the fault's unless the HTTP parser knows better (414, 431, 501 …). The text goes into `l5d-err`, percent-encoded, and
+/// into the body; it never holds header values.
+func writeFault(
+  _ fault: ProxyFault, status: Int? = nil, text: String, close: Bool, withoutBody: Bool, into output: inout ByteBuffer
+) {
+  let status = status ?? fault.status
+  output.append("HTTP/1.1 ")
+  output.append(decimal: status)
+  output.append(" ")
+  output.append(reasonPhrase(status))
+  output.append("\r\ncontent-type: text/plain; charset=utf-8\r\nheddle-error: ")
+  output.append(fault.rawValue)
+  output.append("\r\nl5d-err: ")
+  appendPercentEncoded(text, into: &output)
+  output.append("\r\n")
+  if fault.isRetryable { output.append("l5d-retryable: true\r\n") }
+  if status == 503 && fault == .overload { output.append("retry-after: 1\r\n") }
+  if status == 405 { output.append("allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n") }
+  output.append("l5d-success-class: 0.0\r\n")
+  if close { output.append("connection: close\r\n") }
+  output.append("content-length: ")
+  output.append(decimal: text.utf8.count + 1)
+  output.append("\r\n\r\n")
+  if !withoutBody {
+    output.append(text)
+    output.append("\n")
+  }
+}
+
+/// The text of a header value: visible ASCII but `%` as it is, all other bytes as %XX (RFC 3986 2.1). Cut at 4 KiB.
+private func appendPercentEncoded(_ text: String, into output: inout ByteBuffer) {
+  let longest = 4096  // an error header must never itself burst the caller's head limit
+  for byte in text.utf8.prefix(longest) {
+    if byte > 0x20 && byte < 0x7f && byte != UInt8(ascii: "%") {
+      output.append(byte)
+    } else {
+      output.append(UInt8(ascii: "%"))
+      output.append(hexDigit(byte >> 4))
+      output.append(hexDigit(byte & 15))
+    }
+  }
+}
+
+private func hexDigit(_ n: UInt8) -> UInt8 { n < 10 ? n &+ 0x30 : n &+ 0x37 }
+
+/// The usual phrase of the statuses a proxy answers with itself.
+func reasonPhrase(_ status: Int) -> StaticString {
+  switch status {
+  case 400: "Bad Request"
+  case 403: "Forbidden"
+  case 405: "Method Not Allowed"
+  case 408: "Request Timeout"
+  case 413: "Content Too Large"
+  case 414: "URI Too Long"
+  case 417: "Expectation Failed"
+  case 429: "Too Many Requests"
+  case 431: "Request Header Fields Too Large"
+  case 501: "Not Implemented"
+  case 502: "Bad Gateway"
+  case 503: "Service Unavailable"
+  case 504: "Gateway Timeout"
+  case 505: "HTTP Version Not Supported"
+  case 508: "Loop Detected"
+  default: "Error"
+  }
+}

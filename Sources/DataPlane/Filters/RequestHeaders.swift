@@ -1,0 +1,111 @@
+import HTTP
+import Memory
+import Traffic
+
+/// How often a request may pass a mesh before it is taken for a loop: Linkerd's `maxCallDepth`.
+let callDepthLimit = 10
+
+/// Writes the head that goes to the service.
+///
+/// Order of what happens to the caller's fields, and why: hop-by-hop fields end here (RFC 9110 §7.6.1) and `Transfer-Encoding` is
+/// ours to set; fields that tell where the mesh sent the request are written anew, so that nobody can forge them; the request's
+/// own rules leave as `l5d-ctx-dtab`; everything else passes byte for byte, in order.
+/// - Parameter tail: the binding's ready-made lines (`BoundLeaf.headers`).
+/// - Returns: whether the body goes out in chunks.
+func writeRequestHead(
+  _ head: borrowing RequestHead, of downstream: borrowing Downstream, tail: [UInt8], requestID: UInt64,
+  into output: inout ByteBuffer
+) -> Bool {
+  let bytes = downstream.input.span
+  output.append(bytes.extracting(head.methodRange))
+  output.append(" ")
+  if head.pathLead != 0 { output.append(head.pathLead) }
+  output.append(bytes.extracting(head.pathRange))
+  output.append(" HTTP/1.1\r\n")
+  let rewritesHost = head.form == .absolute || head.minorVersion == 0
+  if rewritesHost {
+    output.append("host: ")
+    output.append(bytes.extracting(head.hostRange))
+    output.append("\r\n")
+  }
+  var carriesID = false
+  copyFields(head.fields, from: bytes, into: &output) { field in
+    if field.name == .other { return !field.isHopByHop }
+    switch field.name {
+    case .host: return !rewritesHost
+    case .l5dDtab, .l5dCtxDtab, .dtabLocal, .l5dDstService, .l5dDstClient, .l5dDstResidual: return false
+    case .l5dReqid:
+      carriesID = true
+      return true
+    default: return !field.isHopByHop
+    }
+  }
+  if !carriesID {
+    output.append("l5d-reqid: ")
+    appendHex(requestID, into: &output)
+    output.append("\r\n")
+  }
+  output.append(tail)
+  if head.framing == .chunked {
+    output.append("transfer-encoding: chunked\r\n\r\n")
+    return true
+  }
+  output.append("\r\n")
+  return false
+}
+
+/// 16 hexadecimal digits.
+private func appendHex(_ value: UInt64, into output: inout ByteBuffer) {
+  var shift: UInt64 = 60
+  while true {
+    let digit = UInt8(truncatingIfNeeded: value &>> shift) & 15
+    output.append(digit < 10 ? digit &+ 0x30 : digit &+ 0x57)
+    if shift == 0 { return }
+    shift &-= 4
+  }
+}
+
+/// What the fields ask of routing, found in one pass before the name is bound.
+struct RoutingFields {
+  /// The request brings dentries of its own.
+  var hasLocalDtab = false
+  /// Meshes the request has passed (`via` entries written by one).
+  var depth = 0
+  var isGRPC = false
+
+  init(_ head: borrowing RequestHead, of downstream: borrowing Downstream) {
+    let bytes = downstream.input.span
+    for i in 0..<head.fields.count {
+      let field = head.fields[i]
+      switch field.name {
+      case .l5dDtab, .l5dCtxDtab: hasLocalDtab = true
+      case .via: depth &+= countMeshes(bytes.extracting(field.valueRange))
+      case .contentType: isGRPC = beginsWithGRPC(bytes.extracting(field.valueRange))
+      default: break
+      }
+    }
+  }
+}
+
+private func beginsWithGRPC(_ value: Span<UInt8>) -> Bool {
+  value.count >= 16 && equalsIgnoringCase(value.extracting(0..<16), "application/grpc")
+}
+
+/// Entries of a `Via` field that a mesh proxy wrote: `1.1 heddle` or `1.1 linkerd`.
+private func countMeshes(_ value: Span<UInt8>) -> Int {
+  var meshes = 0
+  var start = 0
+  while start < value.count {
+    var end = start
+    while end < value.count && value[end] != UInt8(ascii: ",") { end &+= 1 }
+    let entry = value.extracting(start..<end)
+    if endsWith(entry, "heddle") || endsWith(entry, "linkerd") { meshes &+= 1 }
+    start = end &+ 1
+  }
+  return meshes
+}
+
+private func endsWith(_ value: Span<UInt8>, _ word: StaticString) -> Bool {
+  let n = word.utf8CodeUnitCount
+  return value.count >= n && equalsIgnoringCase(value.extracting(value.count &- n..<value.count), word)
+}

@@ -1,0 +1,57 @@
+import HTTP
+import Memory
+
+/// Decides how an answer's body is framed towards the caller.
+enum AnswerFraming: Equatable {
+  /// As it came: no body, or the length that the answer's own `Content-Length` says.
+  case asReceived
+  /// In chunks.
+  case chunks
+  /// Until the connection closes: the caller speaks HTTP/1.0 and the length is unknown.
+  case untilClose
+
+  init(_ framing: BodyFraming, callerMinorVersion: UInt8) {
+    switch framing {
+    case .none, .length: self = .asReceived
+    case .chunked, .untilClose: self = callerMinorVersion == 0 ? .untilClose : .chunks
+    }
+  }
+}
+
+/// Writes the head of a service's answer for the caller. Hop-by-hop fields end here; all others pass byte for byte, in order.
+func writeAnswerHead(
+  _ answer: borrowing ResponseHead, of upstream: borrowing Upstream, framing: AnswerFraming, keepAlive: Bool,
+  callerMinorVersion: UInt8, success: Bool, into output: inout ByteBuffer
+) {
+  let bytes = upstream.input.span
+  output.append("HTTP/1.1 ")
+  output.append(decimal: answer.statusCode)
+  output.append(" ")
+  output.append(bytes.extracting(answer.reasonRange))
+  output.append("\r\n")
+  var hasClass = false
+  copyFields(answer.fields, from: bytes, into: &output) { field in
+    if field.name == .l5dSuccessClass { hasClass = true }
+    return !field.isHopByHop
+  }
+  if !hasClass { output.append(success ? "l5d-success-class: 1.0\r\n" : "l5d-success-class: 0.0\r\n") }
+  if framing == .chunks { output.append("transfer-encoding: chunked\r\n") }
+  if !keepAlive {
+    output.append("connection: close\r\n")
+  } else if callerMinorVersion == 0 {
+    output.append("connection: keep-alive\r\n")
+  }
+  output.append("\r\n")
+}
+
+/// Writes an interim answer (1xx) for the caller: it has no body and no framing of its own.
+func writeInterim(_ answer: borrowing ResponseHead, of upstream: borrowing Upstream, into output: inout ByteBuffer) {
+  let bytes = upstream.input.span
+  output.append("HTTP/1.1 ")
+  output.append(decimal: answer.statusCode)
+  output.append(" ")
+  output.append(bytes.extracting(answer.reasonRange))
+  output.append("\r\n")
+  copyFields(answer.fields, from: bytes, into: &output) { !$0.isHopByHop }
+  output.append("\r\n")
+}

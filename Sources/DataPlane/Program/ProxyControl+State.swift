@@ -1,0 +1,97 @@
+import MeshProtocol
+import SystemIO
+
+/// The state file, on the thread where it may block.
+final class StateKeeper {
+  private var store: StateStore
+
+  init(_ store: consuming StateStore) { self.store = store }
+
+  /// Reads what is kept.
+  func load(namespace: String) -> LoadedState { store.load(namespace: namespace) }
+
+  /// Writes; says what went wrong, if anything.
+  func save(_ state: KeptState) -> SystemError? {
+    do {
+      try store.save(state)
+      return nil
+    } catch {
+      return error
+    }
+  }
+}
+
+extension ProxyControl {
+  /// Takes up what was kept on disk.
+  func restore(_ kept: KeptState) {
+    for name in kept.names {
+      guard let message = try? Heddle_Mesh_V1_Endpoints(serializedBytes: name.endpoints) else { continue }
+      machine.restore(message, confirmed: name.confirmed, at: loop.now)
+    }
+    isStale = true
+    machine.restore(kept.version, resources: kept.resources, at: loop.now)
+    perform()
+  }
+
+  /// Writes what is held, when it changed since the last time and no writing is under way.
+  func saveIfDirty() {
+    guard isStateDirty, !isSaving, let state = start.state, let confined, let kept = keptState() else { return }
+    isStateDirty = false
+    isSaving = true
+    state.execute { keeper in
+      let error = keeper.save(kept)
+      confined.execute { $0.saved(error) }
+    }
+  }
+
+  private func saved(_ error: SystemError?) {
+    isSaving = false
+    guard let error else {
+      counters.stateWrites += 1
+      return
+    }
+    // Requests flow on; the next change, or the next second, tries again.
+    counters.stateFailures += 1
+    isStateDirty = true
+    log.error("state", "could not write the state file", [("error", "\(error)")])
+  }
+
+  private func keptState() -> KeptState? {
+    guard let version = machine.replica.held else { return nil }
+    let wall = Int64(clamping: wallClockMilliseconds())
+    let names = machine.names.values.filter { $0.replica.state == .bound }.map { watched in
+      KeptState.Name(endpoints: watched.replica.fullMessage.encodedBytes(), confirmed: machine.isOpen ? wall : watched.confirmed)
+    }
+    return KeptState(
+      namespace: start.configuration.namespace, version: version,
+      resources: machine.replica.resources.values.map(\.bytes), names: names, savedAt: wall)
+  }
+}
+
+extension EndpointReplica {
+  /// All that is held, as a controller would send it to someone who has nothing.
+  var fullMessage: Heddle_Mesh_V1_Endpoints {
+    var message = Heddle_Mesh_V1_Endpoints()
+    message.name = name
+    message.version = version
+    message.full = true
+    message.state = .bound
+    message.id = id
+    message.residual = residual
+    message.protocol = `protocol`
+    var hash = SetHash.empty
+    for endpoint in endpoints.values {
+      var wire = Heddle_Mesh_V1_Endpoint()
+      wire.address = endpoint.address
+      wire.weight = endpoint.weight ?? 0
+      wire.zone = endpoint.zone
+      wire.metadata = endpoint.metadata
+      let bytes = wire.encodedBytes()
+      // Of these bytes, which may differ from the controller's own: then it sends the whole state once after a restart.
+      hash.insert(SetHash(of: bytes))
+      message.adds.append(.init(bytes))
+    }
+    message.setHash = .init(hash.bytes)
+    return message
+  }
+}

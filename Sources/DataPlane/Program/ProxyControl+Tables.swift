@@ -1,0 +1,95 @@
+import MeshProtocol
+import Serving
+import SystemIO
+
+/// A table to be made.
+enum CompileJob {
+  case candidate(ConfigurationCandidate)
+  /// The file's own rules changed.
+  case file(Dtab)
+}
+
+extension ProxyControl {
+  /// Puts a job behind those that wait; one table is made and swapped at a time.
+  func enqueue(_ job: CompileJob) {
+    jobs.append(job)
+    startNext()
+  }
+
+  private func startNext() {
+    guard underWay == nil, !jobs.isEmpty, let confined else { return }
+    let job = jobs.removeFirst()
+    underWay = job
+    let services = ledger.activeServices.compactMap { try? Path(parsing: $0) }
+    start.compiler.execute { compiler in
+      let result: Result<CompiledTable, RefusedCandidate> =
+        switch job {
+        case .candidate(let candidate): compiler.compile(candidate, services: services)
+        case .file(let dtab): .success(compiler.replaceFile(dtab, services: services))
+        }
+      confined.execute { $0.compiled(result) }
+    }
+  }
+
+  private func compiled(_ result: Result<CompiledTable, RefusedCandidate>) {
+    switch result {
+    case .success(let compiled): prepare(compiled)
+    case .failure(let refused):
+      underWay = nil
+      machine.refused(refused.faults, at: loop.now)
+      perform()
+      startNext()
+    }
+  }
+
+  /// Subscribes what the table makes reachable, and waits a little for it.
+  private func prepare(_ compiled: CompiledTable) {
+    let remote = compiled.reachable.filter { isControllersToAnswer($0) }
+    for name in remote where machine.names[name] == nil {
+      machine.want(name, holder: ControlStreamMachine.announcement, at: loop.now)
+    }
+    // Without a controller nobody will answer, so nobody is waited for.
+    let missing = machine.isOpen ? machine.unanswered(remote) : []
+    if let table = swap.begin(compiled.table, missing: missing, at: loop.now) {
+      order(table)
+    } else {
+      loop.schedule(after: TableSwap.patience) { [weak self] in self?.patienceIsOver() }
+    }
+    perform()
+  }
+
+  private func patienceIsOver() {
+    if let table = swap.tick(at: loop.now) {
+      order(table)
+    } else if let deadline = swap.deadline, deadline > loop.now {
+      loop.schedule(after: deadline - loop.now) { [weak self] in self?.patienceIsOver() }
+    }
+  }
+
+  /// Orders the swap at every worker.
+  func order(_ table: RoutingTable) {
+    for worker in workers { worker.send(.run(table)) }
+  }
+
+  /// A worker swapped. After the last one the revision is applied.
+  func running(_ worker: Int, _ generation: UInt64) {
+    guard let applied = swap.running(worker: worker, generation: generation) else { return }
+    let old = table
+    table = applied
+    // Freeing a large table takes long: its last reference ends on the compiler's thread.
+    start.compiler.execute { _ in withExtendedLifetime(old) {} }
+    let job = underWay
+    underWay = nil
+    counters.swapsApplied += 1
+    if case .candidate = job {
+      machine.applied(at: loop.now)
+      hasConfiguration = true
+      if machine.isOpen { isStale = false }
+      isStateDirty = machine.isOpen || isStateDirty
+    }
+    log.info("control", "applied", [("revision", "\(applied.revision)"), ("rules", "\(applied.rules.count)")])
+    perform()
+    saveIfDirty()
+    startNext()
+  }
+}

@@ -1,0 +1,213 @@
+import MeshProtocol
+import Serving
+import SystemIO
+import Telemetry
+import Traffic
+
+/// Where the control side begins: what the program made before its loop runs.
+struct ControlStart: Sendable {
+  var configuration: ProxyConfiguration
+  var identity: ProxyIdentity
+  var log: Log
+  var workers: [any WorkerPort]
+  var table: RoutingTable
+  /// The compiler's thread and the compiler there.
+  var compiler: Confined<RuleCompiler>
+  /// Blocking work: state file, name look-ups.
+  var blocking: LoopExecutor
+  /// Nil when nothing is kept.
+  var state: Confined<StateKeeper>?
+  var restored: KeptState?
+}
+
+/// The proxy's control side: one object on one thread that knows what is held, what runs, and what to say to whom. Decisions are
+/// made by the machines it holds (`ControlStreamMachine`, `TableSwap`, `FactLedger`, `ReportQueue`); this carries them out.
+///
+/// The order of a change: `linkReceived` → machine → `.compile` → compiler's thread → `compiled` → names subscribed → `.run` to
+/// every worker → `.running` from every worker → Ack and state file.
+final class ProxyControl {
+  /// How often workers hand over their facts.
+  static let collectInterval = Duration.seconds(1)
+
+  let loop: ServiceLoop
+  let start: ControlStart
+  let log: Log
+  let workers: [any WorkerPort]
+  var machine: ControlStreamMachine
+  var swap: TableSwap
+  var link: ControlLink?
+  var confined: Confined<ProxyControl>?
+
+  /// What all workers run.
+  var table: RoutingTable
+  var names: StaticNames
+  var staticHolders: [Path: Set<Int>] = [:]
+  var jobs: [CompileJob] = []
+  var underWay: CompileJob?
+
+  var ledger: FactLedger
+  var reports: ReportQueue
+  var reportInterval = ProxyControl.collectInterval
+  var lastReport = Instant.zero
+  var gatherings: [UInt64: Gathering] = [:]
+  var lastTicket: UInt64 = 0
+
+  var counters = ControlCounters()
+  /// Whether a controller, or the file in standalone mode, gave the configuration in force.
+  var hasConfiguration: Bool
+  /// The configuration comes from disk and no controller has spoken since.
+  var isStale = false
+  var lastRefusal: (revision: UInt64, errors: [String])?
+  var lastDisconnect = ""
+  var isStateDirty = false
+  var isSaving = false
+  var drain: DrainProgress?
+  /// Called once every worker has drained.
+  var onDrained: () -> Void = {}
+  /// Reads the configuration file again; nil when there is none or it is bad (and that was logged).
+  var reload: () -> ProxyConfiguration? = { nil }
+
+  init(loop: ServiceLoop, start: ControlStart) {
+    self.loop = loop
+    self.start = start
+    log = start.log
+    workers = start.workers
+    table = start.table
+    names = start.configuration.names
+    machine = ControlStreamMachine(identity: start.identity)
+    swap = TableSwap(workers: start.workers.count)
+    ledger = FactLedger(workers: start.workers.count)
+    reports = ReportQueue(instance: start.identity.instance, now: loop.now.milliseconds)
+    hasConfiguration = start.configuration.isStandalone
+  }
+
+  /// Begins: what was kept on disk, then the controllers.
+  func begin() throws {
+    confined = loop.confine(self)
+    if let restored = start.restored { restore(restored) }
+    if !start.configuration.isStandalone {
+      let link = ControlLink(
+        loop: loop, controllers: start.configuration.mesh, resolver: start.blocking, owner: self)
+      self.link = link
+      try link.start()
+    }
+    repeatedly(Self.collectInterval) { $0.second() }
+  }
+
+  /// Ends the stream, so that the controller sees a proxy that left and not one that was lost.
+  func end() {
+    link?.stop()
+    confined = nil
+  }
+
+  private func second() {
+    machine.tick(at: loop.now)
+    perform()
+    collect()
+    ledger.expire(now: loop.now.milliseconds)
+    saveIfDirty()
+  }
+
+  private func repeatedly(_ interval: Duration, _ body: @escaping (ProxyControl) -> Void) {
+    loop.schedule(after: interval) { [weak self] in
+      guard let self else { return }
+      body(self)
+      self.repeatedly(interval, body)
+    }
+  }
+
+  // MARK: Notices
+
+  /// What a worker says.
+  func take(_ notice: WorkerNotice) {
+    switch notice {
+    case .running(let worker, let generation): running(worker, generation)
+    case .wants(let worker, let name): want(name, worker)
+    case .releases(let worker, let name): release(name, worker)
+    case .collected(let worker, let ticket, let facts): collected(worker, ticket, facts)
+    case .described(_, let ticket, let text): described(ticket, text)
+    case .drained(let worker): drained(worker)
+    }
+  }
+
+  // MARK: The machine's wishes
+
+  /// Carries out what the machine wants done. May be called again from within.
+  func perform() {
+    for action in machine.takeActions() {
+      switch action {
+      case .send(let message): link?.send(message)
+      case .leave(let pause): link?.leave(retryAfter: pause, reason: "this proxy ended the stream")
+      case .compile(let candidate): enqueue(.candidate(candidate))
+      case .publish(let set): publish(set)
+      case .confirmed: confirmed()
+      case .note(let note): take(note)
+      }
+    }
+  }
+
+  func confirmed() {
+    isStale = false
+    hasConfiguration = true
+  }
+
+  private func take(_ note: StreamNote) {
+    switch note {
+    case .resync(let gap):
+      counters.resyncs += 1
+      log.warning("control", "configuration did not fit, asked for all of it", [("gap", "\(gap)")])
+    case .refused(let revision, let errors):
+      counters.swapsRefused += 1
+      lastRefusal = (revision, errors)
+      log.error("control", "revision refused", [("revision", "\(revision)"), ("errors", errors.prefix(5).joined(separator: "; "))])
+    case .breach(let breach):
+      log.error("control", "the controller broke the protocol", [("breach", "\(breach)")])
+    case .desync(let name, let gap):
+      counters.desyncs += 1
+      log.warning("control", "endpoints did not fit, subscribed anew", [("name", name), ("gap", "\(gap)")])
+    case .epochChanged(let revision):
+      counters.epochChanges += 1
+      log.error("control", "the controller's store has another epoch: its history was replaced", [("revision", "\(revision)")])
+    case .malformed: log.error("control", "the controller sent bytes that are no message")
+    case .silence: log.warning("control", "the controller is silent")
+    case .goAway(let reason): log.info("control", "the controller asked to leave", [("reason", reason)])
+    case .tooManyNames: log.error("control", "too many concrete names in use")
+    case .unusableEndpoints(let name, let count):
+      log.warning("control", "endpoints without usable address or weight left out", [("name", name), ("count", "\(count)")])
+    }
+  }
+}
+
+extension ProxyControl: ControlLinkEvents {
+  var mayOpen: Bool { machine.mayOpen }
+
+  func linkOpened() {
+    counters.connects += 1
+    log.info("control", "connected", [("controller", link?.controller ?? "")])
+    machine.opened(at: loop.now)
+    perform()
+  }
+
+  func linkReceived(_ message: [UInt8]) {
+    machine.received(message, at: loop.now, wall: Int64(clamping: wallClockMilliseconds()))
+    perform()
+  }
+
+  func linkReported(_ message: [UInt8]) {
+    do {
+      let ack = try Heddle_Mesh_V1_ReportAck.decode(message)
+      reports.acknowledged(ack.sequence)
+      reportInterval = .milliseconds(Int64(max(500, min(ack.nextIntervalMs, 60_000))))
+    } catch {
+      log.warning("control", "an answer to a report does not read", [("fault", "\(error)")])
+    }
+  }
+
+  func linkClosed(_ reason: String) {
+    if machine.isOpen { counters.disconnects += 1 }
+    lastDisconnect = reason
+    machine.closed()
+    perform()
+    log.warning("control", "no controller", [("reason", reason)])
+  }
+}

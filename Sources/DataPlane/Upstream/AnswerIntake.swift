@@ -1,0 +1,260 @@
+import HTTP
+import Memory
+import SystemIO
+
+/// What looking at an answer's bytes came to.
+private enum AnswerStep {
+  case progress
+  case hungry
+  /// The exchange is over, or its connections are gone.
+  case over
+}
+
+extension ProxyCore {
+  /// An upstream connection has news.
+  mutating func upstreamReady(_ u: Handle, _ readiness: Readiness) {
+    guard upstreams.contains(u) else { return }  // an event for one that is gone
+    if !readiness.isDisjoint(with: [.hangup, .error]) { upstreams[u].sawHangup = true }
+    switch upstreams[u].phase {
+    case .idle:
+      // Closed by the other side, or bytes that nobody asked for: either way not to be used again. Writability alone is no news.
+      if !readiness.isDisjoint(with: [.readable, .hangup, .error]) { closeUpstream(u) }
+    case .connecting(let h):
+      guard !readiness.isDisjoint(with: [.writable, .hangup, .error]) else { return }
+      connected(u, for: h, readiness)
+    case .busy(let h):
+      if !readiness.isDisjoint(with: [.readable, .hangup, .error]) {
+        upstreams[u].mayRead = true
+        takeAnswer(u)
+      }
+      guard upstreams.contains(u), readiness.contains(.writable), upstreams[u].unsent > 0 else { return }
+      if flushUpstream(u), downstreams.contains(h) { advance(h) }
+    }
+  }
+
+  private mutating func connected(_ u: Handle, for h: Handle, _ readiness: Readiness) {
+    guard upstreams[u].socket.connectError() == 0 else { return connectFailed(u, for: h) }
+    clusters[upstreams[u].cluster].endpoints[Int(upstreams[u].endpoint)].backoff.succeeded()
+    upstreams[u].phase = .busy(h)
+    upstreams[u].mayRead = !readiness.isDisjoint(with: [.readable, .hangup, .error])
+    upstreams[u].clock.set(now.adding(nanoseconds: times.streamIdle), token: u.token(kind: TokenKind.upstream), on: loop)
+    guard flushUpstream(u), downstreams.contains(h) else { return }
+    advance(h)
+    if upstreams.contains(u), upstreams[u].mayRead { takeAnswer(u) }
+  }
+
+  private mutating func connectFailed(_ u: Handle, for h: Handle) {
+    let (c, e) = (upstreams[u].cluster, upstreams[u].endpoint)
+    clusters[c].endpoints[Int(e)].backoff.failed(at: now)
+    endAttempt(h, as: .failure)
+    var request = ByteBuffer()
+    swap(&request, &upstreams[u].output)
+    downstreams[h].phase = .settling
+    closeUpstream(u)
+    sendAgain(h, request, from: e, in: c, because: .connect, fault: .connectFailed)
+  }
+
+  /// An upstream connection has been where it is for as long as it may.
+  mutating func upstreamExpired(_ u: Handle) {
+    guard upstreams.contains(u) else { return }
+    let token = u.token(kind: TokenKind.upstream)
+    guard upstreams[u].clock.isDue(token: token, on: loop) else { return }
+    switch upstreams[u].phase {
+    case .idle: closeUpstream(u)
+    case .connecting(let h): connectFailed(u, for: h)
+    case .busy:
+      // The caller's own clock watches the exchange; this one only has to be there when the connection is idle again.
+      upstreams[u].clock.set(now.adding(nanoseconds: times.poolIdle), token: token, on: loop)
+    }
+  }
+
+  /// Gives the kernel what it takes of the request. Returns false when the connection is gone or was given up.
+  mutating func flushUpstream(_ u: Handle) -> Bool {
+    if case .connecting = upstreams[u].phase { return true }
+    switch upstreams[u].flush() {
+    case .bytes, .wouldBlock:
+      return true
+    case .endOfFile, .failed:
+      // The service may have answered before it closed: what it said counts more than that it does not listen any more.
+      upstreams[u].mayRead = true
+      upstreams[u].sawHangup = true
+      takeAnswer(u)
+      return false
+    }
+  }
+
+  /// Passes on what has come of the answer, as far as the caller takes it.
+  mutating func takeAnswer(_ u: Handle) {
+    guard case .busy(let h) = upstreams[u].phase else { return }
+    var isHungry = upstreams[u].input.isEmpty
+    while downstreams[h].output.count < limits.highWater {
+      if isHungry {
+        guard upstreams[u].mayRead else { break }
+        guard readAnswer(u, h) else { return }
+      }
+      switch upstreams[u].hasHead ? takeBody(u, h) : takeHead(u, h) {
+      case .progress: isHungry = false
+      case .hungry: isHungry = true
+      case .over: return
+      }
+    }
+    _ = flushDownstream(h)
+  }
+
+  private mutating func readAnswer(_ u: Handle, _ h: Handle) -> Bool {
+    buffers.lend(&upstreams[u].input)
+    switch upstreams[u].receive(atMost: max(4096, upstreams[u].input.writableCount)) {
+    case .bytes:
+      upstreams[u].giveUpReplay()
+      if upstreams[u].unsent == 0 { buffers.reclaim(&upstreams[u].output) }
+      setDeadline(h, in: times.streamIdle)
+      return true
+    case .wouldBlock:
+      _ = flushDownstream(h)
+      return false
+    case .endOfFile, .failed:
+      upstreamEnded(u, h)
+      return false
+    }
+  }
+
+  // MARK: Head
+
+  private mutating func takeHead(_ u: Handle, _ h: Handle) -> AnswerStep {
+    switch upstreams[u].parseHead(into: &answer) {
+    case .incomplete: return .hungry
+    case .fault(let fault): return broken(u, h, fault)
+    case .complete(let length):
+      if answer.statusCode < 200 { return passInterim(u, h, length) }
+      return passHead(u, h, length)
+    }
+  }
+
+  private mutating func passInterim(_ u: Handle, _ h: Handle, _ length: Int) -> AnswerStep {
+    if answer.statusCode == 101 { return broken(u, h, .unexpectedUpgrade) }
+    upstreams[u].interims &+= 1
+    if upstreams[u].interims > limits.interims { return broken(u, h, .tooManyInformational) }
+    if downstreams[h].exchange.minorVersion > 0 {
+      buffers.lend(&downstreams[h].output)
+      writeInterim(answer, of: upstreams[u], into: &downstreams[h].output)
+    }
+    upstreams[u].input.removeFirst(length)
+    return .progress
+  }
+
+  private mutating func passHead(_ u: Handle, _ h: Handle, _ length: Int) -> AnswerStep {
+    let received = answer.framing(requestMethod: downstreams[h].exchange.method)
+    let caller = downstreams[h].exchange.minorVersion
+    let framing = AnswerFraming(received, callerMinorVersion: caller)
+    // With part of the request still under way nobody can tell where the caller's next request would begin.
+    let keepAlive = downstreams[h].exchange.keepAlive && !isDraining && framing != .untilClose
+      && downstreams[h].requestBody.isDone
+    buffers.lend(&downstreams[h].output)
+    writeAnswerHead(
+      answer, of: upstreams[u], framing: framing, keepAlive: keepAlive, callerMinorVersion: caller,
+      success: answer.statusCode < 500, into: &downstreams[h].output)
+    upstreams[u].input.removeFirst(length)
+    upstreams[u].hasHead = true
+    upstreams[u].keepsAlive = answer.keepAlive && received != .untilClose
+    upstreams[u].body = BodyReader(received)
+    downstreams[h].closesAfterAnswer = !keepAlive
+    downstreams[h].exchange.answered = true
+    downstreams[h].exchange.chunksAnswer = framing == .chunks
+    downstreams[h].exchange.responseStatus = UInt16(truncatingIfNeeded: answer.statusCode)
+    if upstreams[u].body.isDone { return finish(u, h) }
+    return upstreams[u].input.isEmpty ? .hungry : .progress
+  }
+
+  // MARK: Body
+
+  private mutating func takeBody(_ u: Handle, _ h: Handle) -> AnswerStep {
+    switch upstreams[u].nextBodyPart() {
+    case .data(let start, let end, let consumed):
+      appendAnswerData(u, h, start, end)
+      upstreams[u].input.removeFirst(consumed)
+      if upstreams[u].body.isDone, !downstreams[h].exchange.chunksAnswer { return finish(u, h) }
+      return upstreams[u].input.isEmpty ? .hungry : .progress
+    case .needMore(let consumed):
+      upstreams[u].input.removeFirst(consumed)
+      return .hungry
+    case .trailers(let start, let end, let consumed):
+      endChunks(u, h, start..<end)
+      upstreams[u].input.removeFirst(consumed)
+      return finish(u, h)
+    case .end(let consumed):
+      endChunks(u, h, 0..<0)
+      upstreams[u].input.removeFirst(consumed)
+      return finish(u, h)
+    case .fault(let fault):
+      return broken(u, h, fault)
+    }
+  }
+
+  private mutating func appendAnswerData(_ u: Handle, _ h: Handle, _ start: Int, _ end: Int) {
+    let chunks = downstreams[h].exchange.chunksAnswer
+    if chunks { appendChunkHeader(size: end &- start, to: &downstreams[h].output) }
+    upstreams[u].forward(start..<end, to: &downstreams[h].output)
+    if chunks { appendChunkEnd(to: &downstreams[h].output) }
+  }
+
+  private mutating func endChunks(_ u: Handle, _ h: Handle, _ trailers: Range<Int>) {
+    guard downstreams[h].exchange.chunksAnswer else { return }
+    upstreams[u].forwardTrailers(trailers, using: &self.trailers, to: &downstreams[h].output)
+  }
+
+  // MARK: End
+
+  private mutating func finish(_ u: Handle, _ h: Handle) -> AnswerStep {
+    let responseClass = classify(Int(downstreams[h].exchange.responseStatus), downstreams[h].exchange.method)
+    endAttempt(h, as: responseClass)
+    endRequest(h, as: responseClass)
+    downstreams[h].phase = .settling
+    let isClean = upstreams[u].keepsAlive && !upstreams[u].sawHangup && downstreams[h].requestBody.isDone
+      && upstreams[u].unsent == 0 && upstreams[u].input.isEmpty
+    if isClean { returnToPool(u) } else { closeUpstream(u) }
+    answerComplete(h)
+    if downstreams.contains(h) { advance(h) }
+    return .over
+  }
+
+  /// The service broke the protocol: its connection is not used again, and the caller gets 502, or a cut where the answer had begun.
+  private mutating func broken(_ u: Handle, _ h: Handle, _ fault: HTTPFault) -> AnswerStep {
+    fail(h, .upstreamProtocol, text: "the service's answer: \(fault.reason)")
+    if downstreams.contains(h) { advance(h) }
+    return .over
+  }
+
+  /// The service closed its connection, or it broke.
+  private mutating func upstreamEnded(_ u: Handle, _ h: Handle) {
+    if upstreams[u].hasHead {
+      if upstreams[u].body.endOfInput() == nil {
+        upstreams[u].keepsAlive = false
+        if downstreams[h].exchange.chunksAnswer { appendLastChunk(to: &downstreams[h].output) }
+        _ = finish(u, h)
+      } else {
+        fail(h, .upstreamReset, text: "the service closed within its answer")
+      }
+      return
+    }
+    let canRepeat = upstreams[u].canReplay && upstreams[u].served > 0 && upstreams[u].input.isEmpty
+      && downstreams[h].exchange.method.isSafe && downstreams[h].requestBody.isDone
+    guard canRepeat else {
+      fail(h, .upstreamReset, text: "the service closed without an answer")
+      if downstreams.contains(h) { advance(h) }
+      return
+    }
+    let (c, e) = (upstreams[u].cluster, upstreams[u].endpoint)
+    endAttempt(h, as: .failure)
+    var request = ByteBuffer()
+    swap(&request, &upstreams[u].output)
+    downstreams[h].phase = .settling
+    closeUpstream(u)
+    sendAgain(h, request, from: e, in: c, because: .closed, fault: .upstreamReset)
+  }
+
+  /// The one classification of an answer (traffic.md 1): 5xx is a failure, retryable where the method is safe.
+  private func classify(_ status: Int, _ method: Method) -> FactClass {
+    if status < 500 { return .success }
+    return method.isSafe ? .retryable : .failure
+  }
+}

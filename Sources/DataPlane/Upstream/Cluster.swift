@@ -1,0 +1,180 @@
+import Memory
+import MeshProtocol
+import SystemIO
+import Traffic
+
+/// The number of a cluster in its worker's table. Stable while anything refers to it.
+public typealias ClusterIndex = Int32
+/// The number of an endpoint in its cluster's table. Stable while anything refers to it.
+public typealias EndpointIndex = Int32
+
+/// One worker's view of a concrete name: its endpoints, with the load and the connections this worker has there.
+///
+/// Updates keep state (`EndpointSet` in, differences out): an endpoint that stays keeps its load, its back-off and its
+/// connections; one that left gets no new requests and goes when its last connection does.
+struct Cluster {
+  let name: Path
+  /// `name` as text, made once: it stands in headers and metrics.
+  let text: String
+  private(set) var state: NameState
+  private(set) var version: UInt64 = 0
+  private(set) var residual = Path(segments: [])
+  private(set) var id = ""
+  private(set) var reason = ""
+  var endpoints: [EndpointSlot] = []
+  /// Endpoints that may get new requests, as indexes of `endpoints`.
+  private(set) var eligible: [EndpointIndex] = []
+  private var free: [EndpointIndex] = []
+  private var lastSerial: UInt32 = 0
+  /// How many bindings refer to this cluster.
+  var users: Int32 = 0
+  /// When the last binding let go; meaningful while `users` is 0.
+  var unusedSince: Instant
+
+  init(name: Path, state: NameState, now: Instant) {
+    self.name = name
+    self.text = name.description
+    self.state = state
+    self.unusedSince = now
+  }
+
+  /// Takes over a newer state. Returns the endpoints that left: the caller closes their idle connections.
+  mutating func update(_ set: EndpointSet) -> [EndpointIndex] {
+    state = set.state
+    version = set.version
+    residual = set.residual
+    id = set.id
+    reason = set.reason
+    var known: [String: EndpointIndex] = [:]
+    for (i, slot) in endpoints.enumerated() where slot.isListed { known[slot.endpoint.text] = EndpointIndex(i) }
+    for endpoint in set.endpoints {
+      if let i = known.removeValue(forKey: endpoint.text) {
+        endpoints[Int(i)].endpoint = endpoint
+      } else {
+        place(endpoint)
+      }
+    }
+    for i in known.values { endpoints[Int(i)].isListed = false }
+    refreshEligible()
+    let gone = Array(known.values)
+    for i in gone { releaseIfUnused(i) }
+    return gone
+  }
+
+  private mutating func place(_ endpoint: Endpoint) {
+    lastSerial &+= 1
+    let slot = EndpointSlot(endpoint, serial: lastSerial)
+    if let i = free.popLast() {
+      endpoints[Int(i)] = slot
+    } else {
+      endpoints.append(slot)
+    }
+  }
+
+  private mutating func refreshEligible() {
+    eligible.removeAll(keepingCapacity: true)
+    for i in endpoints.indices where endpoints[i].isListed && endpoints[i].endpoint.weight > 0 {
+      eligible.append(EndpointIndex(i))
+    }
+  }
+
+  /// Gives the slot of an unlisted endpoint back once nothing of this worker refers to it.
+  mutating func releaseIfUnused(_ i: EndpointIndex) {
+    let slot = endpoints[Int(i)]
+    if !slot.isListed, slot.connections == 0, !slot.isFree {
+      endpoints[Int(i)].isFree = true
+      free.append(i)
+    }
+  }
+
+  /// Whether any connection of this worker refers to this cluster.
+  var isInUse: Bool { users > 0 || endpoints.contains { $0.connections > 0 } }
+
+  /// Whether a new request could be sent here now: bound, with an endpoint that is not backing off.
+  func isReady(at now: Instant) -> Bool {
+    guard state == .bound else { return false }
+    for i in eligible where endpoints[Int(i)].backoff.isOpen(at: now) { return true }
+    return false
+  }
+
+  /// Picks an endpoint: the better of two by load per weight (P2C, Mitzenmacher 2001), and if that one is backing off, the
+  /// first ready one found from a random start. `excluding` was tried for this request already. Nil when none is ready.
+  mutating func pick(excluding tried: EndpointIndex, at now: Instant, using random: inout FastRandom) -> EndpointIndex? {
+    let n = eligible.count
+    if n == 0 { return nil }
+    if n == 1 { return accept(eligible[0], at: now, unless: -1) }
+    let chosen = P2C.pick(count: n, using: &random) { endpoints[Int(eligible[$0])].load }
+    if let i = accept(eligible[chosen], at: now, unless: tried) { return i }
+    for step in 1..<n {
+      let i = eligible[(chosen &+ step) % n]
+      if let i = accept(i, at: now, unless: tried) { return i }
+    }
+    return nil
+  }
+
+  private mutating func accept(_ i: EndpointIndex, at now: Instant, unless tried: EndpointIndex) -> EndpointIndex? {
+    i != tried && endpoints[Int(i)].backoff.admit(at: now) ? i : nil
+  }
+}
+
+/// One endpoint as one worker sees it.
+struct EndpointSlot {
+  var endpoint: Endpoint
+  /// In the newest set. An unlisted endpoint finishes its work and goes.
+  var isListed = true
+  var isFree = false
+  /// Requests sent and not answered.
+  var outstanding: Int32 = 0
+  /// Connections open, idle ones included.
+  var connections: Int32 = 0
+  /// The most recently used idle connection: the one least likely to be closed by the other side.
+  var idle = Handle.none
+  var backoff = ConnectBackoff()
+
+  /// Tells this tenant of the slot from earlier ones.
+  let serial: UInt32
+
+  init(_ endpoint: Endpoint, serial: UInt32) {
+    self.endpoint = endpoint
+    self.serial = serial
+  }
+
+  /// Outstanding requests per unit of weight.
+  var load: Double { Double(outstanding) / endpoint.weight }
+}
+
+/// Keeps requests away from an endpoint that could not be connected, and lets one through per period to see whether it can again.
+struct ConnectBackoff {
+  /// First pause after a failed connect. Doubles with each further failure.
+  static let first = Duration.milliseconds(100)
+  /// Longest pause: an endpoint that is back is found within this time.
+  static let longest = Duration.seconds(5)
+
+  private var until: Instant?
+  private var pause = ConnectBackoff.first
+
+  /// Whether requests may go there without this endpoint being on trial.
+  func isOpen(at now: Instant) -> Bool {
+    guard let until else { return true }
+    return now >= until
+  }
+
+  /// Whether this request may go there. After a pause exactly one may, until it is known how it went.
+  mutating func admit(at now: Instant) -> Bool {
+    guard let until else { return true }
+    if now < until { return false }
+    self.until = now + pause
+    return true
+  }
+
+  /// A connect failed.
+  mutating func failed(at now: Instant) {
+    until = now + pause
+    pause = min(pause * 2, Self.longest)
+  }
+
+  /// A connect succeeded.
+  mutating func succeeded() {
+    if until != nil { self = ConnectBackoff() }
+  }
+}

@@ -1,0 +1,116 @@
+import HTTP
+import Memory
+import SystemIO
+import Traffic
+
+/// What getting a connection came to.
+enum ConnectionFound {
+  case ready(Handle)
+  case refused
+  /// Descriptors or memory are out: the fault is ours.
+  case exhausted
+}
+
+extension ProxyCore {
+  /// Sends the request whose head stands in `self.head` to an endpoint of this leaf.
+  mutating func send(_ h: Handle, leaf: Int32, headLength: Int) {
+    let b = downstreams[h].exchange.binding
+    let c = bindings[b].leaves[Int(leaf)].cluster
+    downstreams[h].exchange.leaf = leaf
+    var tried: EndpointIndex = -1
+    for _ in 0...limits.resends {
+      guard c >= 0, let e = clusters[c].pick(excluding: tried, at: now, using: &random) else { break }
+      switch takeIdle(c, e) ?? connect(c, e, for: h) {
+      case .ready(let u): return start(h, on: u, leaf: leaf, headLength: headLength)
+      case .refused: tried = e
+      case .exhausted: return failUndispatched(h, headLength, .overload, text: "no descriptors left for a connection")
+      }
+    }
+    let text = "no healthy endpoint of \(c >= 0 ? clusters[c].text : bindings[b].service)"
+    failUndispatched(h, headLength, tried >= 0 ? .connectFailed : .noEndpoints, text: text)
+  }
+
+  private mutating func start(_ h: Handle, on u: Handle, leaf: Int32, headLength: Int) {
+    let b = downstreams[h].exchange.binding
+    if case .idle = upstreams[u].phase { upstreams[u].begin(for: h) }
+    let requestID = random.next()
+    buffers.lend(&upstreams[u].output)
+    let chunks = writeRequestHead(
+      head, of: downstreams[h], tail: bindings[b].leaves[Int(leaf)].headers, requestID: requestID,
+      into: &upstreams[u].output)
+    downstreams[h].exchange.chunksRequest = chunks
+    downstreams[h].input.removeFirst(headLength)
+    beginAttempt(h, on: u)
+    setDeadline(h, in: times.streamIdle)
+    if downstreams[h].requestBody.isDone { _ = flushUpstream(u) }
+  }
+
+  // MARK: Attempts
+
+  private mutating func beginAttempt(_ h: Handle, on u: Handle) {
+    let (c, e) = (upstreams[u].cluster, upstreams[u].endpoint)
+    downstreams[h].phase = .exchanging(u)
+    downstreams[h].exchange.cluster = c
+    downstreams[h].exchange.endpoint = e
+    downstreams[h].exchange.attemptStarted = now
+    downstreams[h].exchange.attemptSeries = attemptSeries(
+      downstreams[h].exchange.binding, downstreams[h].exchange.leaf, c, e)
+    clusters[c].endpoints[Int(e)].outstanding += 1
+  }
+
+  /// Counts the attempt and takes its load off the endpoint. `responseClass` nil: the caller left.
+  mutating func endAttempt(_ h: Handle, as responseClass: FactClass?) {
+    let c = downstreams[h].exchange.cluster
+    guard c >= 0 else { return }
+    downstreams[h].exchange.cluster = -1
+    clusters[c].endpoints[Int(downstreams[h].exchange.endpoint)].outstanding -= 1
+    if let responseClass {
+      let elapsed = now.nanoseconds(since: downstreams[h].exchange.attemptStarted) / 1000
+      let tryKind: FactTry = downstreams[h].exchange.resends == 0 ? .first : .resend
+      facts.recordAttempt(downstreams[h].exchange.attemptSeries, responseClass, tryKind, microseconds: elapsed)
+    }
+  }
+
+  private mutating func attemptSeries(_ b: Int32, _ leaf: Int32, _ c: ClusterIndex, _ e: EndpointIndex) -> Int32 {
+    let serial = clusters[c].endpoints[Int(e)].serial
+    let known = bindings[b].leaves[Int(leaf)].series.count
+    if Int(e) < known {
+      let series = bindings[b].leaves[Int(leaf)].series[Int(e)]
+      if series.serial == serial { return series.number }
+      if series.number >= 0 { facts.releaseAttemptSeries(series.number) }
+    }
+    let bound = bindings[b].leaves[Int(leaf)]
+    let number = facts.attemptSeries(
+      service: bindings[b].service, split: bound.split, branch: bound.branch, backend: clusters[c].text,
+      endpoint: clusters[c].endpoints[Int(e)].endpoint.text)
+    while bindings[b].leaves[Int(leaf)].series.count <= Int(e) {
+      bindings[b].leaves[Int(leaf)].series.append(.init(serial: 0, number: -1))
+    }
+    bindings[b].leaves[Int(leaf)].series[Int(e)] = .init(serial: serial, number: number)
+    return number
+  }
+
+  // MARK: Sending again
+
+  /// The request surely reached no application: send the same bytes to another endpoint of the same concrete name, on a new
+  /// connection (after a restart all idle ones are dead), or answer that it could not be done.
+  mutating func sendAgain(_ h: Handle, _ request: consuming ByteBuffer, from failed: EndpointIndex, in c: ClusterIndex,
+    because reason: RetryReason, fault: ProxyFault
+  ) {
+    var tried = reason == .connect ? failed : -1
+    while Int(downstreams[h].exchange.resends) < limits.resends {
+      guard let e = clusters[c].pick(excluding: tried, at: now, using: &random) else { break }
+      downstreams[h].exchange.resends += 1
+      facts.recordRetry(downstreams[h].exchange.requestSeries, reason)
+      guard case .ready(let u) = connect(c, e, for: h) else {
+        tried = e
+        continue
+      }
+      upstreams[u].output = request
+      return beginAttempt(h, on: u)
+    }
+    downstreams[h].phase = .settling
+    fail(h, fault, text: "\(clusters[c].text): \(fault == .connectFailed ? "cannot connect" : "closed without an answer")")
+    if downstreams.contains(h) { advance(h) }
+  }
+}

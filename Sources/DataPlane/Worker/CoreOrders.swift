@@ -1,0 +1,89 @@
+import HTTP
+import Memory
+import MeshProtocol
+import SystemIO
+import Traffic
+
+extension ProxyCore {
+  /// Routes by this table from now on. Bindings notice one by one, each when it is used next, whether they are concerned.
+  mutating func run(_ newer: RoutingTable) {
+    changes.append(newer.generation, newer.changed)
+    table = newer
+  }
+
+  /// Takes over the state of a concrete name.
+  mutating func update(_ set: EndpointSet) {
+    guard let c = clusters.find(set.name) else { return }  // given back meanwhile
+    let before = (clusters[c].state, clusters[c].residual)
+    for e in clusters[c].update(set) { closeIdle(c, e) }
+    if before != (clusters[c].state, clusters[c].residual) {
+      statesEpoch &+= 1
+      wakeWaiters()
+    }
+  }
+
+  /// Finishes what runs and starts nothing new: idle callers are closed, others told `connection: close` with their answer.
+  mutating func beginDrain() {
+    isDraining = true
+    for index in 0..<downstreams.slotCount {
+      guard let h = downstreams.handle(at: index) else { continue }
+      if downstreams[h].phase == .idle, downstreams[h].input.isEmpty { closeDownstream(h) }
+    }
+  }
+
+  /// The grace is over: cuts every connection.
+  mutating func closeAll() {
+    for index in 0..<downstreams.slotCount {
+      if let h = downstreams.handle(at: index) { closeDownstream(h, reset: true) }
+    }
+  }
+
+  // MARK: Showing
+
+  /// What this worker has, as a JSON array.
+  func describe(_ view: WorkerView) -> String {
+    var rows: [String] = []
+    switch view {
+    case .endpoints:
+      for c in clusters.live { rows += describeEndpoints(c) }
+    case .bindings:
+      for b in bindings.indices where !bindings[b].isFree { rows.append(describeBinding(b)) }
+    }
+    return "[" + rows.joined(separator: ",") + "]"
+  }
+
+  private func describeEndpoints(_ c: ClusterIndex) -> [String] {
+    clusters[c].endpoints.filter { !$0.isFree }.map { slot in
+      let state =
+        !slot.isListed ? "leaving" : slot.endpoint.weight == 0 ? "drained" : slot.backoff.isOpen(at: now) ? "ready" : "down"
+      return "{\"name\":\(quoted(clusters[c].text)),\"address\":\(quoted(slot.endpoint.text)),"
+        + "\"weight\":\(slot.endpoint.weight),\"state\":\"\(state)\",\"outstanding\":\(slot.outstanding),"
+        + "\"connections\":\(slot.connections),\"worker\":\(worker)}"
+    }
+  }
+
+  private func describeBinding(_ b: Int32) -> String {
+    let leaves = bindings[b].leaves.map { leaf in
+      "{\"name\":\(quoted(leaf.cluster >= 0 ? clusters[leaf.cluster].text : "")),\"split\":\(quoted(leaf.split)),"
+        + "\"branch\":\(quoted(leaf.branch))}"
+    }
+    return "{\"service\":\(quoted(bindings[b].service)),\"in_flight\":\(bindings[b].inFlight),"
+      + "\"override\":\(!bindings[b].local.isEmpty),\"leaves\":[\(leaves.joined(separator: ","))],\"worker\":\(worker)}"
+  }
+}
+
+/// A JSON string.
+private func quoted(_ text: String) -> String {
+  var result = "\""
+  for scalar in text.unicodeScalars {
+    switch scalar {
+    case "\"": result += "\\\""
+    case "\\": result += "\\\\"
+    case _ where scalar.value < 0x20:
+      let hex = String(scalar.value, radix: 16)
+      result += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+    default: result.unicodeScalars.append(scalar)
+    }
+  }
+  return result + "\""
+}

@@ -1,0 +1,126 @@
+import HTTP
+import Memory
+import MeshProtocol
+import SystemIO
+import Traffic
+import Workers
+
+/// Everything one worker owns, as one value: connections in slabs, clusters, bindings, counters. Nothing in it is shared.
+///
+/// A request passes the files in this order: `Connection/Accept` → `Connection/RequestIntake` (head) → `Binding/BindRequest`
+/// (identify, bind, pick) → `Upstream/SendRequest` (pool, connect, write) → `Connection/RequestBody` → `Upstream/AnswerIntake`
+/// (head, body) → `Connection/AnswerOutput` (flush, next request). `Connection/Faults` answers whatever goes wrong on the way.
+struct ProxyCore: ~Copyable {
+  let loop: EventLoop
+  let worker: Int
+  let limits: ProxyLimits
+  let times: ProxyTimes
+  /// This worker's slice of the per-name limits.
+  let pendingPerName: Int
+  let inFlightPerName: Int32
+  let notify: (WorkerNotice) -> Void
+
+  var downstreams = Slab<Downstream>()
+  var upstreams = Slab<Upstream>()
+  var clusters = ClusterTable()
+  var bindings: BindingTable
+  var sequences = SequenceTable()
+  var table: RoutingTable
+  var changes = RecentChanges()
+  /// Grows when a concrete name changes its state; routes compiled before are compiled anew.
+  var statesEpoch: UInt64 = 1
+  var facts = FactBook()
+  var buffers = BufferPool()
+  var random: FastRandom
+  /// Scratch of the head being looked at: one per worker, since a head is dealt with in one go.
+  var head = RequestHead()
+  var answer = ResponseHead()
+  var trailers = FieldTable()
+  /// The loop's clock, read once when the loop handed over.
+  var now: Instant
+  var isDraining = false
+  /// Accepting stopped because a limit was reached; a closing connection or the clock starts it again.
+  var acceptPaused = false
+
+  init(
+    loop: EventLoop, worker: Int, workers: Int, limits: ProxyLimits, table: RoutingTable, seed: UInt64,
+    notify: @escaping (WorkerNotice) -> Void
+  ) {
+    self.loop = loop
+    self.worker = worker
+    self.limits = limits
+    self.times = ProxyTimes(limits)
+    self.pendingPerName = max(1, limits.pendingPerName / workers)
+    self.inFlightPerName = Int32(clamping: max(1, limits.inFlightPerName / workers))
+    self.table = table
+    self.now = loop.now
+    self.notify = notify
+    self.random = FastRandom(seed: seed)
+    self.bindings = BindingTable(seed: seed ^ 0x5bd1_e995_7f4a_7c15)
+  }
+
+}
+
+/// What a token's upper byte says that it names.
+enum TokenKind {
+  static let listener: UInt8 = 1
+  static let downstream: UInt8 = 2
+  static let upstream: UInt8 = 3
+  static let housekeeping: UInt8 = 4
+  static let acceptPause: UInt8 = 5
+  static let drainEnd: UInt8 = 6
+}
+
+/// The worker's clusters, by concrete name.
+struct ClusterTable {
+  private(set) var all: [Cluster] = []
+  private var byName: [Path: ClusterIndex] = [:]
+  private var free: [ClusterIndex] = []
+
+  var count: Int { byName.count }
+
+  subscript(i: ClusterIndex) -> Cluster {
+    _read { yield all[Int(i)] }
+    _modify { yield &all[Int(i)] }
+  }
+
+  func find(_ name: Path) -> ClusterIndex? { byName[name] }
+
+  mutating func insert(_ cluster: Cluster) -> ClusterIndex {
+    let i: ClusterIndex
+    if let reused = free.popLast() {
+      i = reused
+      all[Int(i)] = cluster
+    } else {
+      i = ClusterIndex(truncatingIfNeeded: all.count)
+      all.append(cluster)
+    }
+    byName[cluster.name] = i
+    return i
+  }
+
+  /// Only for a cluster that nothing refers to.
+  mutating func remove(_ i: ClusterIndex) {
+    byName[all[Int(i)].name] = nil
+    free.append(i)
+  }
+
+  /// The clusters that are in the table now.
+  var live: some Sequence<ClusterIndex> { byName.values }
+}
+
+/// The low-discrepancy sequences of unions, kept by the union's identity so that they outlive swaps and weight changes.
+struct SequenceTable {
+  /// Positions; a route holds indexes into these.
+  var positions: [UInt64] = []
+  private var byUnion: [String: Int32] = [:]
+
+  /// The sequence of this union; a new one starts at random.
+  mutating func index(of union: String, using random: inout FastRandom) -> Int32 {
+    if let known = byUnion[union] { return known }
+    let i = Int32(truncatingIfNeeded: positions.count)
+    positions.append(random.next())
+    byUnion[union] = i
+    return i
+  }
+}

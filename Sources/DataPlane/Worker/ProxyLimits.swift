@@ -1,0 +1,60 @@
+import SystemIO
+
+/// The times of `ProxyLimits` in nanoseconds: a request moves deadlines several times, and a `Duration` costs a wide division.
+struct ProxyTimes {
+  let connectionIdle: UInt64
+  let headTime: UInt64
+  let streamIdle: UInt64
+  let connect: UInt64
+  let poolIdle: UInt64
+  let binding: UInt64
+
+  init(_ limits: ProxyLimits) {
+    connectionIdle = Self.nanoseconds(limits.connectionIdle)
+    headTime = Self.nanoseconds(limits.headTime)
+    streamIdle = Self.nanoseconds(limits.streamIdle)
+    connect = Self.nanoseconds(limits.connect)
+    poolIdle = Self.nanoseconds(limits.poolIdle)
+    binding = Self.nanoseconds(limits.binding)
+  }
+
+  private static func nanoseconds(_ duration: Duration) -> UInt64 { UInt64(max(0, duration.wholeNanoseconds)) }
+}
+
+/// The data path's limits and times, per process or per connection as said. Each is a key of the configuration file; what happens
+/// at the limit stands here.
+public struct ProxyLimits: Sendable {
+  /// Unused downstream connection: closed after this. 60 s.
+  public var connectionIdle = Duration.seconds(60)
+  /// From the first byte of a head to its last: 408, then closed (slowloris). 10 s.
+  public var headTime = Duration.seconds(10)
+  /// No byte either way while a request is under way: 504 `timeout`, or the connection is cut when the answer had begun. 5 min.
+  public var streamIdle = Duration.seconds(300)
+  /// A TCP connect to an endpoint: taken as failed after this, the request goes elsewhere. 1 s.
+  public var connect = Duration.seconds(1)
+  /// Unused upstream connection: closed after this, since servers close theirs after 2 to 5 s. 3 s.
+  public var poolIdle = Duration.seconds(3)
+  /// A request whose concrete name has no first answer yet: 503 `binding-timeout` after this. 1 s.
+  public var binding = Duration.seconds(1)
+  /// From head to last byte of answer: 504 `timeout`. None unless set.
+  public var request: Duration?
+  /// Requests of one name waiting for their binding, per process: 503 `overload` beyond. 1024.
+  public var pendingPerName = 1024
+  /// Requests of one name under way, per process: 503 `overload` beyond. 4096.
+  public var inFlightPerName = 4096
+  /// Concrete names in use per process: a request that needs one more gets 503 `overload`. 4096.
+  public var concreteNames = 4096
+  /// Times one request is sent again because it surely reached no application. 3.
+  public var resends = 3
+  /// Bytes kept per direction and connection; beyond it nothing is read from the faster side. 64 KiB.
+  public var highWater = 65_536
+  /// What is read and dropped of a request's body after an early answer, before the connection is closed. 64 KiB.
+  public var drainBody = 65_536
+  /// Interim answers (1xx) to one request; one more is 502 `upstream-protocol`. 8.
+  public var interims: UInt8 = 8
+  /// Downstream connections per process: beyond it, nothing is accepted until one closes. 100 000.
+  public var downstreamConnections = 100_000
+
+  /// The defaults.
+  public init() {}
+}

@@ -1,0 +1,23 @@
+/// Why a session cannot go on. What `write` still gives (a GOAWAY) should be sent, then the connection closed.
+public enum HTTP2Fault: Error, Hashable, Sendable, CustomStringConvertible {
+  /// A server's peer does not begin with the HTTP/2 preface; it may speak HTTP/1.
+  case badPreface
+  /// The peer spends our time with frames that do nothing; the limit that ended it is in `HTTP2Settings`.
+  case flood(Flood)
+  /// libnghttp2 gave up; the number is its error code.
+  case library(Int32)
+
+  public enum Flood: Hashable, Sendable { case resets, idleFrames, emptyData, continuations, acknowledgements }
+
+  public var description: String {
+    switch self {
+    case .badPreface: "the peer does not speak HTTP/2"
+    case .flood(.resets): "the peer resets streams too fast"
+    case .flood(.idleFrames): "the peer sends too many frames that carry nothing"
+    case .flood(.emptyData): "the peer sends empty DATA frames"
+    case .flood(.continuations): "the peer sends too many CONTINUATION frames"
+    case .flood(.acknowledgements): "the peer asks for acknowledgements and does not read them"
+    case .library(let code): "libnghttp2 failed with \(code)"
+    }
+  }
+}

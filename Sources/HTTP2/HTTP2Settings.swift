@@ -1,0 +1,36 @@
+/// What a session tells its peer, and how much it bears from it. Each limit ends the connection with ENHANCE_YOUR_CALM
+/// unless said otherwise.
+public struct HTTP2Settings: Sendable {
+  /// Streams that the peer may have open at once (SETTINGS_MAX_CONCURRENT_STREAMS). One more is REFUSED_STREAM.
+  public var concurrentStreams: UInt32 = 256
+  /// Bytes in flight towards us on one stream before `consume` (SETTINGS_INITIAL_WINDOW_SIZE), at most 2³¹ − 1.
+  /// 256 KiB: one part of a snapshot without waiting; a 1 MiB message flows in as it is consumed.
+  public var streamWindow: Int32 = 256 << 10
+  /// Bytes in flight towards us on the whole connection before `consume`. 1 MiB: four streams at full window.
+  public var connectionWindow: Int32 = 1 << 20
+  /// Bytes of one decoded field list, counted while it is decoded: 100 fields of ordinary size. Above it, nothing more is
+  /// stored and the event says `tooLarge`; the connection goes on.
+  public var headerListBytes = 64 << 10
+  /// CONTINUATION frames after one HEADERS frame: CVE-2024-27316 and its kin. 16 × 16 KiB hold any list we accept.
+  public var continuations = 16
+  /// Streams reset by the peer, or by us for the peer's fault (CVE-2023-44487, CVE-2025-8671): so many at once …
+  public var resetBurst: UInt64 = 200
+  /// … and so many more each second.
+  public var resetsPerSecond: UInt64 = 33
+  /// Frames that cost us work and carry next to nothing (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, DATA below
+  /// `smallDataBytes`): so many at once … (Frames of unknown types are not among them: libnghttp2 passes over those itself.)
+  public var idleFrameBurst: UInt64 = 2000
+  /// … and so many more each second: above what a chatty gRPC peer needs (a ping and a window update per message, 100 messages
+  /// a second on three streams).
+  public var idleFramesPerSecond: UInt64 = 1000
+  /// A DATA frame below this counts as one that carries next to nothing (CVE-2019-9511 and small-frame floods).
+  public var smallDataBytes = 64
+  /// DATA frames without a byte and without END_STREAM, in a row (CVE-2019-9518).
+  public var emptyFrames = 10
+  /// PING and SETTINGS acknowledgements that wait to be written (CVE-2019-9512): a peer that floods and does not read.
+  public var pendingAcknowledgements = 1000
+
+  public init() {}
+}
+
+public enum HTTP2Role: Sendable { case client, server }

@@ -1,0 +1,82 @@
+/// The eight bytes at `i`, the first in the lowest bits. Traps unless all eight are in `s`: guard each use by `i &+ 8
+/// <= s.count` with a path by single bytes behind it.
+@inline(__always) public func word(_ s: Span<UInt8>, at i: Int) -> UInt64 {
+  precondition(i >= 0 && i <= s.count &- 8)  // not i &+ 8 <= count: that wraps
+  return unsafe UInt64(littleEndian: s.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt64.self))
+}
+
+/// `w` with each of its eight ASCII capitals in lower case, every other byte as it was.
+@inline(__always) public func lowercased(_ w: UInt64) -> UInt64 {
+  let low = w & 0x7f7f_7f7f_7f7f_7f7f  // the sums below cannot carry into the next byte
+  let fromA = low &+ 0x3f3f_3f3f_3f3f_3f3f
+  let aboveZ = low &+ 0x2525_2525_2525_2525
+  return w | (fromA & ~aboveZ & ~w & 0x8080_8080_8080_8080) &>> 2
+}
+
+/// `byte` in lower case if it is an ASCII capital.
+@inline(__always) public func lowercased(_ byte: UInt8) -> UInt8 { byte &- 65 < 26 ? byte | 0x20 : byte }
+
+/// True when both hold the same bytes. Its time tells where they differ: not for secrets.
+public func bytesEqual(_ s: Span<UInt8>, _ o: Span<UInt8>) -> Bool {
+  let n = s.count
+  if n != o.count { return false }
+  var i = 0
+  while i &+ 8 <= n {
+    if word(s, at: i) != word(o, at: i) { return false }
+    i &+= 8
+  }
+  while i < n {
+    if s[i] != o[i] { return false }
+    i &+= 1
+  }
+  return true
+}
+
+/// True when `s` holds exactly the bytes of the literal `t`.
+public func equals(_ s: Span<UInt8>, _ t: StaticString) -> Bool {
+  let literal = unsafe Span(_unsafeStart: t.utf8Start, count: t.utf8CodeUnitCount)
+  return bytesEqual(s, literal)
+}
+
+/// True when `s` holds the bytes of the literal `t` in any case; `t` must be in lower case (ASCII letters alone have
+/// case).
+public func equalsIgnoringCase(_ s: Span<UInt8>, _ t: StaticString) -> Bool {
+  let n = s.count
+  if n != t.utf8CodeUnitCount { return false }
+  let literal = unsafe Span(_unsafeStart: t.utf8Start, count: n)
+  var i = 0
+  while i &+ 8 <= n {
+    if lowercased(word(s, at: i)) != word(literal, at: i) { return false }
+    i &+= 8
+  }
+  while i < n {
+    if lowercased(s[i]) != literal[i] { return false }
+    i &+= 1
+  }
+  return true
+}
+
+/// A 64-bit hash of the bytes that only who knows `seed` can predict: eight bytes a step through a folded 64×64→128
+/// multiply (the mixing step of wyhash, public domain), multiplier and start from the seed. For tables, not for
+/// signatures.
+public func hash(_ s: Span<UInt8>, seed: UInt64) -> UInt64 {
+  let n = s.count
+  let factor = (seed ^ 0xe703_7ed1_a0b4_28db) | 1
+  var state = seed &+ UInt64(truncatingIfNeeded: n) &* 0x9e37_79b9_7f4a_7c15
+  var i = 0
+  while i &+ 8 <= n {
+    state = fold(state ^ word(s, at: i), factor)
+    i &+= 8
+  }
+  var rest: UInt64 = 0
+  while i < n {
+    rest = rest &<< 8 | UInt64(s[i])
+    i &+= 1
+  }
+  return fold(fold(state ^ rest, factor), 0xa076_1d64_78bd_642f)
+}
+
+@inline(__always) private func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {
+  let product = a.multipliedFullWidth(by: b)
+  return product.high ^ product.low
+}

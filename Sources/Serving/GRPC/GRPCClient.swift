@@ -1,0 +1,166 @@
+import HTTP
+import HTTP2
+import Memory
+import SystemIO
+import Workers
+
+/// One HTTP/2 connection in clear to a gRPC server, and the calls on it. Lives on its loop's thread. Reconnecting, and when, is
+/// the owner's: after `failed` or `disconnected`, call `connect(to:)` again.
+public final class GRPCClient: LoopSource {
+  let limits: ServingLimits
+  unowned let loop: ServiceLoop
+  private let events: any GRPCClientEvents
+  private var kind: UInt8 = 0
+  private var link: GRPCLink?
+  private var lastLink: UInt32 = 0
+  var calls = Slab<GRPCCall>()
+  private var isMarked = false
+
+  /// - Parameter events: kept; told on the loop's thread, never from within a command.
+  /// - Throws: `ServiceLoop.Full`.
+  public init(loop: ServiceLoop, limits: ServingLimits = .mesh, events: any GRPCClientEvents) throws {
+    self.loop = loop
+    self.limits = limits
+    self.events = events
+    kind = try loop.attach(LoopSlot())
+    loop.replace(kind: kind, with: self)
+  }
+
+  /// True from `connect(to:)` until `failed`, `disconnected` or `close()`.
+  public var isBusy: Bool { link != nil }
+
+  /// Begins to connect; `connected` or `failed` follows within `ServingLimits.headTimeout`. A connection there was is closed first.
+  public func connect(to address: SocketAddress) {
+    close()
+    lastLink &+= 1
+    let handle = Handle(index: lastLink, generation: 1)
+    do {
+      let socket = try Socket.connect(to: address)
+      link = try GRPCLink(self, socket, to: address, handle: handle, token: handle.token(kind: kind))
+    } catch {
+      // Later, so that no event comes from within a command.
+      loop.schedule(after: .zero) { [weak self, lastLink] in self?.refused(address, error, attempt: lastLink) }
+    }
+  }
+
+  /// Opens a call; its messages may be queued at once. `.none` when there is no connection: sends to it return false.
+  public func open(path: String, headers: HeaderList = HeaderList()) -> Handle {
+    guard let link else { return .none }
+    let fields = GRPCMessages.request(path: path, authority: link.address.description, headers: headers)
+    guard let stream = link.session.submitRequest(fields, endStream: false) else { return .none }
+    let call = calls.insert(GRPCCall(connection: link.handle, stream: stream, limit: limits.messageBytes))
+    link.session.setTag(call.bits, on: stream)
+    mark()
+    return call
+  }
+
+  /// Queues one message with its prefix (`grpcFrame`), shared and not copied.
+  /// - Returns: false when nothing was queued: the call is over, its end was queued, or its backlog would grow above
+  ///   `ServingLimits.streamQueueBytes`.
+  public func send(stream: Handle, framed: [UInt8]) -> Bool {
+    guard let link, calls.contains(stream) else { return false }
+    let id = calls[stream].stream
+    guard link.session.queuedBytes(id) + framed.count <= limits.streamQueueBytes else { return false }
+    mark()
+    return link.session.send(id, framed)
+  }
+
+  /// Bytes queued for a call that the server has not taken; 0 when it is over.
+  public func queuedBytes(_ stream: Handle) -> Int {
+    guard let link, calls.contains(stream) else { return 0 }
+    return link.session.queuedBytes(calls[stream].stream)
+  }
+
+  /// Says that no more messages follow; the server may still send.
+  public func halfClose(_ stream: Handle) {
+    guard let link, calls.contains(stream) else { return }
+    link.session.send(calls[stream].stream, [], endStream: true)
+    mark()
+  }
+
+  /// Ends a call at once; `closed` follows.
+  public func reset(_ stream: Handle) {
+    guard let link, calls.contains(stream) else { return }
+    link.session.reset(calls[stream].stream, .cancel)
+    mark()
+  }
+
+  /// Closes the connection and forgets its calls; no event follows.
+  public func close() {
+    lastLink &+= 1  // a failure on its way belongs to the old attempt
+    link?.close()
+    link = nil
+    calls = Slab()
+  }
+
+  /// Closes for good and leaves the loop.
+  public func leave() {
+    close()
+    loop.detach(kind: kind)
+  }
+
+  // MARK: From the link
+
+  func mark() { isMarked = true }
+
+  private func refused(_ address: SocketAddress, _ error: any Error, attempt: UInt32) {
+    if attempt == lastLink { events.failed("\(address): \(error)") }
+  }
+
+  func connected() { events.connected() }
+
+  /// The connection is over: `failed` when there never was a mesh behind it, else `disconnected`.
+  func ended(_ reason: String, isFailure: Bool) {
+    guard let link else { return }
+    link.close()
+    self.link = nil
+    let open = openCalls()
+    calls = Slab()
+    for call in open { events.closed(call, nil) }
+    let text = "\(link.address): \(reason)"
+    if isFailure { events.failed(text) } else { events.disconnected(text) }
+  }
+
+  private func openCalls() -> [Handle] {
+    var open: [Handle] = []
+    calls.forEachHandle { open.append($0) }
+    return open
+  }
+
+  func deliver(_ call: Handle) {
+    while calls.contains(call) {
+      switch calls[call].next() {
+      case .message(let message): events.received(call, message)
+      case .needMore: return
+      case .fault(let status):
+        reset(call)
+        return finished(call, status)
+      }
+    }
+  }
+
+  /// The call is over, once.
+  func finished(_ call: Handle, _ status: GRPCStatus?) {
+    guard calls.contains(call) else { return }
+    _ = calls.remove(call)
+    events.closed(call, status)
+  }
+
+  // MARK: LoopSource
+
+  func ready(_ handle: Handle, _ readiness: Readiness) {
+    if let link, link.handle == handle { link.ready(readiness) }
+  }
+
+  func expired(_ handle: Handle) {
+    if let link, link.handle == handle { link.expired() }
+  }
+
+  func edge() {
+    for _ in 0..<8 where isMarked {
+      isMarked = false
+      link?.flush()
+    }
+    if isMarked { loop.executor.execute {} }
+  }
+}

@@ -1,0 +1,269 @@
+import HTTP
+import HTTP2
+import Memory
+import SystemIO
+import Workers
+
+/// The driver of one connection to a `GRPCServer`.
+final class GRPCConnection {
+  /// How long a connection that we closed for writing may take to do the same.
+  private static let linger = Duration.seconds(2)
+
+  let session: HTTP2Session
+  private unowned let server: GRPCServer
+  private var loop: ServiceLoop { server.loop }
+  private var limits: ServingLimits { server.limits }
+  private var wire: Wire?
+  private var handle = Handle.none
+  private var timer = ConnectionTimer()
+  private var keepalive = Keepalive()
+  private let openedAt: Instant
+  /// Calls whose `closed` has not come; a handful.
+  private var calls: [Handle] = []
+  private var hasSettings = false
+  private var isMarked = false
+  /// Everything was said; bytes that still come are dropped.
+  private var lingersUntil: Instant?
+
+  init(server: GRPCServer) {
+    self.server = server
+    openedAt = server.loop.now
+    var settings = HTTP2Settings()
+    settings.concurrentStreams = UInt32(clamping: server.limits.concurrentStreams)
+    session = HTTP2Session(role: .server, settings: settings, at: openedAt.milliseconds)
+  }
+
+  /// False when the kernel refuses to watch the socket.
+  func open(_ socket: consuming Socket, peer: SocketAddress, handle: Handle) -> Bool {
+    do {
+      wire = try Wire(socket, peer: peer, token: handle.token(kind: server.kind), on: loop)
+    } catch {
+      return false
+    }
+    self.handle = handle
+    arm(openedAt + limits.headTimeout)
+    return true
+  }
+
+  // MARK: Reading
+
+  func ready(_ readiness: Readiness) {
+    if readiness.contains(.readable) {
+      receive()
+    } else if readiness.contains(.error) || readiness.contains(.hangup) {
+      return close()
+    }
+    if readiness.contains(.writable) { mark() }
+  }
+
+  private func receive() {
+    switch wire?.receive(on: loop) {
+    case .bytes:
+      if lingersUntil != nil { wire?.dropInput(on: loop) } else { advance() }
+    case .ended, .failed: close()
+    case .nothing, nil: break
+    }
+  }
+
+  private func advance() {
+    let fault = wire?.feed(session, on: loop) ?? nil
+    if case .badPreface = fault { return refuseHTTP1() }
+    if case .flood = fault { server.counters.floods.count() }
+    drainEvents()
+    wire?.dropInput(on: loop)
+    mark()
+  }
+
+  private func drainEvents() {
+    while wire != nil, let event = session.nextEvent() {
+      let call = Handle(bits: event.tag)
+      switch event.kind {
+      case .request(let fields): begin(fields, event.stream)
+      case .tooLarge: session.submitResponse(event.stream, [":status": "431"], endStream: true)
+      case .data(let range): received(range, call, event.stream)
+      case .ended: ended(call)
+      case .endWritten: endWritten(call, event.stream)
+      case .closed: closed(call)
+      case .settings: hasSettings = true
+      default: break
+      }
+    }
+  }
+
+  /// A caller of the REST API has come to the wrong door.
+  private func refuseHTTP1() {
+    server.counters.requestsRefused.count()
+    let text =
+      "This is the mesh port: it speaks gRPC over HTTP/2 to proxies. The REST API is on the port of rest.listen, 4180 by default.\n"
+    wire?.dropInput(on: loop)
+    wire?.willAppend(on: loop)
+    wire?.output.append(
+      "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: \(text.utf8.count)\r\nconnection: close\r\n\r\n\(text)"
+    )
+    finish()
+  }
+
+  // MARK: Calls
+
+  private func begin(_ fields: HeaderList, _ stream: Int32) {
+    guard fields[":method"] == "POST", GRPCMessages.isGRPC(fields) else {
+      server.counters.requestsRefused.count()
+      session.submitResponse(stream, [":status": "415", "content-type": "text/plain"], endStream: false)
+      session.send(stream, Array("This is the mesh port: it speaks gRPC. The REST API is on another.\n".utf8), endStream: true)
+      return
+    }
+    server.counters.requests.count()
+    let call = server.calls.insert(GRPCCall(connection: handle, stream: stream, limit: limits.messageBytes))
+    if let status = refusal(call, fields) {
+      _ = server.calls.remove(call)
+      session.submitResponse(stream, GRPCMessages.trailersOnly(status), endStream: true)
+      return
+    }
+    calls.append(call)
+    session.setTag(call.bits, on: stream)
+    session.submitResponse(stream, GRPCMessages.response, endStream: false)
+  }
+
+  private func refusal(_ call: Handle, _ fields: HeaderList) -> GRPCStatus? {
+    if server.isDraining { return GRPCStatus(.unavailable, "the server is draining") }
+    let path = fields[":path"] ?? ""
+    let peer = wire?.peer ?? server.localAddress
+    return server.service.opened(call, path: path, headers: fields, peer: peer)
+  }
+
+  private func received(_ range: Range<Int>, _ call: Handle, _ stream: Int32) {
+    session.consume(stream, range.count)
+    guard isOpen(call) else { return }
+    wire?.withBuffers(on: loop) { input, _ in server.calls[call].receive(input.span.extracting(range)) }
+    deliver(call)
+  }
+
+  /// Gives the service what is whole. It may end the call, or all calls, meanwhile.
+  private func deliver(_ call: Handle) {
+    while isOpen(call) {
+      switch server.calls[call].next() {
+      case .message(let message): server.service.received(call, message)
+      case .needMore: return
+      case .fault(let status): return server.finish(call, status: status)
+      }
+    }
+  }
+
+  private func ended(_ call: Handle) {
+    guard isOpen(call) else {
+      if server.calls.contains(call) { server.calls[call].isHalfClosed = true }
+      return
+    }
+    server.calls[call].isHalfClosed = true
+    if let status = server.calls[call].endOfInput() { return server.finish(call, status: status) }
+    server.service.halfClosed(call)
+  }
+
+  /// The status is out; a caller that still sends is asked to stop (RFC 9113 §8.1).
+  private func endWritten(_ call: Handle, _ stream: Int32) {
+    let isHalfClosed = server.calls.contains(call) && server.calls[call].isHalfClosed
+    if !isHalfClosed { session.reset(stream, .noError) }
+  }
+
+  private func closed(_ call: Handle) {
+    guard server.calls.contains(call) else { return }
+    _ = server.calls.remove(call)
+    calls.removeAll { $0 == call }
+    server.service.closed(call)
+  }
+
+  private func isOpen(_ call: Handle) -> Bool {
+    guard server.calls.contains(call), case .open = server.calls[call].phase else { return false }
+    return true
+  }
+
+  // MARK: Writing
+
+  func mark() { server.mark(handle) }
+
+  /// True when it was not marked for the edge yet.
+  func takeMark() -> Bool {
+    defer { isMarked = true }
+    return !isMarked
+  }
+
+  func flush() {
+    isMarked = false
+    if lingersUntil != nil { return finish() }
+    let flushed = wire?.flush(session, limit: limits.outputBytes, on: loop)
+    drainEvents()
+    switch flushed {
+    case .failed, nil: close()
+    case .waiting: arm(loop.now + limits.writeTimeout)
+    case .done where !session.wantsRead && !session.wantsWrite: finish()
+    case .done: break
+    }
+  }
+
+  /// Writes what is left, closes our side, and the whole when the peer has done so too or a moment has passed.
+  private func finish() {
+    let isFirst = lingersUntil == nil
+    let until = lingersUntil ?? loop.now + Self.linger
+    lingersUntil = until
+    switch wire?.flush(on: loop) {
+    case .failed, nil: return close()
+    case .waiting: break
+    case .done: wire?.shutdownWrite()
+    }
+    if isFirst { arm(until) }
+  }
+
+  // MARK: Time
+
+  private func arm(_ deadline: Instant) { timer.arm(deadline, token: handle.token(kind: server.kind), on: loop) }
+
+  func expired() {
+    timer.fired()
+    let now = loop.now
+    if let lingersUntil { return now >= lingersUntil ? close() : arm(lingersUntil) }
+    if let since = wire?.waitingSince, now >= since + limits.writeTimeout { return timedOut() }
+    guard hasSettings else { return timedOut() }
+    let receivedAt = wire?.receivedAt ?? now
+    if calls.isEmpty && now >= receivedAt + limits.idleTimeout {
+      session.goAway(.noError)
+      mark()
+    }
+    switch keepalive.check(receivedAt: receivedAt, at: now, limits: limits) {
+    case .dead: return timedOut()
+    case .quiet(let until): arm(until)
+    case .ping(let until):
+      session.ping(now.nanoseconds)
+      mark()
+      arm(until)
+    }
+  }
+
+  private func timedOut() {
+    server.counters.timeouts.count()
+    wire?.setReset()
+    close()
+  }
+
+  // MARK: The end
+
+  /// The server drains: no new calls, the connection ends with the last one.
+  func drain() {
+    guard hasSettings else { return close() }
+    session.announceShutdown()
+    mark()
+    // Calls that were on their way arrive within a round trip; then the real GOAWAY names the last one taken.
+    loop.schedule(after: .milliseconds(100)) { [weak self] in
+      self?.session.goAway(.noError)
+      self?.mark()
+    }
+  }
+
+  func close() {
+    guard wire != nil else { return }
+    timer.cancel(on: loop)
+    wire?.close(on: loop)
+    wire = nil
+    for call in calls { closed(call) }
+    server.remove(handle)
+  }
+}

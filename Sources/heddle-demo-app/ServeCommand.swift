@@ -1,0 +1,57 @@
+import ArgumentParser
+import Foundation
+import Serving
+import SystemIO
+
+/// Answers every request with its version's name after a delay; a share of them with 500.
+struct ServeCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(commandName: "serve", abstract: "Serves; the default.")
+
+  @Option(help: "Address to listen on; with port 0 the kernel chooses one.") var listen = "127.0.0.1:8080"
+  @Option(help: "What it answers with, and says in `demo-version`.") var versionLabel = "v1"
+  @Option(help: "How long it thinks, e.g. 2ms.") var delay = DelayArgument(milliseconds: 2)
+  @Option(help: "Share of requests that fail with 500.") var failPercent = 0.0
+
+  func run() throws {
+    guard let address = SocketAddress(listen) else { throw ValidationError("--listen: '\(listen)' is no address") }
+    guard (0...100).contains(failPercent) else { throw ValidationError("--fail-percent: from 0 to 100") }
+    // Before any thread starts, so that all of them leave these signals to this one.
+    let stop = try catchSignals([SIGTERM, SIGINT])
+    let handler = answering()
+    let (_, local) = try ServiceLoop.start(name: "demo-app") { loop in
+      let server = try HTTPServer(loop: loop, address: address, handler: handler)
+      return server.localAddress
+    }
+    print("\(versionLabel) listens on \(local)")
+    while stop.next() == nil { Thread.sleep(forTimeInterval: 0.05) }
+  }
+
+  private func answering() -> AsyncHandler {
+    let (label, pause, share) = (versionLabel, delay.duration, failPercent)
+    return AsyncHandler { request in
+      try? await Task.sleep(for: pause)
+      let hasFailed = Double.random(in: 0..<100) < share
+      var response = HTTPResponse(status: hasFailed ? 500 : 200, text: "\(label) \(request.path)\n")
+      response.headers.append("demo-version", label)
+      return response
+    }
+  }
+}
+
+/// `2ms`, `1.5ms`, `1s`.
+struct DelayArgument: ExpressibleByArgument, CustomStringConvertible, Sendable {
+  let duration: Duration
+  let description: String
+
+  init(milliseconds: Int) {
+    duration = .milliseconds(milliseconds)
+    description = "\(milliseconds)ms"
+  }
+
+  init?(argument: String) {
+    let (digits, scale) = argument.hasSuffix("ms") ? (argument.dropLast(2), 0.001) : (argument.dropLast(), 1)
+    guard argument.hasSuffix("s"), let value = Double(digits), value >= 0, value <= 3600 else { return nil }
+    duration = .seconds(value * scale)
+    description = argument
+  }
+}

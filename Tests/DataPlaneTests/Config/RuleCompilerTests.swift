@@ -1,0 +1,161 @@
+import MeshProtocol
+import Testing
+import Traffic
+
+@testable import DataPlane
+
+/// A configuration as a controller encodes it.
+struct ResourceSet {
+  var resources: [(key: Heddle_Mesh_V1_ResourceKey, bytes: [UInt8])] = []
+
+  mutating func rule(_ id: String, _ prefix: String, _ destination: String, order: UInt8 = 1, revision: UInt64 = 1) {
+    var resource = Heddle_Mesh_V1_Resource()
+    resource.key.kind = .rule
+    resource.key.name = id
+    resource.revision = revision
+    resource.rule.prefix = prefix
+    resource.rule.destination = destination
+    resource.rule.sortKey = .init([order])
+    put(resource)
+  }
+
+  mutating func split(_ name: String, _ prefix: String, _ backends: [(String, String, UInt32)]) {
+    var resource = Heddle_Mesh_V1_Resource()
+    resource.key.kind = .split
+    resource.key.name = name
+    resource.revision = 1
+    resource.split.prefix = prefix
+    resource.split.backends = backends.map { backend in
+      var wire = Heddle_Mesh_V1_Backend()
+      (wire.name, wire.destination, wire.weight) = backend
+      return wire
+    }
+    put(resource)
+  }
+
+  private mutating func put(_ resource: Heddle_Mesh_V1_Resource) {
+    resources.removeAll { $0.key == resource.key }
+    resources.append((resource.key, resource.encodedBytes()))
+  }
+
+  var hash: SetHash {
+    resources.reduce(into: .empty) { $0.insert(SetHash(of: $1.bytes)) }
+  }
+
+  func version(_ revision: UInt64, epoch: UInt8 = 7) -> ConfigurationVersion {
+    ConfigurationVersion(epoch: Array(repeating: epoch, count: 16), revision: revision, hash: hash)
+  }
+
+  func snapshot(_ revision: UInt64, epoch: UInt8 = 7) -> Heddle_Mesh_V1_Snapshot {
+    var snapshot = Heddle_Mesh_V1_Snapshot()
+    snapshot.version = version(revision, epoch: epoch).wire
+    snapshot.last = true
+    snapshot.resources = resources.map { .init($0.bytes) }
+    return snapshot
+  }
+}
+
+@Suite("Rule compiler")
+struct RuleCompilerTests {
+  private func candidate(_ set: ResourceSet, _ revision: UInt64) throws -> ConfigurationCandidate {
+    var replica = ConfigurationReplica()
+    guard case .apply(let candidate) = replica.received(set.snapshot(revision)) else {
+      throw StartFailure(description: "no candidate")
+    }
+    return candidate
+  }
+
+  private func path(_ text: String) throws -> Path { try Path(parsing: text) }
+
+  @Test("The file's rules are the weakest, then rules in order, then splits")
+  func order() throws {
+    let compiler = RuleCompiler(dtab: try Dtab(parsing: "/svc/a => /#/registry/file"))
+    #expect(compiler.current().table.generation == 1)
+    var set = ResourceSet()
+    set.rule("r2", "/svc/a", "/#/registry/second", order: 2)
+    set.rule("r1", "/svc/a", "/#/registry/first", order: 1)
+    set.split("s", "/svc/a", [("v1", "/#/registry/split", 1)])
+    let compiled = try compiler.compile(candidate(set, 5), services: [path("/svc/a")]).get()
+    let matches = compiled.table.rules.matches(try path("/svc/a"))
+    #expect(matches.map(\.key.description) == ["split s", "rule r2", "rule r1", "file 0"])
+    #expect(compiled.table.revision == 5)
+    #expect(compiled.table.generation == 2)
+    #expect(compiled.reachable.map(\.description).contains("/#/registry/split"))
+  }
+
+  @Test("Only what differs counts as changed")
+  func changed() throws {
+    let compiler = RuleCompiler(dtab: Dtab())
+    _ = compiler.current()
+    var set = ResourceSet()
+    set.rule("r1", "/svc/a", "/#/registry/a")
+    set.rule("r2", "/svc/b", "/#/registry/b")
+    _ = try compiler.compile(candidate(set, 1), services: []).get()
+    set.rule("r2", "/svc/c", "/#/registry/c", revision: 2)
+    let moved = try compiler.compile(candidate(set, 2), services: []).get()
+    #expect(Set(try #require(moved.table.changed).map(\.description)) == ["/svc/b", "/svc/c"])
+    set.resources.removeFirst()
+    let removed = try compiler.compile(candidate(set, 3), services: []).get()
+    #expect(removed.table.changed?.map(\.description) == ["/svc/a"])
+    #expect(removed.table.rules.count == 1)
+    let same = try compiler.compile(candidate(set, 4), services: []).get()
+    #expect(same.table.changed?.isEmpty == true)
+  }
+
+  @Test("Two splits on one prefix are refused by name, and nothing changes")
+  func twoSplits() throws {
+    let compiler = RuleCompiler(dtab: Dtab())
+    var set = ResourceSet()
+    set.split("one", "/svc/a", [("v1", "/#/registry/a", 1)])
+    _ = try compiler.compile(candidate(set, 1), services: []).get()
+    var both = set
+    both.split("two", "/svc/a", [("v1", "/#/registry/b", 1)])
+    both.rule("r", "/svc/x", "/#/registry/x")
+    switch compiler.compile(try candidate(both, 2), services: []) {
+    case .success: Issue.record("compiled")
+    case .failure(let refused):
+      #expect(refused.faults.map(\.description) == ["split two: split one stands on /svc/a already"])
+    }
+    let after = compiler.current().table
+    #expect(after.revision == 1)
+    #expect(after.rules.count == 1)
+    // Moving a split off a prefix and another onto it in one revision is no clash.
+    var swapped = ResourceSet()
+    swapped.split("one", "/svc/b", [("v1", "/#/registry/a", 1)])
+    swapped.split("two", "/svc/a", [("v1", "/#/registry/b", 1)])
+    #expect(try compiler.compile(candidate(swapped, 3), services: []).get().table.rules.count == 2)
+  }
+
+  @Test("Reachable names are those of active services, all branches and alternatives")
+  func reachable() throws {
+    let compiler = RuleCompiler(dtab: Dtab())
+    var set = ResourceSet()
+    set.rule("r1", "/svc/a", "/#/registry/a1 | /#/registry/a2")
+    set.split("s", "/svc/b", [("v1", "/#/registry/b1", 100), ("v2", "/#/registry/b2", 0)])
+    set.rule("r3", "/svc/c", "/#/registry/c")
+    let services = [try path("/svc/a"), try path("/svc/b")]
+    let first = try compiler.compile(candidate(set, 1), services: services).get()
+    #expect(
+      Set(first.reachable.map(\.description)).isSuperset(of: ["/#/registry/a1", "/#/registry/a2", "/#/registry/b1"]))
+    #expect(!first.reachable.map(\.description).contains("/#/registry/c"))
+    set.rule("r1", "/svc/a", "/#/registry/a3", revision: 2)
+    let second = try compiler.compile(candidate(set, 2), services: services).get()
+    let names = second.reachable.map(\.description)
+    #expect(names.contains("/#/registry/a3"))
+    #expect(!names.contains("/#/registry/a1"))
+    #expect(names.contains("/#/registry/b1"))
+  }
+
+  @Test("A new file replaces the old file's rules only")
+  func file() throws {
+    let compiler = RuleCompiler(dtab: try Dtab(parsing: "/a => /b ; /c => /d"))
+    _ = compiler.current()
+    var set = ResourceSet()
+    set.rule("r", "/svc", "/#/registry")
+    _ = try compiler.compile(candidate(set, 1), services: []).get()
+    let table = compiler.replaceFile(try Dtab(parsing: "/e => /f"), services: []).table
+    #expect(table.rules.entries.map(\.dentry.description) == ["/e=>/f", "/svc=>/#/registry"])
+    #expect(table.revision == 1)
+    #expect(Set(try #require(table.changed).map(\.description)) == ["/a", "/c", "/e"])
+  }
+}

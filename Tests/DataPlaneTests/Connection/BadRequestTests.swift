@@ -1,0 +1,79 @@
+import Testing
+
+@testable import DataPlane
+
+/// Bad requests on the wire: each is answered and closed, and nothing of it reaches a service (bad-inputs 1–31). The parser's own
+/// tests try every variant; these show that the proxy acts on them.
+@Suite struct BadRequestTests {
+  @Test(arguments: [
+    ("1 both lengths", "POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    ("2 two lengths", "POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", 400),
+    ("3 two equal lengths", "POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello", 400),
+    ("4 signed length", "POST / HTTP/1.1\r\nHost: web\r\nContent-Length: +5\r\n\r\nhello", 400),
+    ("5 unknown coding", "POST / HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: xchunked\r\n\r\n", 501),
+    ("6 coding in 1.0", "POST / HTTP/1.0\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    ("11 bare CR", "GET / HTTP/1.1\r\nHost: web\r\nX: a\rb\r\n\r\n", 400),
+    ("12 bare LF", "GET / HTTP/1.1\nHost: web\n\n", 400),
+    ("13 folded line", "GET / HTTP/1.1\r\nHost: web\r\nX: a\r\n b\r\n\r\n", 400),
+    ("14 space before colon", "GET / HTTP/1.1\r\nHost : web\r\n\r\n", 400),
+    ("15 empty name", "GET / HTTP/1.1\r\nHost: web\r\n: x\r\n\r\n", 400),
+    ("16 NUL", "GET / HTTP/1.1\r\nHost: web\r\nX: a\0b\r\n\r\n", 400),
+    ("17 name", "GET / HTTP/1.1\r\nHost: web\r\nX(y): a\r\n\r\n", 400),
+    ("19 many fields", "GET / HTTP/1.1\r\nHost: web\r\n" + String(repeating: "A: b\r\n", count: 101) + "\r\n", 431),
+    ("20 long target", "GET /" + String(repeating: "a", count: 9000) + " HTTP/1.1\r\nHost: web\r\n\r\n", 414),
+    ("22 no host", "GET / HTTP/1.1\r\n\r\n", 400),
+    ("22 two hosts", "GET / HTTP/1.1\r\nHost: web\r\nHost: web\r\n\r\n", 400),
+    ("24 userinfo", "GET / HTTP/1.1\r\nHost: a@web\r\n\r\n", 400),
+    ("25 CONNECT", "CONNECT web:443 HTTP/1.1\r\nHost: web:443\r\n\r\n", 405),
+    ("31 HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+    ("31 HTTP/1.9", "GET / HTTP/1.9\r\nHost: web\r\n\r\n", 505),
+  ])
+  func isRefusedAndNeverForwarded(_ title: String, _ request: String, _ status: Int) throws {
+    let server = try ScriptedServer.answering(ForwardingTests.hello)
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    let connection = try proxy.connect()
+    try connection.send(request)
+    let text = try connection.readToEnd()
+    let answer = RawAnswer(cut: text, closed: true)
+    #expect(answer.status == status, "\(title): \(text)")
+    #expect(answer.field("connection") == "close")
+    #expect(answer.field("heddle-error") == "bad-request")
+    #expect(server.requests.isEmpty)
+    #expect(try proxy.get("web").status == 200)  // others are unharmed
+  }
+
+  @Test(arguments: ["zz\r\n", "-1\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "11111111111111111\r\n"])
+  func brokenChunksAbortTheUpstream(_ chunks: String) throws {  // items 7 and 9
+    let server = try ScriptedServer.answering(ForwardingTests.hello)
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    let connection = try proxy.connect()
+    try connection.send("POST / HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n\(chunks)")
+    let text = try connection.readToEnd()
+    #expect(RawAnswer(cut: text, closed: true).status == 400)
+    #expect(server.requests.allSatisfy { !$0.hasSuffix("0\r\n\r\n") })
+  }
+
+  @Test func unroutableNamesSayWhy() throws {
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/1 ; /svc/loop => /svc/loop")
+    let none = try proxy.get("nobody")
+    #expect(none.status == 502 && none.field("heddle-error") == "no-route")
+    #expect(none.field("l5d-err")?.contains("/svc/nobody") == true)
+    let loop = try proxy.get("loop")
+    #expect(loop.status == 508 && loop.field("heddle-error") == "naming-loop")
+    let bad = try proxy.get("web", fields: "l5d-dtab: /svc/web=>\r\n")
+    #expect(bad.status == 400 && bad.field("heddle-error") == "bad-dtab")
+    let denied = try proxy.get("web", fields: "l5d-dtab: /svc/web=>/$/inet/127.0.0.1/22\r\n")
+    #expect(denied.status == 403 && denied.field("heddle-error") == "override-denied")
+    let looped = try proxy.get("web", fields: String(repeating: "Via: 1.1 heddle\r\n", count: 10))
+    #expect(looped.status == 508 && looped.field("heddle-error") == "call-loop")
+  }
+
+  @Test func silentHeadIsAnswered408() throws {
+    var limits = ProxyLimits()
+    limits.headTime = .milliseconds(50)
+    let proxy = try ProxyHarness(dtab: "", limits: limits)
+    let connection = try proxy.connect()
+    try connection.send("GET / HT")
+    #expect(RawAnswer(cut: try connection.readToEnd(), closed: true).status == 408)
+  }
+}

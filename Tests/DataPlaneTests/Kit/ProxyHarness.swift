@@ -1,0 +1,99 @@
+import MeshProtocol
+import Synchronization
+import SystemIO
+import Traffic
+import Workers
+
+@testable import DataPlane
+
+/// A proxy of one worker with a table of the test's own, on a port of its own. Nothing but the data path runs.
+final class ProxyHarness: Sendable {
+  let port: UInt16
+  let worker: WorkerHandle
+  private let notices: Notices
+
+  /// - Parameter dtab: e.g. `/svc/web => /$/inet/127.0.0.1/8080`.
+  init(dtab: String, limits: ProxyLimits = ProxyLimits()) throws {
+    let listener = try Socket.listen(on: SocketAddress(host: "127.0.0.1", port: 0)!)
+    port = listener.localAddress()!.port
+    let notices = Notices()
+    self.notices = notices
+    worker = try startWorker(
+      index: 0, of: 1, listener: listener, limits: limits, table: Self.table(dtab, generation: 1), seed: 42
+    ) { notices.append($0) }
+  }
+
+  deinit { worker.send(.stop) }
+
+  static func table(_ dtab: String, generation: UInt64, changed: [Prefix]? = nil) throws -> RoutingTable {
+    RoutingTable(generation: generation, rules: RuleIndex(RuleEntry.file(try Dtab(parsing: dtab))), changed: changed)
+  }
+
+  /// Swaps the table and waits until the worker runs it.
+  func run(_ dtab: String, generation: UInt64, changed: [Prefix]? = nil) throws {
+    worker.send(.run(try Self.table(dtab, generation: generation, changed: changed)))
+    try wait { notices in
+      notices.contains { if case .running(_, let running) = $0 { running == generation } else { false } }
+    }
+  }
+
+  /// Answers the worker's question for this concrete name as soon as it is asked.
+  func answerWants(_ set: EndpointSet) {
+    let (notices, worker) = (notices, worker)
+    startThread(name: "answers") {
+      for _ in 0..<10_000 {
+        if notices.all.contains(where: { if case .wants(_, set.name) = $0 { true } else { false } }) {
+          return worker.send(.endpoints(set))
+        }
+        pause()
+      }
+    }
+  }
+
+  func connect() throws -> RawConnection { try RawConnection(port: port) }
+
+  /// One request on a connection of its own.
+  func send(_ request: String) throws -> RawAnswer {
+    let connection = try connect()
+    try connection.send(request)
+    return try connection.readAnswer()
+  }
+
+  func get(_ host: String, path: String = "/", fields: String = "") throws -> RawAnswer {
+    try send("GET \(path) HTTP/1.1\r\nHost: \(host)\r\n\(fields)\r\n")
+  }
+
+  /// What the worker has told so far.
+  var told: [WorkerNotice] { notices.all }
+
+  func wait(_ isThere: ([WorkerNotice]) -> Bool) throws {
+    for _ in 0..<10_000 {
+      if isThere(notices.all) { return }
+      pause()
+    }
+    throw TestTimeout()
+  }
+
+  /// The worker's facts since the last call.
+  func collect(ticket: UInt64) throws -> WorkerFacts {
+    worker.send(.collect(ticket: ticket))
+    var found: WorkerFacts?
+    try wait { notices in
+      for case .collected(_, ticket, let facts) in notices { found = facts }
+      return found != nil
+    }
+    return found!
+  }
+}
+
+/// A millisecond's rest between looks; no test asserts on time.
+func pause() {
+  guard let poller = try? Poller() else { return }
+  _ = poller.wait(milliseconds: 1)
+}
+
+private final class Notices: Sendable {
+  private let list = Mutex<[WorkerNotice]>([])
+  func append(_ notice: WorkerNotice) { list.withLock { $0.append(notice) } }
+  var all: [WorkerNotice] { list.withLock { $0 } }
+}

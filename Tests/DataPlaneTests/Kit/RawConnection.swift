@@ -1,0 +1,148 @@
+import Memory
+import SystemIO
+
+/// A socket that a test reads and writes with a bound on every wait. Time limits here only end a test that would hang.
+final class RawConnection {
+  private let socket: Socket
+  private var buffer = ByteBuffer()
+  static let patience: Int32 = 10_000
+
+  init(adopting socket: consuming Socket) { self.socket = socket }
+
+  /// Connects to a loopback port.
+  init(port: UInt16) throws {
+    socket = try Socket.connect(to: SocketAddress(host: "127.0.0.1", port: port)!)
+    try wait(for: [.write])
+    let code = socket.connectError()
+    if code != 0 { throw SystemError(code: code, call: "connect") }
+  }
+
+  private func wait(for interest: Interest) throws {
+    let poller = try Poller()
+    try poller.add(socket.descriptor, token: 1, interest)
+    if poller.wait(milliseconds: Self.patience) == 0 { throw TestTimeout() }
+  }
+
+  func send(_ text: String) throws { try send(Array(text.utf8)) }
+
+  func send(_ bytes: [UInt8]) throws {
+    var sent = 0
+    while sent < bytes.count {
+      switch socket.send(bytes.span.extracting(sent..<bytes.count)) {
+      case .bytes(let n): sent += n
+      case .wouldBlock: try wait(for: [.write])
+      case .endOfFile: throw SystemError(code: 32, call: "send")
+      case .failed(let code): throw SystemError(code: code, call: "send")
+      }
+    }
+  }
+
+  /// Reads until `isEnough` says so or the other side closes. Returns everything read so far that was not taken before.
+  func read(until isEnough: (String) -> Bool) throws -> (text: String, closed: Bool) {
+    while true {
+      let text = take(removing: false)
+      if isEnough(text) {
+        buffer.removeAll()
+        return (text, false)
+      }
+      switch socket.receive(into: &buffer, atMost: 65_536) {
+      case .bytes: continue
+      case .wouldBlock: try wait(for: [.read])
+      case .endOfFile, .failed:
+        let rest = take(removing: true)
+        return (rest, true)
+      }
+    }
+  }
+
+  private func take(removing: Bool) -> String {
+    let bytes = copy(of: buffer)
+    if removing { buffer.removeAll() }
+    return String(decoding: bytes, as: UTF8.self)
+  }
+
+  /// One answer: head, and the body that `Content-Length` or chunks or the close delimit.
+  func readAnswer() throws -> RawAnswer {
+    let (text, closed) = try read { RawAnswer(complete: $0) != nil }
+    return RawAnswer(complete: text) ?? RawAnswer(cut: text, closed: closed)
+  }
+
+  /// One request head and its `Content-Length` body, or what came before the close.
+  func readRequest() throws -> String {
+    try read { text in
+      guard let end = text.firstRange(of: "\r\n\r\n") else { return false }
+      let body = text[end.upperBound...].utf8.count
+      if text.contains("transfer-encoding: chunked") { return text.contains("\r\n0\r\n") && text.hasSuffix("\r\n\r\n") }
+      return body >= (RawAnswer.field("content-length", in: String(text[..<end.lowerBound])).flatMap { Int($0) } ?? 0)
+    }.text
+  }
+
+  /// Counts bytes until the other side closes or so many have come.
+  func count(upTo limit: Int) throws -> Int {
+    var total = 0
+    while total < limit {
+      buffer.removeAll()
+      switch socket.receive(into: &buffer, atMost: 65_536) {
+      case .bytes(let n): total += n
+      case .wouldBlock: try wait(for: [.read])
+      case .endOfFile, .failed: return total
+      }
+    }
+    buffer.removeAll()
+    return total
+  }
+
+  func readToEnd() throws -> String { try read { _ in false }.text }
+
+  func reset() { socket.setReset() }
+}
+
+private func copy(of buffer: borrowing ByteBuffer) -> [UInt8] {
+  let span = buffer.span
+  return (0..<span.count).map { span[$0] }
+}
+
+struct TestTimeout: Error {}
+
+/// An answer as it stood on the wire.
+struct RawAnswer {
+  var status: Int
+  var head: String
+  var body: String
+  /// Whether the framing said that this was all of it.
+  var isWhole: Bool
+
+  init?(complete text: String) {
+    guard let end = text.firstRange(of: "\r\n\r\n") else { return nil }
+    head = String(text[..<end.lowerBound])
+    body = String(text[end.upperBound...])
+    status = Int(head.split(separator: " ").dropFirst().first ?? "") ?? 0
+    isWhole = true
+    if status < 200 { return nil }
+    if let length = Self.field("content-length", in: head).flatMap({ Int($0) }) {
+      if body.utf8.count < length { return nil }
+    } else if Self.field("transfer-encoding", in: head) == "chunked" {
+      if !("\r\n" + body).contains("\r\n0\r\n") || !body.hasSuffix("\r\n\r\n") { return nil }
+    } else if status != 204 && status != 304 {
+      return nil
+    }
+  }
+
+  init(cut text: String, closed: Bool) {
+    let end = text.firstRange(of: "\r\n\r\n")
+    head = end.map { String(text[..<$0.lowerBound]) } ?? text
+    body = end.map { String(text[$0.upperBound...]) } ?? ""
+    status = Int(head.split(separator: " ").dropFirst().first ?? "") ?? 0
+    isWhole = false
+  }
+
+  func field(_ name: String) -> String? { Self.field(name, in: head) }
+
+  static func field(_ name: String, in head: String) -> String? {
+    for line in head.split(separator: "\r\n").dropFirst() {
+      guard let colon = line.firstIndex(of: ":"), line[..<colon].lowercased() == name else { continue }
+      return String(line[line.index(after: colon)...].drop { $0 == " " })
+    }
+    return nil
+  }
+}

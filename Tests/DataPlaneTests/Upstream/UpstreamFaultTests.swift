@@ -1,0 +1,107 @@
+import Testing
+
+@testable import DataPlane
+
+/// What services do wrong, and what becomes of the request.
+@Suite struct UpstreamFaultTests {
+  @Test(arguments: [
+    ("two lengths", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab"),
+    ("length and coding", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    ("no status", "HELLO\r\n\r\n"),
+    ("nine interims", String(repeating: "HTTP/1.1 103 Early\r\n\r\n", count: 9) + ForwardingTests.hello),
+    ("switching", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
+    ("control in reason", "HTTP/1.1 200 O\u{1}K\r\nContent-Length: 0\r\n\r\n"),
+  ])
+  func brokenAnswerIs502(_ title: String, _ answer: String) throws {  // items 32 and 33
+    let server = try ScriptedServer.answering(answer)
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    let connection = try proxy.connect()
+    try connection.send("GET / HTTP/1.1\r\nHost: web\r\n\r\n")
+    let text = try connection.read { $0.contains("HTTP/1.1 502") && $0.contains("\r\n\r\nthe service") }.text
+    #expect(text.contains("heddle-error: upstream-protocol"), "\(title): \(text)")
+  }
+
+  @Test(arguments: [
+    "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+  ])
+  func cutAnswerNeverLooksWhole(_ answer: String) throws {  // item 34
+    let server = try ScriptedServer { connection, server, _ in
+      _ = try server.readRequest(connection)
+      try connection.send(answer)
+    }
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    #expect(try proxy.get("web").isWhole == false)
+  }
+
+  @Test func closeDelimitedAnswerIsWhole() throws {
+    let server = try ScriptedServer { connection, server, _ in
+      _ = try server.readRequest(connection)
+      try connection.send("HTTP/1.1 200 OK\r\n\r\nuntil the end")
+    }
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    let answer = try proxy.get("web")
+    #expect(answer.isWhole)
+    #expect(answer.body.contains("until the end"))
+  }
+
+  @Test func reusedConnectionThatClosesIsNoFaultOfTheRequest() throws {
+    let server = try ScriptedServer { connection, server, _ in
+      // One answer per connection, then a close without a word: the classic keep-alive race.
+      _ = try server.readRequest(connection)
+      try connection.send(ForwardingTests.hello)
+      _ = try server.readRequest(connection)
+    }
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    let connection = try proxy.connect()
+    for _ in 0..<5 {
+      try connection.send("GET / HTTP/1.1\r\nHost: web\r\n\r\n")
+      #expect(try connection.readAnswer().body == "hello")
+    }
+    #expect(server.connections == 5)
+    let facts = try proxy.collect(ticket: 1)
+    #expect(facts.retries.map(\.count).reduce(0, +) == 4)
+    #expect(facts.requests.map(\.count).reduce(0, +) == 5)
+  }
+
+  @Test func unsafeRequestIsNotSentTwice() throws {
+    let server = try ScriptedServer { connection, server, number in
+      _ = try server.readRequest(connection)
+      try connection.send(ForwardingTests.hello)
+      if number == 0 { _ = try server.readRequest(connection) }  // swallows the POST and closes
+    }
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    let connection = try proxy.connect()
+    try connection.send("GET / HTTP/1.1\r\nHost: web\r\n\r\n")
+    #expect(try connection.readAnswer().status == 200)
+    try connection.send("POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 1\r\n\r\nx")
+    let answer = try connection.readAnswer()
+    #expect(answer.status == 502 && answer.field("heddle-error") == "upstream-reset")
+    #expect(answer.field("l5d-retryable") == nil)
+    #expect(server.requests.filter { $0.hasPrefix("POST") }.count == 1)
+  }
+
+  @Test func refusedEndpointIsAnsweredAtOnceAndThenSpared() throws {  // item 87
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/1")
+    let first = try proxy.get("web")
+    #expect(first.status == 502 && first.field("heddle-error") == "connect-failed")
+    #expect(first.field("l5d-retryable") == "true")
+    let second = try proxy.get("web")
+    #expect(second.status == 503 && second.field("heddle-error") == "no-endpoints")
+  }
+
+  @Test func earlyAnswerClosesAfterDrainingTheBody() throws {  // item 29
+    let server = try ScriptedServer { connection, server, _ in
+      _ = try connection.read { $0.contains("\r\n\r\n") }
+      try connection.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+      _ = try connection.readToEnd()
+    }
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    let connection = try proxy.connect()
+    try connection.send("POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 1000\r\n\r\nbeginning")
+    let answer = try connection.readAnswer()
+    #expect(answer.status == 403 && answer.body == "no")
+    #expect(answer.field("connection") == "close")
+    try connection.send(String(repeating: "x", count: 991))
+    #expect(try connection.readToEnd().isEmpty)
+  }
+}

@@ -1,0 +1,113 @@
+import HTTP2
+import Memory
+import TestSupport
+
+/// An event as a test compares it: bytes instead of ranges.
+enum Seen: Equatable {
+  case request(Int32, [String])
+  case response(Int32, [String])
+  case informational(Int32, [String])
+  case trailers(Int32, [String])
+  case tooLarge(Int32)
+  case data(Int32, [UInt8])
+  case ended(Int32)
+  case closed(Int32, HTTP2ErrorCode)
+  case pong(UInt64)
+  case goAway(Int32, HTTP2ErrorCode)
+}
+
+/// One end of a connection, its events written down.
+final class End {
+  let session: HTTP2Session
+  /// Runs of DATA are joined; settings and endWritten are left out.
+  var seen: [Seen] = []
+  /// Give credit at once.
+  var consumes = true
+  var onEvent: ((HTTP2Event) -> Void)?
+  var now: UInt64 = 0
+  var fault: HTTP2Fault?
+
+  init(_ role: HTTP2Role, _ settings: HTTP2Settings = HTTP2Settings()) {
+    session = HTTP2Session(role: role, settings: settings)
+  }
+
+  func receive(_ bytes: [UInt8]) {
+    fault = session.receive(bytes.span, at: now)
+    while let event = session.nextEvent() { note(event, bytes) }
+  }
+
+  func note(_ event: HTTP2Event, _ bytes: [UInt8]) {
+    onEvent?(event)
+    let stream = event.stream
+    switch event.kind {
+    case .request(let fields): seen.append(.request(stream, lines(fields)))
+    case .response(let fields): seen.append(.response(stream, lines(fields)))
+    case .informational(let fields): seen.append(.informational(stream, lines(fields)))
+    case .trailers(let fields): seen.append(.trailers(stream, lines(fields)))
+    case .tooLarge: seen.append(.tooLarge(stream))
+    case .data(let range):
+      if consumes { session.consume(stream, range.count) }
+      append(Array(bytes[range]), stream)
+    case .ended: seen.append(.ended(stream))
+    case .closed(let code): seen.append(.closed(stream, code))
+    case .pong(let payload): seen.append(.pong(payload))
+    case .goAway(let last, let code): seen.append(.goAway(last, code))
+    case .settings, .endWritten: break
+    }
+  }
+
+  private func append(_ bytes: [UInt8], _ stream: Int32) {
+    if case .data(stream, let before) = seen.last {
+      seen[seen.count - 1] = .data(stream, before + bytes)
+    } else {
+      seen.append(.data(stream, bytes))
+    }
+  }
+
+  private func lines(_ fields: HeaderList) -> [String] { fields.fields.map { "\($0.name): \($0.value)" } }
+
+  /// What the session has to send now.
+  func output(limit: Int = 1 << 24) -> [UInt8] {
+    var buffer = ByteBuffer()
+    session.write(into: &buffer, limit: limit)
+    while let event = session.nextEvent() { note(event, []) }
+    var bytes: [UInt8] = []
+    for index in 0..<buffer.count { bytes.append(buffer.span[index]) }
+    return bytes
+  }
+
+  /// All DATA of a stream.
+  func data(_ stream: Int32) -> [UInt8] {
+    seen.reduce(into: []) { all, event in
+      if case .data(stream, let bytes) = event { all += bytes }
+    }
+  }
+}
+
+/// A client and a server and the wire between them.
+final class BackToBack {
+  let client: End
+  let server: End
+  /// Cuts what goes over the wire.
+  var cut: ([UInt8]) -> [[UInt8]] = { [$0] }
+
+  init(client: HTTP2Settings = HTTP2Settings(), server: HTTP2Settings = HTTP2Settings()) {
+    self.client = End(.client, client)
+    self.server = End(.server, server)
+  }
+
+  /// Carries bytes both ways until both are silent.
+  func run() {
+    while true {
+      let up = client.output()
+      for piece in cut(up) { server.receive(piece) }
+      let down = server.output()
+      for piece in cut(down) { client.receive(piece) }
+      if up.isEmpty && down.isEmpty { return }
+    }
+  }
+}
+
+let getFields: HeaderList = [":method": "GET", ":scheme": "http", ":authority": "users", ":path": "/a?b"]
+let postFields: HeaderList = [":method": "POST", ":scheme": "http", ":authority": "users", ":path": "/a"]
+let okFields: HeaderList = [":status": "200"]

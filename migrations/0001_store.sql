@@ -1,0 +1,93 @@
+-- What a controller keeps. One writer; every answered write is on disk (WAL, synchronous=FULL).
+
+-- Facts about the store itself: 'epoch' (32 hex digits, new after a restore), 'created_at'.
+CREATE TABLE facts (
+  name  TEXT NOT NULL PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A deleted namespace keeps its row (present = 0): its revision and rule numbers must never come again.
+CREATE TABLE namespaces (
+  name              TEXT    NOT NULL PRIMARY KEY,
+  present           INTEGER NOT NULL CHECK (present IN (0, 1)),
+  revision          INTEGER NOT NULL,
+  last_rule         INTEGER NOT NULL,
+  endpoints_version INTEGER NOT NULL,
+  oldest_revision   INTEGER NOT NULL,
+  committed_at      INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The units of configuration as they are now. value is JSON.
+CREATE TABLE resources (
+  namespace TEXT    NOT NULL REFERENCES namespaces (name),
+  kind      TEXT    NOT NULL,
+  name      TEXT    NOT NULL,
+  revision  INTEGER NOT NULL,
+  value     TEXT    NOT NULL,
+  PRIMARY KEY (namespace, kind, name)
+) STRICT, WITHOUT ROWID;
+
+-- History: who changed what, when and why.
+CREATE TABLE revisions (
+  namespace TEXT    NOT NULL REFERENCES namespaces (name),
+  revision  INTEGER NOT NULL,
+  at        INTEGER NOT NULL,
+  who       TEXT    NOT NULL,
+  why       TEXT    NOT NULL,
+  summary   TEXT    NOT NULL,
+  size      INTEGER NOT NULL,
+  PRIMARY KEY (namespace, revision)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX revisions_by_time ON revisions (at);
+
+-- The resources that a revision changed, before and after; NULL where it was absent.
+CREATE TABLE revision_changes (
+  namespace       TEXT    NOT NULL,
+  revision        INTEGER NOT NULL,
+  kind            TEXT    NOT NULL,
+  name            TEXT    NOT NULL,
+  before_revision INTEGER,
+  before_value    TEXT,
+  after_value     TEXT,
+  PRIMARY KEY (namespace, revision, kind, name),
+  FOREIGN KEY (namespace, revision) REFERENCES revisions (namespace, revision) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- Services that exist, with or without endpoints. Endpoints are facts, not configuration: they move no revision.
+CREATE TABLE services (
+  namespace TEXT    NOT NULL REFERENCES namespaces (name),
+  name      TEXT    NOT NULL,
+  version   INTEGER NOT NULL,
+  PRIMARY KEY (namespace, name)
+) STRICT, WITHOUT ROWID;
+
+-- ttl in milliseconds; NULL for a static endpoint. renewed_at is written in batches and only informs.
+CREATE TABLE endpoints (
+  namespace  TEXT    NOT NULL,
+  service    TEXT    NOT NULL,
+  address    TEXT    NOT NULL,
+  value      TEXT    NOT NULL,
+  ttl        INTEGER,
+  renewed_at INTEGER NOT NULL,
+  PRIMARY KEY (namespace, service, address),
+  FOREIGN KEY (namespace, service) REFERENCES services (namespace, name) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
+-- Answers of writes that carried an Idempotency-Key, kept for 24 h.
+CREATE TABLE answers (
+  caller  TEXT    NOT NULL,
+  key     TEXT    NOT NULL,
+  request BLOB    NOT NULL,
+  answer  TEXT    NOT NULL,
+  at      INTEGER NOT NULL,
+  PRIMARY KEY (caller, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX answers_by_time ON answers (at);
+
+-- Proxies seen in the last 24 h.
+CREATE TABLE proxies (
+  id        TEXT    NOT NULL PRIMARY KEY,
+  namespace TEXT    NOT NULL,
+  document  BLOB    NOT NULL,
+  seen_at   INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
