@@ -69,6 +69,7 @@ let package = Package(
     .executableTarget(name: "heddle-controller", dependencies: ["ControlPlane", arguments], swiftSettings: safe),
     .executableTarget(name: "heddle", dependencies: ["Console"], swiftSettings: safe),
     .executableTarget(name: "heddle-demo-app", dependencies: ["Serving", "SystemIO", arguments], swiftSettings: safe),
+    .executableTarget(name: "heddle-swarm", dependencies: ["MeshProtocol", "Serving", "SystemIO", "HTTP", "Memory", arguments], swiftSettings: safe),
     // tests mirror the sources
     .target(name: "TestSupport", path: "Tests/Support", swiftSettings: safe),
     tests("MeshProtocolTests", ["MeshProtocol", "TestSupport"]),
@@ -82,7 +83,7 @@ let package = Package(
     tests("ServingTests", ["Serving", "HTTP", "Workers", "SystemIO", "Memory"]),
     tests("SettingsTests", ["Settings"]),
     tests("DataPlaneTests", ["DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "SystemIO", "Memory", "Telemetry", "TestSupport"]),
-    tests("ControlPlaneTests", ["ControlPlane", "Serving", "MeshProtocol", "SystemIO", "TestSupport"]),
+    tests("ControlPlaneTests", ["ControlPlane", "Serving", "MeshProtocol", "HTTP", "SystemIO", grdb, "TestSupport"]),
     tests("ConsoleTests", ["Console", "Serving"]),
     tests("ArchitectureTests", []),
     tests("EndToEndTests", ["Serving", "SystemIO"]),

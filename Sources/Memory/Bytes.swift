@@ -1,6 +1,6 @@
 /// The eight bytes at `i`, the first in the lowest bits. Traps unless all eight are in `s`: guard each use by `i &+ 8
 /// <= s.count` with a path by single bytes behind it.
-@inline(__always) public func word(_ s: Span<UInt8>, at i: Int) -> UInt64 {
+@inlinable @inline(__always) public func word(_ s: Span<UInt8>, at i: Int) -> UInt64 {
   precondition(i >= 0 && i <= s.count &- 8)  // not i &+ 8 <= count: that wraps
   return unsafe UInt64(littleEndian: s.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt64.self))
 }

@@ -70,7 +70,8 @@ extension SettingsTable {
       let standard = setting.standard.map { $0.isEmpty ? "–" : "`\($0)`" } ?? "–"
       let ways = [setting.environment, setting.option].compactMap { $0 }.map { "`\($0)`" }.joined(separator: ", ")
       let meaning = setting.summary.split(separator: "|", omittingEmptySubsequences: false).joined(separator: "\\|")
-      lines.append("| `\(setting.path)` | \(standard) | \(ways.isEmpty ? "–" : ways) | \(meaning) (\(setting.expectation)) |")
+      lines.append(
+        "| `\(setting.path)` | \(standard) | \(ways.isEmpty ? "–" : ways) | \(meaning) (\(setting.expectation)) |")
     }
     return lines.joined(separator: "\n") + "\n"
   }

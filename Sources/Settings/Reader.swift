@@ -9,8 +9,8 @@ public final class ProblemList {
   public func check() throws(SettingsError) { if !problems.isEmpty { throw SettingsError(problems) } }
 }
 
-/// Reads one mapping by key and type. Wrong types are noted in the list of problems and read as absent; `finish` notes the keys
-/// that nobody asked for, with the nearest one that somebody did.
+/// Reads one mapping by key and type. Wrong types are noted in the list of problems and read as absent; `finish`
+/// notes the keys that nobody asked for, with the nearest one that somebody did.
 public final class Reader {
   public let path: String
   public let mark: Mark
@@ -52,7 +52,9 @@ public final class Reader {
     }
   }
   /// A duration such as `250ms`.
-  public func duration(_ key: String) -> Duration? { scalar(key, "a duration such as 250ms, 1s or 5m", Scalar.duration) }
+  public func duration(_ key: String) -> Duration? {
+    scalar(key, "a duration such as 250ms, 1s or 5m", Scalar.duration)
+  }
   /// A size such as `64KiB`.
   public func size(_ key: String) -> Int? { scalar(key, "a size such as 4096, 64KiB or 1MiB", Scalar.size) }
 

@@ -50,11 +50,13 @@ public struct Setting: Sendable {
     case .text: "a text"
     case .boolean: "true or false"
     case .integer(let range):
-      range.upperBound == .max ? "an integer from \(range.lowerBound)"
+      range.upperBound == .max
+        ? "an integer from \(range.lowerBound)"
         : "an integer from \(range.lowerBound) to \(range.upperBound)"
     case .duration(let range): "a duration from \(Scalar.text(range.lowerBound)) to \(Scalar.text(range.upperBound))"
     case .size(let range):
-      range.upperBound == .max ? "a size of at least \(range.lowerBound) bytes"
+      range.upperBound == .max
+        ? "a size of at least \(range.lowerBound) bytes"
         : "a size from \(range.lowerBound) to \(range.upperBound) bytes"
     case .choice(let words): "one of \(words.joined(separator: ", "))"
     case .texts: "a list of texts"
@@ -89,8 +91,8 @@ public struct SettingValue: Sendable {
   public let origin: Origin
 }
 
-/// All keys of a program, and the reading of file, environment and options by them. Options win over the environment, the
-/// environment over the file, the file over defaults.
+/// All keys of a program, and the reading of file, environment and options by them. Options win over the environment,
+/// the environment over the file, the file over defaults.
 public struct SettingsTable: Sendable {
   public let settings: [Setting]
   private let byPath: [String: Setting]
@@ -222,8 +224,8 @@ public struct SettingsTable: Sendable {
   }
 }
 
-/// The values that were read, checked by their kinds. Asking for a path that is not in the table, or by another kind, is a
-/// mistake of the program and stops it; each program reads all of its keys in its tests.
+/// The values that were read, checked by their kinds. Asking for a path that is not in the table, or by another kind,
+/// is a mistake of the program and stops it; each program reads all of its keys in its tests.
 public struct SettingsValues: Sendable {
   private let values: [String: SettingValue]
   private let kinds: [String: Setting.Kind]

@@ -15,8 +15,8 @@ public struct FileLimits: Sendable {
 extension Node {
   /// Reads one YAML document. An empty file is an empty mapping.
   ///
-  /// Refused: what is not YAML 1.1 or not UTF-8, several documents, duplicate keys, keys that are not texts, tags, anchors
-  /// and aliases (a few lines of them can stand for gigabytes), anything beyond `limits`.
+  /// Refused: what is not YAML 1.1 or not UTF-8, several documents, duplicate keys, keys that are not texts, tags,
+  /// anchors and aliases (a few lines of them can stand for gigabytes), anything beyond `limits`.
   public init(yaml bytes: [UInt8], limits: FileLimits = FileLimits()) throws(Problem) {
     guard bytes.count <= limits.size else {
       throw Problem(

@@ -130,7 +130,9 @@ public struct Histogram: Sendable, Equatable {
     return counts
   }
 
-  private func ceiling(_ bucket: Int) -> UInt64 { min(HistogramScale.highest(ofBucket: bucket), HistogramScale.longest) }
+  private func ceiling(_ bucket: Int) -> UInt64 {
+    min(HistogramScale.highest(ofBucket: bucket), HistogramScale.longest)
+  }
 
   private func forEachBucket(_ body: (Int, UInt64) -> Void) {
     for (number, row) in rows.enumerated() where !row.isEmpty {

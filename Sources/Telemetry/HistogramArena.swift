@@ -1,5 +1,5 @@
-/// Many small histograms of one thread in flat arrays: recording costs an index computation and an add, no allocation once
-/// a series' rows exist, no reference counting. Draining keeps the rows for the next interval.
+/// Many small histograms of one thread in flat arrays: recording costs an index computation and an add, no allocation
+/// once a series' rows exist, no reference counting. Draining keeps the rows for the next interval.
 public struct HistogramArena {
   /// One 64-bucket row per entry of 64 counters.
   private var counters: [UInt32] = []

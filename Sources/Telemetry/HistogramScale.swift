@@ -1,7 +1,7 @@
 /// The mapping of durations to buckets that every histogram in Heddle shares, and that `mesh.proto` carries by index.
 ///
-/// Log-linear (the idea of HdrHistogram): values below 64 µs have a bucket each; above, each power of two is divided into
-/// 64 equal buckets, so that a value is off by at most 1/64 of itself. Longer than 60 s counts as 60 s.
+/// Log-linear (the idea of HdrHistogram): values below 64 µs have a bucket each; above, each power of two is divided
+/// into 64 equal buckets, so that a value is off by at most 1/64 of itself. Longer than 60 s counts as 60 s.
 public enum HistogramScale {
   /// Buckets per row, and rows per power of two above the first 64 values.
   public static let rowLength = 64

@@ -44,9 +44,9 @@ public enum LogFormat: String, Sendable {
 
 /// Writes log lines. Safe from any thread.
 ///
-/// Messages are fixed texts; what varies goes into fields, so that each message is one kind and its rate can be bounded:
-/// `burst` lines per kind and `window`, then silence that the next line counts as `suppressed`. Values of headers and bodies
-/// are never given as fields.
+/// Messages are fixed texts; what varies goes into fields, so that each message is one kind and its rate can be
+/// bounded: `burst` lines per kind and `window`, then silence that the next line counts as `suppressed`. Values of
+/// headers and bodies are never given as fields.
 public final class Log: Sendable {
   /// Lines of one kind in a window. 20: a flood of one fault must not hide others, nor fill a disk.
   public static let burst = 20

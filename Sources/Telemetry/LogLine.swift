@@ -5,7 +5,8 @@ enum LogLine {
   ) -> String {
     var line = "\(timestamp(now)) \(level) \(area): \(message)"
     for (name, value) in fields {
-      let isPlain = !value.isEmpty && value.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value < 0x7f && $0 != "\"" }
+      let isPlain =
+        !value.isEmpty && value.unicodeScalars.allSatisfy { $0.value > 0x20 && $0.value < 0x7f && $0 != "\"" }
       line += isPlain ? " \(name)=\(value)" : " \(name)=\(JSONText.quoted(value))"
     }
     return line

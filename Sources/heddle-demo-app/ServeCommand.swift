@@ -22,7 +22,8 @@ struct ServeCommand: ParsableCommand {
       let server = try HTTPServer(loop: loop, address: address, handler: handler)
       return server.localAddress
     }
-    print("\(versionLabel) listens on \(local)")
+    // Unbuffered: scripts read the line to learn the port.
+    writeStandardOutput("ready listen=\(local) label=\(versionLabel)")
     while stop.next() == nil { Thread.sleep(forTimeInterval: 0.05) }
   }
 

@@ -22,7 +22,7 @@ import Testing
         continue
       } else {
         let isDeclaration = text.contains("public ") && text.contains(/^(?:@\w+(?:\([^)]*\))?\s+)*public\s+(?:static\s+|mutating\s+|consuming\s+|borrowing\s+|final\s+|indirect\s+)*(?:struct|class|enum|protocol|func)\s/)
-        let isWitness = isDeclaration && text.contains(/func\s+(?:==|<|\+|hash|encode|makeIterator|next)\b/) || isDeclaration && text.contains(/func\s+[=<>+\-]/)
+        let isWitness = isDeclaration && (text.contains(/func\s+(?:==|<|\+|hash|encode|makeIterator|next)\b/) || text.contains(/func\s+[=<>+\-]/))
         if isDeclaration, !isWitness, !hasComment { missing.append("\(file.path):\(index + 1)") }
         hasComment = false
       }

@@ -15,17 +15,21 @@ import Testing
     #expect(HTTPFault.lengthAndTransferEncoding.status == 400)
   }
 
-  @Test("2, 3 two content lengths are 400, equal or not", arguments: [
-    ["Content-Length: 5", "Content-Length: 6"], ["Content-Length: 5", "content-length: 5"],
-  ])
+  @Test(
+    "2, 3 two content lengths are 400, equal or not",
+    arguments: [
+      ["Content-Length: 5", "Content-Length: 6"], ["Content-Length: 5", "content-length: 5"],
+    ])
   func twoLengths(_ lines: [String]) {
     #expect(post(lines[0], lines[1]).fault == .duplicateContentLength)
   }
 
-  @Test("3, 4 a content length that is not just digits is 400", arguments: [
-    "+5", "-1", "0x5", "5 5", "5;", "", "5, 5", "5,", "1.0", "a", "99999999999999999999", "9223372036854775808", "٥",
-    "00000000000000000001",
-  ])
+  @Test(
+    "3, 4 a content length that is not just digits is 400",
+    arguments: [
+      "+5", "-1", "0x5", "5 5", "5;", "", "5, 5", "5,", "1.0", "a", "99999999999999999999", "9223372036854775808", "٥",
+      "00000000000000000001",
+    ])
   func badLength(_ value: String) {
     #expect(post("Content-Length: \(value)").fault == .badContentLength)
   }
@@ -36,13 +40,16 @@ import Testing
     #expect(post("Content-Length: 9223372036854775807").framing == .length(UInt64(Int64.max)))
   }
 
-  @Test("5 a transfer encoding other than exactly chunked is 400, an unknown coding 501", arguments: [
-    ("chunked, identity", HTTPFault.badTransferEncoding), ("chunked, chunked", .badTransferEncoding), ("", .badTransferEncoding),
-    ("chunked;q=1", .badTransferEncoding), ("chunked,", .badTransferEncoding), (",chunked", .badTransferEncoding),
-    ("\"chunked\"", .badTransferEncoding), ("chunk ed", .badTransferEncoding), ("\u{b}chunked", .controlCharacter),
-    ("chunked\0", .controlCharacter), ("xchunked", .unknownTransferCoding), ("gzip, chunked", .unknownTransferCoding),
-    ("identity", .unknownTransferCoding),
-  ])
+  @Test(
+    "5 a transfer encoding other than exactly chunked is 400, an unknown coding 501",
+    arguments: [
+      ("chunked, identity", HTTPFault.badTransferEncoding), ("chunked, chunked", .badTransferEncoding),
+      ("", .badTransferEncoding),
+      ("chunked;q=1", .badTransferEncoding), ("chunked,", .badTransferEncoding), (",chunked", .badTransferEncoding),
+      ("\"chunked\"", .badTransferEncoding), ("chunk ed", .badTransferEncoding), ("\u{b}chunked", .controlCharacter),
+      ("chunked\0", .controlCharacter), ("xchunked", .unknownTransferCoding), ("gzip, chunked", .unknownTransferCoding),
+      ("identity", .unknownTransferCoding),
+    ])
   func badEncoding(_ value: String, _ fault: HTTPFault) {
     #expect(post("Transfer-Encoding: \(value)").fault == fault)
   }
@@ -60,19 +67,25 @@ import Testing
     #expect(head.fault == .transferEncodingInHTTP10 && head.fault?.status == 400)
   }
 
-  @Test("11 a bare carriage return anywhere in the head is 400", arguments: [
-    "GET /\r HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\rHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHo\rst: a\r\n\r\n",
-    "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\n\rX: y\r\n\r\n",
-    "GET / HTTP/1.1\r\nHost: a\r\nX:\r\r\n\r\n", "GE\rT / HTTP/1.1\r\nHost: a\r\n\r\n",
-  ])
+  @Test(
+    "11 a bare carriage return anywhere in the head is 400",
+    arguments: [
+      "GET /\r HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.1\rHost: a\r\n\r\n", "GET / HTTP/1.1\r\nHo\rst: a\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\rb\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\n\rX: y\r\n\r\n",
+      "GET / HTTP/1.1\r\nHost: a\r\nX:\r\r\n\r\n", "GE\rT / HTTP/1.1\r\nHost: a\r\n\r\n",
+    ])
   func bareReturn(_ text: String) {
     #expect(request(text).fault?.status == 400)
   }
 
-  @Test("12 a bare line feed is 400 at once, without waiting for more", arguments: [
-    "GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\n", "GET / HTTP/1.1\r\nHost: a\r\n\n", "GET /\n", "\nGET / HTTP/1.1\r\n",
-    "GET / HTTP/1.1\r\nHost\n", "GET\n",
-  ])
+  @Test(
+    "12 a bare line feed is 400 at once, without waiting for more",
+    arguments: [
+      "GET / HTTP/1.1\nHost: a\n\n", "GET / HTTP/1.1\r\nHost: a\n", "GET / HTTP/1.1\r\nHost: a\r\n\n", "GET /\n",
+      "\nGET / HTTP/1.1\r\n",
+      "GET / HTTP/1.1\r\nHost\n", "GET\n",
+    ])
   func bareFeed(_ text: String) {
     #expect(request(text).fault == .bareLineFeed)
   }
@@ -100,7 +113,8 @@ import Testing
   func controlInValue() {
     for byte in UInt8(0)...255 {
       for lead in [0, 3, 8, 13] {
-        let text = bytes("GET / HTTP/1.1\r\nHost: a\r\nX: " + String(repeating: "v", count: lead)) + [byte] + bytes("w\r\n\r\n")
+        let text =
+          bytes("GET / HTTP/1.1\r\nHost: a\r\nX: " + String(repeating: "v", count: lead)) + [byte] + bytes("w\r\n\r\n")
         let isBad = byte < 0x20 && byte != 9 || byte == 0x7f
         #expect((request(text).fault?.status == 400) == isBad, "byte \(byte) after \(lead)")
       }
@@ -118,10 +132,13 @@ import Testing
     #expect(get("nocolon").fault == .missingColon)
   }
 
-  @Test("18 a disguised security-relevant name is dropped and counted, another one with an underscore passes", arguments: [
-    "l5d_dtab", "L5D_anything", "l5d-ctx_dtab", "heddle_error", "x_forwarded_for", "X_Forwarded_Whatever", "content_length",
-    "transfer_encoding", "Transfer-Encoding_", "dtab_local", "proxy_authorization",
-  ])
+  @Test(
+    "18 a disguised security-relevant name is dropped and counted, another one with an underscore passes",
+    arguments: [
+      "l5d_dtab", "L5D_anything", "l5d-ctx_dtab", "heddle_error", "x_forwarded_for", "X_Forwarded_Whatever",
+      "content_length",
+      "transfer_encoding", "Transfer-Encoding_", "dtab_local", "proxy_authorization",
+    ])
   func underscore(_ name: String) {
     let head = get("\(name): 1", "my_field: 2")
     let isDisguise = name != "Transfer-Encoding_"
@@ -186,8 +203,10 @@ import Testing
   }
 
   static let badHosts = [
-    "user@a", "u:p@a", "a b", "a@", "a:", "a:x", "a:0", "a:65536", "a:123456", "a:+1", "a:1:2", "a/b", "a?b", "a#b", "a\\b", ":80",
-    "[::1", "::1", "[::1%25eth0]", "[]", "[::1]x", "[::1]:", "a%00", "a,b", "a_b:", "\u{fc}", "*", String(repeating: "a", count: 256),
+    "user@a", "u:p@a", "a b", "a@", "a:", "a:x", "a:0", "a:65536", "a:123456", "a:+1", "a:1:2", "a/b", "a?b", "a#b",
+    "a\\b", ":80",
+    "[::1", "::1", "[::1%25eth0]", "[]", "[::1]x", "[::1]:", "a%00", "a,b", "a_b:", "\u{fc}", "*",
+    String(repeating: "a", count: 256),
   ]
 
   @Test("24 a malformed host is 400, in Host and in an absolute target", arguments: badHosts)
@@ -199,7 +218,9 @@ import Testing
     #expect(isCut ? absolute.host == "a" : absolute.fault?.status == 400)
   }
 
-  @Test(arguments: ["a", "a.b-c_d~e.", "A:65535", "10.0.0.1:1", "[::1]", "[fe80::1.2.3.4]:80", String(repeating: "a", count: 255)])
+  @Test(arguments: [
+    "a", "a.b-c_d~e.", "A:65535", "10.0.0.1:1", "[::1]", "[fe80::1.2.3.4]:80", String(repeating: "a", count: 255),
+  ])
   func goodHost(_ host: String) {
     #expect(request("GET / HTTP/1.1\r\nHost: \(host)\r\n\r\n").host == host)
   }
@@ -230,13 +251,17 @@ import Testing
     #expect(!get("Upgrade: h2c").hasUpgrade)
   }
 
-  @Test("31 versions that are not spoken are 505, no version is 400", arguments: [
-    ("GET /\r\n", HTTPFault.badVersion), ("GET / \r\n\r\n", .badVersion), ("GET / HTTP/0.9\r\n", .unsupportedVersion),
-    ("GET / HTTP/1.9\r\n", .unsupportedVersion), ("GET / HTTP/2.0\r\n", .unsupportedVersion), ("GET / HTTP/11\r\n\r\n", .badVersion),
-    ("GET / http/1.1\r\n", .badVersion), ("GET / HTTP/1.1 \r\n", .badVersion), ("GET / HTTP/1.1x\r\n", .badVersion),
-    ("GET  / HTTP/1.1\r\n", .badTarget), ("GET /a b HTTP/1.1\r\n", .badVersion), ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", .http2Preface),
-    ("GET / XTTP/1.1\r\n", .badVersion),
-  ])
+  @Test(
+    "31 versions that are not spoken are 505, no version is 400",
+    arguments: [
+      ("GET /\r\n", HTTPFault.badVersion), ("GET / \r\n\r\n", .badVersion), ("GET / HTTP/0.9\r\n", .unsupportedVersion),
+      ("GET / HTTP/1.9\r\n", .unsupportedVersion), ("GET / HTTP/2.0\r\n", .unsupportedVersion),
+      ("GET / HTTP/11\r\n\r\n", .badVersion),
+      ("GET / http/1.1\r\n", .badVersion), ("GET / HTTP/1.1 \r\n", .badVersion), ("GET / HTTP/1.1x\r\n", .badVersion),
+      ("GET  / HTTP/1.1\r\n", .badTarget), ("GET /a b HTTP/1.1\r\n", .badVersion),
+      ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", .http2Preface),
+      ("GET / XTTP/1.1\r\n", .badVersion),
+    ])
   func versions(_ text: String, _ fault: HTTPFault) {
     #expect(request(text).fault == fault)
   }
@@ -246,9 +271,12 @@ import Testing
     #expect(HTTPFault.unsupportedVersion.status == 505 && HTTPFault.http2Preface.status == 505)
   }
 
-  @Test("73 odd paths are kept byte for byte", arguments: [
-    "/%2e%2e/admin", "/a/..;/admin", "//admin", "/admin%2F..", "/\\admin", "/admin#x", "/admin%00", "/%zz", "/\u{fc}?\u{fc}",
-  ])
+  @Test(
+    "73 odd paths are kept byte for byte",
+    arguments: [
+      "/%2e%2e/admin", "/a/..;/admin", "//admin", "/admin%2F..", "/\\admin", "/admin#x", "/admin%00", "/%zz",
+      "/\u{fc}?\u{fc}",
+    ])
   func oddPaths(_ path: String) {
     #expect(request("GET \(path) HTTP/1.1\r\nHost: a\r\n\r\n").path == path)
   }

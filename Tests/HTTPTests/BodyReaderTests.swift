@@ -30,9 +30,12 @@ import Testing
     #expect(result.text == "hello, world!!!" && result.isDone && result.rest == 4)
   }
 
-  @Test("7 a chunk size that is not 1 to 16 hexadecimal digits below 2^63 is 400", arguments: [
-    "+5", "-5", "0x5", " 5", "5 ", "5\t;x", "", "g", "5g", "00000000000000005", "8000000000000000", "ffffffffffffffff", "5,", ";x", "5\u{b}",
-  ])
+  @Test(
+    "7 a chunk size that is not 1 to 16 hexadecimal digits below 2^63 is 400",
+    arguments: [
+      "+5", "-5", "0x5", " 5", "5 ", "5\t;x", "", "g", "5g", "00000000000000005", "8000000000000000",
+      "ffffffffffffffff", "5,", ";x", "5\u{b}",
+    ])
   func badSize(_ size: String) {
     let result = chunked("\(size)\r\nhello\r\n0\r\n\r\n")
     #expect(result.fault == .badChunkSize && result.data.isEmpty)
@@ -63,7 +66,9 @@ import Testing
     #expect(chunked("5;\u{7f}\r\nhello\r\n").fault == .badChunkExtension)
   }
 
-  @Test("9 chunk data without CR LF behind it is 400", arguments: ["helloX\r\n", "hello\n", "hello\r\r\n", "hello0\r\n\r\n"])
+  @Test(
+    "9 chunk data without CR LF behind it is 400",
+    arguments: ["helloX\r\n", "hello\n", "hello\r\r\n", "hello0\r\n\r\n"])
   func noChunkEnd(_ data: String) {
     let result = chunked("5\r\n\(data)0\r\n\r\n")
     #expect(result.fault == .missingChunkEnd && result.text == "hello" && !result.isDone)
@@ -78,8 +83,10 @@ import Testing
   @Test("10 forbidden trailers are left out and counted")
   func forbiddenTrailers() {
     let section = bytes(
-      "X-Sum: 1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nHost: a\r\nAuthorization: x\r\nTE: x\r\nConnection: x\r\n"
-        + "l5d-dtab: x\r\nheddle-error: x\r\nX-Forwarded-For: x\r\nl5d_dtab: x\r\nCookie: x\r\nUpgrade: x\r\nContent-Type: x\r\n"
+      "X-Sum: 1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\nHost: a\r\nAuthorization: x\r\nTE: x\r\n"
+        + "Connection: x\r\n"
+        + "l5d-dtab: x\r\nheddle-error: x\r\nX-Forwarded-For: x\r\nl5d_dtab: x\r\nCookie: x\r\nUpgrade: x\r\n"
+        + "Content-Type: x\r\n"
         + "grpc-status: 0\r\n\r\n")
     var table = FieldTable()
     #expect(table.parseTrailers(section.span) == .complete(section.count))
@@ -88,10 +95,13 @@ import Testing
     #expect(table.contains(.grpcStatus) && !table.contains(.host))
   }
 
-  @Test("10 malformed trailers are a fault", arguments: [
-    ("X : y\r\n", HTTPFault.spaceBeforeColon), ("X: y\n", .bareLineFeed), ("X: a\rb\r\n", .bareCarriageReturn), (" X: y\r\n", .foldedLine),
-    (": y\r\n", .emptyFieldName), ("X: \0\r\n", .controlCharacter), ("X\r\n", .missingColon), ("\n", .bareLineFeed),
-  ])
+  @Test(
+    "10 malformed trailers are a fault",
+    arguments: [
+      ("X : y\r\n", HTTPFault.spaceBeforeColon), ("X: y\n", .bareLineFeed), ("X: a\rb\r\n", .bareCarriageReturn),
+      (" X: y\r\n", .foldedLine),
+      (": y\r\n", .emptyFieldName), ("X: \0\r\n", .controlCharacter), ("X\r\n", .missingColon), ("\n", .bareLineFeed),
+    ])
   func badTrailers(_ lines: String, _ fault: HTTPFault) {
     #expect(chunked("0\r\n\(lines)\r\n").fault == fault)
   }

@@ -55,7 +55,8 @@ import Testing
   @Test("30 a switch of protocols that nobody asked for is a fault")
   func switching() {
     var machine = started()
-    expect(receive(&machine, "HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n") == .fault(.unexpectedUpgrade))
+    expect(
+      receive(&machine, "HTTP/1.1 101 X\r\nUpgrade: h2c\r\nConnection: upgrade\r\n\r\n") == .fault(.unexpectedUpgrade))
   }
 
   @Test("28 the body waits for 100, and never goes out after a final answer")
@@ -84,7 +85,10 @@ import Testing
   }
 
   @Test func theServersWishToCloseIsHonoured() {
-    for text in ["HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"] {
+    for text in [
+      "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+      "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n",
+    ] {
       var machine = started()
       expect(receive(&machine, text) == .final(.none))
       expect(!machine.finish(leftover: 0))

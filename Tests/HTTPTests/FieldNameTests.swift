@@ -12,7 +12,8 @@ import Testing
   }
 
   @Test func everyNameIsFoundInAHead() {
-    for (name, spelling) in FieldName.spellings where ![.host, .contentLength, .transferEncoding, .expect].contains(name) {
+    for (name, spelling) in FieldName.spellings
+    where ![.host, .contentLength, .transferEncoding, .expect].contains(name) {
       for head in [get("\(spelling): 1"), get("\(spelling.uppercased()):")] {
         #expect(head.fields.last?.known == name, "\(spelling)")
       }
@@ -51,7 +52,8 @@ import Testing
     #expect(name("l5d-ctx-foo") == .l5dCtx && name("l5d-") == .other && name("l5d") == .other)
     #expect(name("Heddle-x") == .heddle && name("heddle-") == .other && name("heddler-x") == .other)
     #expect(name("x-b3-traceid") == .xB3 && name("X-B3-ParentSpanId") == .xB3)
-    #expect(name("x-forwarded-port") == .xForwardedOther && name("x-forwarded-client-cert-and-more") == .xForwardedOther)
+    #expect(
+      name("x-forwarded-port") == .xForwardedOther && name("x-forwarded-client-cert-and-more") == .xForwardedOther)
     #expect(name("x-forwardly-known-names") == .other)
     #expect(FieldName.allCases.filter(\.isL5d).count == 14 && FieldName.allCases.filter(\.isHeddle).count == 2)
   }

@@ -41,7 +41,8 @@ func readFields(_ table: borrowing FieldTable, of input: [UInt8]) -> [ReadField]
   (0..<table.count).map { i in
     let field = table[i]
     return ReadField(
-      name: input.text(field.nameRange), value: input.text(field.valueRange), known: field.name, isHopByHop: field.isHopByHop)
+      name: input.text(field.nameRange), value: input.text(field.valueRange), known: field.name,
+      isHopByHop: field.isHopByHop)
   }
 }
 
@@ -51,7 +52,8 @@ func read(_ head: borrowing RequestHead, _ result: HeadParse, of input: [UInt8])
   return ReadRequest(
     result: result, method: head.method, methodText: input.text(head.methodRange), form: head.form,
     target: input.text(head.targetRange), path: lead + input.text(head.pathRange), host: input.text(head.hostRange),
-    minorVersion: head.minorVersion, framing: head.framing, keepAlive: head.keepAlive, expectsContinue: head.expectsContinue,
+    minorVersion: head.minorVersion, framing: head.framing, keepAlive: head.keepAlive,
+    expectsContinue: head.expectsContinue,
     hasUpgrade: head.hasUpgrade, hasConnectionOptions: head.hasConnectionOptions,
     fields: readFields(head.fields, of: input), dropped: head.fields.droppedCount)
 }
@@ -115,7 +117,8 @@ struct ReadBody: Equatable {
   var text: String { String(decoding: data, as: UTF8.self) }
 }
 
-/// Feeds `pieces` one after the other to a reader, as a connection does: unconsumed bytes stay in front of the next piece.
+/// Feeds `pieces` one after the other to a reader, as a connection does: unconsumed bytes stay in front of the next
+/// piece.
 func body(_ framing: BodyFraming, _ pieces: [[UInt8]]) -> ReadBody {
   var reader = BodyReader(framing)
   var result = ReadBody()
@@ -159,7 +162,8 @@ let goodRequests: [String] = [
   "OPTIONS * HTTP/1.1\r\nHost: [::1]:80\r\n\r\n",
   "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
   "\r\nGET /%2e%2e/\\#\u{fc} HTTP/1.1\r\nHost: a\r\nX-Empty:\r\nX-Tab: \ta\tb\t \r\n\r\n",
-  "GET / HTTP/1.1\r\nHost: a\r\nConnection: x-gone, upgrade, , close\r\nUpgrade: h2c\r\nX-Gone: 1\r\nTE: trailers\r\n\r\n",
+  "GET / HTTP/1.1\r\nHost: a\r\nConnection: x-gone, upgrade, , close\r\n"
+    + "Upgrade: h2c\r\nX-Gone: 1\r\nTE: trailers\r\n\r\n",
   "BREW /pot HTTP/1.1\r\nHost: a\r\nx_forwarded_for: 1\r\nmy_field: 2\r\nproxy-authorization: x\r\n\r\n",
   "CONNECT db:5432 HTTP/1.1\r\nHost: db:5432\r\n\r\n",
 ]

@@ -2,8 +2,8 @@ import HTTP
 import TestSupport
 import Testing
 
-/// Random inputs from a seed. Each must end without a trap, the same in any pieces, and whatever is accepted must hold what the
-/// rules promise.
+/// Random inputs from a seed. Each must end without a trap, the same in any pieces, and whatever is accepted must
+/// hold what the rules promise.
 @Suite struct FuzzTests {
   private let rounds = 6000
 
@@ -56,7 +56,9 @@ import Testing
       let input = random.mutated(bytes(goodResponses[random.below(goodResponses.count)]), alphabet: wireAlphabet)
       let outcome = response(input)
       let cut = random.below(input.count + 1)
-      #expect(agrees(response(Array(input[..<cut])).result, outcome.result, cut: cut), "\(text(input).debugDescription) cut at \(cut)")
+      #expect(
+        agrees(response(Array(input[..<cut])).result, outcome.result, cut: cut),
+        "\(text(input).debugDescription) cut at \(cut)")
       if case .complete = outcome.result { #expect(outcome.status >= 100 && outcome.status < 600) }
     }
   }
@@ -69,7 +71,9 @@ import Testing
       let whole = body(framing, [input])
       let pieces = body(framing, random.pieces(of: input, most: 5))
       #expect(whole.isDone == pieces.isDone && whole.data == pieces.data, "\(text(input).debugDescription)")
-      #expect((whole.fault == nil) == (pieces.fault == nil) && whole.trailers == pieces.trailers, "\(text(input).debugDescription)")
+      #expect(
+        (whole.fault == nil) == (pieces.fault == nil) && whole.trailers == pieces.trailers,
+        "\(text(input).debugDescription)")
     }
   }
 

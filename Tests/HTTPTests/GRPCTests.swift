@@ -64,9 +64,11 @@ import Testing
     #expect(grpcPercentEncoded("a%\n") == "a%25%0A")
   }
 
-  @Test("71 bad percent-encoding is kept as it is", arguments: [
-    ("%", "%"), ("a%4", "a%4"), ("%zz%41", "%zzA"), ("%4%41", "%4A"), ("%ff", "\u{fffd}"), ("%c3%bc", "\u{fc}"),
-  ])
+  @Test(
+    "71 bad percent-encoding is kept as it is",
+    arguments: [
+      ("%", "%"), ("a%4", "a%4"), ("%zz%41", "%zzA"), ("%4%41", "%4A"), ("%ff", "\u{fffd}"), ("%c3%bc", "\u{fc}"),
+    ])
   func badEncoding(_ value: String, _ expected: String) {
     #expect(grpcPercentDecoded(bytes(value).span) == expected)
   }
@@ -75,7 +77,9 @@ import Testing
   func statuses() {
     func code(_ text: String) -> GRPCStatus.Code { GRPCStatus.Code(fieldValue: bytes(text).span) }
     for known in GRPCStatus.Code.allCases { #expect(code("\(known.rawValue)") == known) }
-    for text in ["", "17", "99", "-1", "x", "1x", "999999999999999999999", " 0"] { #expect(code(text) == .unknown, "\(text)") }
+    for text in ["", "17", "99", "-1", "x", "1x", "999999999999999999999", " 0"] {
+      #expect(code(text) == .unknown, "\(text)")
+    }
   }
 
   @Test func statusMaps() {
@@ -87,10 +91,14 @@ import Testing
 
   @Test func timeouts() {
     func nanoseconds(_ text: String) -> UInt64? { grpcTimeoutNanoseconds(bytes(text).span) }
-    #expect(nanoseconds("1H") == 3_600_000_000_000 && nanoseconds("2M") == 120_000_000_000 && nanoseconds("3S") == 3_000_000_000)
+    #expect(
+      nanoseconds("1H") == 3_600_000_000_000 && nanoseconds("2M") == 120_000_000_000
+        && nanoseconds("3S") == 3_000_000_000)
     #expect(nanoseconds("4m") == 4_000_000 && nanoseconds("5u") == 5000 && nanoseconds("99999999n") == 99_999_999)
     #expect(nanoseconds("99999999H") == UInt64(Int64.max) && nanoseconds("0n") == 0)
-    for text in ["", "H", "1", "1h", "123456789S", "-1S", "1.5S", "1 S", " 1S", "1SS"] { #expect(nanoseconds(text) == nil, "\(text)") }
+    for text in ["", "H", "1", "1h", "123456789S", "-1S", "1.5S", "1 S", " 1S", "1SS"] {
+      #expect(nanoseconds(text) == nil, "\(text)")
+    }
   }
 
   @Test func writtenTimeoutsAreNeverShorter() {

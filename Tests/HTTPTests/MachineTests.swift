@@ -60,7 +60,10 @@ private struct Served: ~Copyable {
 
   @Test("27 a request within a body is body")
   func smuggled() {
-    var served = Served("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 28\r\n\r\nGET /x HTTP/1.1\r\nHost: a\r\n\r\nGET /y HTTP/1.1\r\nHost: a\r\n\r\n")
+    var served = Served(
+      "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 28\r\n\r\n"
+        + "GET /x HTTP/1.1\r\nHost: a\r\n\r\nGET /y HTTP/1.1\r\nHost: a\r\n\r\n"
+    )
     expect(served.begin())
     expect(served.readBody() == "GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
     expect(served.answer().1 == .next)

@@ -24,7 +24,8 @@ import Testing
 
   @Test(arguments: [
     ("GET", Method.get), ("HEAD", .head), ("POST", .post), ("PUT", .put), ("DELETE", .delete), ("OPTIONS", .options),
-    ("TRACE", .trace), ("PATCH", .patch), ("get", .other), ("GETS", .other), ("PROPFIND", .other), ("A-LONGER-METHOD", .other),
+    ("TRACE", .trace), ("PATCH", .patch), ("get", .other), ("GETS", .other), ("PROPFIND", .other),
+    ("A-LONGER-METHOD", .other),
   ])
   func methodsAreKnownByTheirExactLetters(_ text: String, _ method: Method) {
     let head = request("\(text) / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -57,7 +58,8 @@ import Testing
 
   @Test func fixedHopByHopFieldsAreMarked() {
     let head = get(
-      "Connection: keep-alive", "Keep-Alive: 5", "Proxy-Connection: x", "TE: trailers", "Upgrade: x", "HTTP2-Settings: x",
+      "Connection: keep-alive", "Keep-Alive: 5", "Proxy-Connection: x", "TE: trailers", "Upgrade: x",
+      "HTTP2-Settings: x",
       "Proxy-Authorization: x", "Proxy-Authenticate: x", "Trailer: x-sum", "Via: 1.1 x")
     #expect(head.forwarded == ["Host", "Trailer", "Via"])
   }
@@ -69,10 +71,13 @@ import Testing
     #expect(!get("Connection: close").hasConnectionOptions)
   }
 
-  @Test("80 Connection cannot take away fields that decide who, where or how long", arguments: [
-    "Host", "Content-Length", "Authorization", "X-Forwarded-For", "l5d-dtab", "l5d-anything", "heddle-error", "Cookie",
-    "dtab-local", "Forwarded",
-  ])
+  @Test(
+    "80 Connection cannot take away fields that decide who, where or how long",
+    arguments: [
+      "Host", "Content-Length", "Authorization", "X-Forwarded-For", "l5d-dtab", "l5d-anything", "heddle-error",
+      "Cookie",
+      "dtab-local", "Forwarded",
+    ])
   func securityRelevantFieldsStay(_ name: String) {
     let value = name == "Content-Length" ? "0" : "a"
     let extra = name == "Host" ? "" : "\(name): \(value)\r\n"
@@ -96,7 +101,9 @@ import Testing
   @Test func aReusedHeadRemembersNothing() {
     var head = RequestHead()
     let first = bytes(
-      "POST http://b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nConnection: upgrade\r\nUpgrade: x\r\nExpect: 100-continue\r\n\r\n")
+      "POST http://b HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nConnection: upgrade\r\nUpgrade: x\r\n"
+        + "Expect: 100-continue\r\n\r\n"
+    )
     let second = bytes("GET / HTTP/1.0\r\n\r\n")
     #expect(head.parse(first.span, limits: .standard) == .complete(first.count))
     #expect(head.hasUpgrade && head.expectsContinue)

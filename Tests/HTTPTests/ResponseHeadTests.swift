@@ -29,12 +29,17 @@ import Testing
     #expect(response("HTTP/1.1 103 Early Hints\r\n\r\n").framing == .none)
   }
 
-  @Test("32 a bad status line is a fault", arguments: [
-    "HTTP/1.1\r\n\r\n        ", "HTTP/1.1 \r\n\r\n      ", "HTTP/1.1 20\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n", "HTTP/1.1 099 X\r\n\r\n",
-    "HTTP/1.1 600 X\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n", "HTTP/1.2 200 OK\r\n\r\n",
-    "http/1.1 200 OK\r\n\r\n", "200 OK\r\n\r\n       ", "ICY 200 OK\r\n\r\n  ", "GET / HTTP/1.1\r\n\r\n", "\r\nHTTP/1.1 200 OK\r\n\r\n",
-    "HTTP/1.1 200\tOK\r\n\r\n", "HTTP/1.1 200-OK\r\n\r\n", "HTTP/1.1 -20 OK\r\n\r\n",
-  ])
+  @Test(
+    "32 a bad status line is a fault",
+    arguments: [
+      "HTTP/1.1\r\n\r\n        ", "HTTP/1.1 \r\n\r\n      ", "HTTP/1.1 20\r\n\r\n", "HTTP/1.1 2000 OK\r\n\r\n",
+      "HTTP/1.1 099 X\r\n\r\n",
+      "HTTP/1.1 600 X\r\n\r\n", "HTTP/1.1 2x0 OK\r\n\r\n", "HTTP/1.1  200 OK\r\n\r\n", "HTTP/2.0 200 OK\r\n\r\n",
+      "HTTP/1.2 200 OK\r\n\r\n",
+      "http/1.1 200 OK\r\n\r\n", "200 OK\r\n\r\n       ", "ICY 200 OK\r\n\r\n  ", "GET / HTTP/1.1\r\n\r\n",
+      "\r\nHTTP/1.1 200 OK\r\n\r\n",
+      "HTTP/1.1 200\tOK\r\n\r\n", "HTTP/1.1 200-OK\r\n\r\n", "HTTP/1.1 -20 OK\r\n\r\n",
+    ])
   func badStatusLine(_ text: String) {
     #expect(response(text).fault != nil, "\(text.debugDescription)")
   }
@@ -60,7 +65,8 @@ import Testing
   func tooLarge() {
     #expect(ok("X: " + String(repeating: "y", count: 65_536)).fault == .headTooLarge)
     #expect(response("HTTP/1.1 200 " + String(repeating: "y", count: 65_536)).fault == .headTooLarge)
-    #expect(response("HTTP/1.1 200 OK\r\n" + String(repeating: "X: y\r\n", count: 101) + "\r\n").fault == .tooManyFields)
+    #expect(
+      response("HTTP/1.1 200 OK\r\n" + String(repeating: "X: y\r\n", count: 101) + "\r\n").fault == .tooManyFields)
   }
 
   @Test("33 control characters and stray line ends in reason and values are faults")

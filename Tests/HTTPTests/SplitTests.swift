@@ -87,7 +87,8 @@ import Testing
   }
 
   @Test func aHeadThatNeverEndsIsStopped() {
-    let endless = [[UInt8]](repeating: bytes("GET / HTTP/1.1\r\nHost: a\r\nX: ") + [UInt8](repeating: 0x79, count: 1000), count: 1)
+    let endless = [[UInt8]](
+      repeating: bytes("GET / HTTP/1.1\r\nHost: a\r\nX: ") + [UInt8](repeating: 0x79, count: 1000), count: 1)
     let filler = [[UInt8]](repeating: [UInt8](repeating: 0x79, count: 997), count: 80)
     #expect(inPieces(endless + filler).last?.fault == .headTooLarge)
   }

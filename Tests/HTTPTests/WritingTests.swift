@@ -20,7 +20,10 @@ private func written(_ body: (inout ByteBuffer) -> Void) -> [UInt8] {
       let method = word(&random, tokens, 1 + random.below(20))
       let target = "/" + word(&random, bytes("abc/%20?=&#\\"), random.below(40))
       let fields = (0..<random.below(20)).map { i in
-        ("f\(i)-" + word(&random, bytes("abcX9-"), random.below(12)), word(&random, bytes("v \"w,;=\u{fc}z"), random.below(30)))
+        (
+          "f\(i)-" + word(&random, bytes("abcX9-"), random.below(12)),
+          word(&random, bytes("v \"w,;=\u{fc}z"), random.below(30))
+        )
       }
       let wire = written { buffer in
         #expect(appendRequestLine(method: method, target: target, to: &buffer))

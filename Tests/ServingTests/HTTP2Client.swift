@@ -22,11 +22,14 @@ final class HTTP2Client {
     try poller.add(socket.descriptor, token: 0, .read)
   }
 
-  func request(_ method: String, _ path: String, headers: [(String, String)] = [], body: [UInt8]? = nil) -> Int32 {
+  /// - Parameter staysOpen: more of the body may follow.
+  func request(
+    _ method: String, _ path: String, headers: [(String, String)] = [], body: [UInt8]? = nil, staysOpen: Bool = false
+  ) -> Int32 {
     let fields: [(String, String)] = [
       (":method", method), (":scheme", "http"), (":authority", "test"), (":path", path),
     ]
-    guard let stream = session.submitRequest(HeaderList(fields + headers), endStream: body == nil) else { return -1 }
+    guard let stream = session.submitRequest(HeaderList(fields + headers), endStream: body == nil && !staysOpen) else { return -1 }
     if let body { session.send(stream, body, endStream: true) }
     return stream
   }

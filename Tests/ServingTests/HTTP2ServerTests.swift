@@ -6,9 +6,8 @@ import Testing
 
 @Suite struct HTTP2ServerTests {
   @Test func servesManyRequestsAtOnce() throws {
-    let running = try RunningServer(handler: AsyncHandler { request in
-      await Task.yield()
-      return HTTPResponse(status: 200, headers: ["x-a": "b"], bytes: Array("\(request.method) \(request.target) ".utf8) + request.body)
+    let running = try RunningServer(handler: ThreadHandler { request in
+      HTTPResponse(status: 200, headers: ["x-a": "b"], bytes: Array("\(request.method) \(request.target) ".utf8) + request.body)
     })
     let client = try HTTP2Client(to: running.address)
     let streams = (0..<200).map { client.request("PUT", "/\($0)?q", body: Array("body \($0)".utf8)) }
@@ -38,6 +37,13 @@ import Testing
     client.run { client.closed[large] != nil }
     #expect(client.status[large] == "413")
     #expect(client.text(large).contains("\"status\":413"))
+    let endless = client.request("POST", "/", body: [UInt8](repeating: 1, count: 3 << 20))
+    client.run { client.closed[endless] != nil }
+    #expect(client.status[endless] == "413")
+    #expect(client.session.queuedBytes(endless) == 0, "the rest is not sent")
+    let announced = client.request("POST", "/", headers: [("content-length", "1001")], staysOpen: true)
+    client.run { client.status[announced] != nil }
+    #expect(client.status[announced] == "413")
     let small = client.request("POST", "/", body: Array("fine".utf8))
     client.run { client.closed[small] != nil }
     #expect(client.text(small) == "POST / test fine")

@@ -120,6 +120,19 @@ let echo = DirectHandler { request in
     bytes: Array("\(request.method) \(request.target) \(request.headers["host"] ?? "-") ".utf8) + request.body)
 }
 
+/// Answers from a thread of its own, in whatever order the threads run. (Tests block the threads that Swift's tasks run on, so a
+/// handler of tasks could wait for ever here.)
+struct ThreadHandler: RequestHandler {
+  let body: @Sendable (HTTPRequest) -> HTTPResponse
+
+  init(_ body: @escaping @Sendable (HTTPRequest) -> HTTPResponse) { self.body = body }
+
+  func handle(_ request: HTTPRequest, _ respond: Responder) {
+    let body = body
+    startThread(name: "handler") { respond.respond(body(request)) }
+  }
+}
+
 struct NoAddress: Error {}
 
 /// Where a listening socket listens.

@@ -73,6 +73,19 @@ import Testing
     #expect(!stream.send([1]))
   }
 
+  @Test func anAsyncHandlerAnswersFromItsTask() async {
+    let handler = AsyncHandler { request in
+      await Task.yield()
+      return HTTPResponse(status: 200, text: request.path)
+    }
+    let answer = await withCheckedContinuation { continuation in
+      handler.handle(HTTPRequest(method: "GET", target: "/x", peer: .loopback(port: 1)), Responder { response, wasDropped in
+        continuation.resume(returning: (response.text, wasDropped))
+      })
+    }
+    #expect(answer == ("/x", false))
+  }
+
   @Test func theBudgetNeverGoesBelowZero() {
     let budget = BodyBudget(10)
     #expect(budget.take(7))

@@ -36,7 +36,8 @@ struct ReadingTests {
 
   @Test("Defaults, file, environment and options, each over the one before")
   func precedence() throws {
-    let text = "node: file\nworkers: 3\nmesh: a:1\nlabels: {x: y}\nnamers: [{kind: k}]\noutbound: {timeouts: {connect: 250ms}}\n"
+    let text =
+      "node: file\nworkers: 3\nmesh: a:1\nlabels: {x: y}\nnamers: [{kind: k}]\noutbound: {timeouts: {connect: 250ms}}\n"
     let plain = try read(text)
     #expect(plain.text("node") == "file")
     #expect(plain.text("outbound.listen") == "127.0.0.1:4140")
@@ -49,7 +50,8 @@ struct ReadingTests {
     #expect(plain.pairs("labels") == ["x": "y"])
     #expect(plain.tree("namers") != nil)
     let over = try read(
-      text, environment: ["HEDDLE_NODE": "env", "HEDDLE_WORKERS": "5", "HEDDLE_MESH": "b:1, c:2", "HEDDLE_LABELS": "p=q"],
+      text,
+      environment: ["HEDDLE_NODE": "env", "HEDDLE_WORKERS": "5", "HEDDLE_MESH": "b:1, c:2", "HEDDLE_LABELS": "p=q"],
       options: [("--node", "option")])
     #expect(over.text("node") == "option")
     #expect(over.integer("workers") == 5)
@@ -61,7 +63,9 @@ struct ReadingTests {
   @Test("Unknown keys name the place and the nearest key")
   func unknown() {
     #expect(
-      problems("node: x\noutbound:\n    lisen: 1\n") == ["outbound.lisen: unknown key, line 3 column 5; did you mean listen?"])
+      problems("node: x\noutbound:\n    lisen: 1\n") == [
+        "outbound.lisen: unknown key, line 3 column 5; did you mean listen?"
+      ])
     #expect(problems("zzzzzz: 1\n") == ["zzzzzz: unknown key, line 1 column 1"])
     #expect(problems("outbound: 3\n") == ["outbound: expected a mapping, found \"3\", line 1 column 11"])
   }
@@ -89,20 +93,24 @@ struct ReadingTests {
     #expect(values.text("node") == nil)
   }
 
-  @Test("Durations", arguments: [
-    ("250ms", 250_000), ("1s", 1_000_000), ("5m", 300_000_000), ("2h", 7_200_000_000), ("10us", 10), ("0s", 0),
-    ("5", nil), ("ms", nil), ("1.5s", nil), ("-1s", nil), ("1 s", nil), ("99999999999999999999s", nil),
-    ("9223372036854775807h", nil), ("4000000h", nil), ("", nil),
-  ] as [(String, Int?)])
+  @Test(
+    "Durations",
+    arguments: [
+      ("250ms", 250_000), ("1s", 1_000_000), ("5m", 300_000_000), ("2h", 7_200_000_000), ("10us", 10), ("0s", 0),
+      ("5", nil), ("ms", nil), ("1.5s", nil), ("-1s", nil), ("1 s", nil), ("99999999999999999999s", nil),
+      ("9223372036854775807h", nil), ("4000000h", nil), ("", nil),
+    ] as [(String, Int?)])
   func durations(_ text: String, _ microseconds: Int?) {
     #expect(Scalar.duration(text) == microseconds.map { Duration.microseconds($0) })
     if let duration = Scalar.duration(text) { #expect(Scalar.duration(Scalar.text(duration)) == duration) }
   }
 
-  @Test("Sizes", arguments: [
-    ("0", 0), ("64KiB", 65_536), ("1MiB", 1 << 20), ("2GiB", 2 << 30), ("7B", 7), ("1MB", nil),
-    ("99999999999GiB", nil), ("KiB", nil),
-  ] as [(String, Int?)])
+  @Test(
+    "Sizes",
+    arguments: [
+      ("0", 0), ("64KiB", 65_536), ("1MiB", 1 << 20), ("2GiB", 2 << 30), ("7B", 7), ("1MB", nil),
+      ("99999999999GiB", nil), ("KiB", nil),
+    ] as [(String, Int?)])
   func sizes(_ text: String, _ bytes: Int?) {
     #expect(Scalar.size(text) == bytes)
   }

@@ -35,17 +35,21 @@ struct YAMLFileTests {
 
   @Test("Duplicate keys are refused with both places")
   func duplicate() {
-    #expect(problem("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n")?.description == "duplicate key c, first at line 3 column 3, line 5 column 3")
+    #expect(
+      problem("a: 1\nb:\n  c: 1\n  d: 2\n  c: 3\n")?.description
+        == "duplicate key c, first at line 3 column 3, line 5 column 3")
   }
 
-  @Test("What expands or hides is refused", arguments: [
-    ("a: &x 1\n", "anchors are not read; write the value out, line 1 column 4"),
-    ("a: *x\n", "aliases are not read; write the value out, line 1 column 4"),
-    ("a: !!binary abc\n", "tags are not read, line 1 column 4"),
-    ("a: &x [1]\nb: [*x, *x]\n", "anchors are not read; write the value out, line 1 column 4"),
-    ("a: 1\n---\nb: 2\n", "a second document begins here; one is read, line 2 column 1"),
-    ("? [a]\n: b\n", "a key must be a text, line 1 column 3"),
-  ])
+  @Test(
+    "What expands or hides is refused",
+    arguments: [
+      ("a: &x 1\n", "anchors are not read; write the value out, line 1 column 4"),
+      ("a: *x\n", "aliases are not read; write the value out, line 1 column 4"),
+      ("a: !!binary abc\n", "tags are not read, line 1 column 4"),
+      ("a: &x [1]\nb: [*x, *x]\n", "anchors are not read; write the value out, line 1 column 4"),
+      ("a: 1\n---\nb: 2\n", "a second document begins here; one is read, line 2 column 1"),
+      ("? [a]\n: b\n", "a key must be a text, line 1 column 3"),
+    ])
   func refused(_ text: String, _ message: String) {
     #expect(problem(text)?.description == message)
   }
@@ -57,7 +61,8 @@ struct YAMLFileTests {
     #expect(problem(String(repeating: "[", count: 32) + String(repeating: "]", count: 32)) == nil)
     #expect(problem(String(repeating: "[", count: 500_000))?.message == "nested deeper than 32 levels")
     #expect(problem(String(repeating: "#", count: 1 << 20)) == nil)
-    #expect(problem(String(repeating: "#", count: (1 << 20) + 1))?.message.hasPrefix("the file has 1048577 bytes") == true)
+    #expect(
+      problem(String(repeating: "#", count: (1 << 20) + 1))?.message.hasPrefix("the file has 1048577 bytes") == true)
     #expect(problem("[" + String(repeating: "1,", count: 100_001) + "]")?.message == "more than 100000 values")
   }
 
@@ -76,7 +81,8 @@ struct YAMLFileTests {
 
   @Test("Every prefix and seeded garbage end in a tree or a problem")
   func hostile() {
-    let text = "outbound:\n  listen: 127.0.0.1:4140\nnamers:\n  - kind: x\n    names: {a: [b, 'c', \"d\\n\"]}\nt: |\n  x\n  y\n"
+    let text =
+      "outbound:\n  listen: 127.0.0.1:4140\nnamers:\n  - kind: x\n    names: {a: [b, 'c', \"d\\n\"]}\nt: |\n  x\n  y\n"
     let bytes = Array(text.utf8)
     for end in 0...bytes.count { _ = try? Node(yaml: Array(bytes[..<end])) }
     var state: UInt64 = 7

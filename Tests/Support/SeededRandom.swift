@@ -1,5 +1,5 @@
-/// SplitMix64 (Steele, Lea and Flood 2014): the same numbers from the same seed on every machine, so that a failing run can be
-/// repeated from the seed in its message.
+/// SplitMix64 (Steele, Lea and Flood 2014): the same numbers from the same seed on every machine, so that a failing
+/// run can be repeated from the seed in its message.
 public struct SeededRandom: RandomNumberGenerator, Sendable {
   private var state: UInt64
 

@@ -27,7 +27,8 @@ extension SeededRandom {
     return pieces
   }
 
-  /// A copy of `whole` after one to four random edits: a bit or a byte changed, a run removed or doubled, a byte of `alphabet` put in.
+  /// A copy of `whole` after one to four random edits: a bit or a byte changed, a run removed or doubled, a byte of
+  /// `alphabet` put in.
   public mutating func mutated(_ whole: [UInt8], alphabet: [UInt8]) -> [UInt8] {
     var copy = whole
     for _ in 0...below(4) {

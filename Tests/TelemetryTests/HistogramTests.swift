@@ -70,7 +70,8 @@ struct HistogramTests {
     #expect(first.delta(since: earlier) == second)
     #expect(Histogram(first.sparse()) == first)
     let sparse = second.sparse()
-    let back = try #require(SparseHistogram(buckets: sparse.buckets.map(UInt32.init), counts: sparse.counts, sum: sparse.sum))
+    let back = try #require(
+      SparseHistogram(buckets: sparse.buckets.map(UInt32.init), counts: sparse.counts, sum: sparse.sum))
     #expect(back == sparse)
   }
 
@@ -94,7 +95,9 @@ struct HistogramTests {
   @Test("The shown bounds are 20, ascending, and hold what is below them")
   func bounds() {
     #expect(HistogramScale.bounds.count == 20)
-    for index in 1..<20 { #expect(HistogramScale.bounds[index - 1].microseconds < HistogramScale.bounds[index].microseconds) }
+    for index in 1..<20 {
+      #expect(HistogramScale.bounds[index - 1].microseconds < HistogramScale.bounds[index].microseconds)
+    }
     var histogram = Histogram()
     for value: UInt64 in [1, 40, 90, 2000, 59_000_000] { histogram.record(value) }
     let cumulative = histogram.cumulativeCounts()

@@ -9,7 +9,9 @@ struct LogTests {
     let lines = Mutex<[String]>([])
     let now = Mutex<Int64>(1_767_225_600_000)
     func log(_ level: LogLevel, _ format: LogFormat) -> Log {
-      Log(level: level, format: format, clock: { self.now.withLock { $0 } }, write: { line in self.lines.withLock { $0.append(line) } })
+      Log(
+        level: level, format: format, clock: { self.now.withLock { $0 } },
+        write: { line in self.lines.withLock { $0.append(line) } })
     }
     var all: [String] { lines.withLock { $0 } }
   }
@@ -52,10 +54,12 @@ struct LogTests {
     #expect(sink.all.last?.contains("suppressed") == false)
   }
 
-  @Test("Times of day, leap days, and absurd clocks", arguments: [
-    (0, "1970-01-01T00:00:00.000Z"), (951_827_696_789, "2000-02-29T12:34:56.789Z"), (-5, "1970-01-01T00:00:00.000Z"),
-    (Int64.max, "9999-12-31T23:59:59.999Z"),
-  ] as [(Int64, String)])
+  @Test(
+    "Times of day, leap days, and absurd clocks",
+    arguments: [
+      (0, "1970-01-01T00:00:00.000Z"), (951_827_696_789, "2000-02-29T12:34:56.789Z"), (-5, "1970-01-01T00:00:00.000Z"),
+      (Int64.max, "9999-12-31T23:59:59.999Z"),
+    ] as [(Int64, String)])
   func timestamps(_ milliseconds: Int64, _ text: String) {
     #expect(LogLine.timestamp(milliseconds) == text)
   }

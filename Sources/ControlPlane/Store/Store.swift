@@ -78,6 +78,12 @@ final class Store: Sendable {
       arguments: [now.milliseconds])
   }
 
+  /// Ends all use of the file and gives the lock back.
+  func close() throws {
+    try database.close()
+    lock.release()
+  }
+
   /// 16 random bytes, new for each store and after each restore.
   func epoch() throws -> [UInt8] {
     let text = try database.read { db in try Facts.read(db, .epoch) }

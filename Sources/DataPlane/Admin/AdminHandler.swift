@@ -68,8 +68,8 @@ struct AdminHandler: RequestHandler {
     return .problem(404, "Nothing is at \(request.path.prefix(200)).")
   }
 
-  /// A web page must not reach the admin port through its reader's browser: not across origins, not by a name of its own that
-  /// resolves to loopback (DNS rebinding).
+  /// A web page must not reach the admin port through its reader's browser: not across origins, not by a name of its
+  /// own that resolves to loopback (DNS rebinding).
   private func refusal(of request: HTTPRequest) -> HTTPResponse? {
     guard scope == .admin else { return nil }
     if request.headers.contains("origin") { return .problem(403, "Requests from web pages are not answered here.") }

@@ -16,7 +16,8 @@ extension ProxyControl {
     let detail: String
   }
 
-  /// `/readyz`: 200 while requests can be routed, with `stale=true` while the configuration is from disk and unconfirmed.
+  /// `/readyz`: 200 while requests can be routed, with `stale=true` while the configuration is from disk and
+  /// unconfirmed.
   func readiness(of request: HTTPRequest) -> HTTPResponse {
     let checks = checks()
     let isReady = checks.allSatisfy(\.isWell)
@@ -35,7 +36,9 @@ extension ProxyControl {
       Check(name: "drain", isWell: drain == nil, detail: drain == nil ? "not draining" : "draining"),
       Check(
         name: "configuration", isWell: hasConfiguration,
-        detail: hasConfiguration ? "revision \(table.revision), \(table.rules.count) rules" : "none yet: no controller answered and nothing is kept"),
+        detail: hasConfiguration
+          ? "revision \(table.revision), \(table.rules.count) rules"
+          : "none yet: no controller answered and nothing is kept"),
       // Losing the controller changes nothing for requests, so it is shown and does not count.
       Check(name: "controller", isWell: true, detail: controllerDetail),
     ]

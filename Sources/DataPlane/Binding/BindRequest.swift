@@ -30,6 +30,7 @@ extension ProxyCore {
     bindings[b].lastUsed = now
     downstreams[h].exchange.binding = b
     downstreams[h].exchange.requestSeries = bindings[b].requestSeries
+    if let whole = times.request { downstreams[h].exchange.mustEnd = now.adding(nanoseconds: whole) }
     facts.gauges.requestsInFlight += 1
   }
 
@@ -40,6 +41,7 @@ extension ProxyCore {
     downstreams[h].exchange.binding = -1
     bindings[b].inFlight -= 1
     facts.gauges.requestsInFlight -= 1
+    downstreams[h].exchange.mustEnd = .distantFuture
     if case .waiting = downstreams[h].phase {
       bindings[b].waiters.removeAll { $0 == h }
       facts.gauges.requestsPending -= 1
@@ -63,6 +65,8 @@ extension ProxyCore {
       failUndispatched(h, headLength, .noRoute, text: "no rule leads \(bindings[b].service) to a service")
     case .noEndpoints:
       failUndispatched(h, headLength, .noEndpoints, text: "no endpoint to send \(bindings[b].service) to")
+    case .failed(.name(let name)) where clusters.find(name) == nil:
+      failUndispatched(h, headLength, .overload, text: "too many concrete names are in use")
     case .failed(let failure):
       failUndispatched(h, headLength, fault(for: failure), text: failure.description)
     }
@@ -81,6 +85,7 @@ extension ProxyCore {
     }
     if case .waiting = downstreams[h].phase { return }
     downstreams[h].phase = .waiting(binding: b)
+    downstreams[h].exchange.headLength = Int32(truncatingIfNeeded: headLength)
     bindings[b].waiters.append(h)
     facts.gauges.requestsPending += 1
     setDeadline(h, in: times.binding)
@@ -194,6 +199,10 @@ extension ProxyCore {
     var held: [ClusterIndex] = []
     for name in delegation.concreteNames {
       if let c = cluster(for: name) { held.append(c) }
+    }
+    if sequences.isFull {
+      sequences = SequenceTable()  // all routes are compiled anew before their next pick
+      statesEpoch &+= 1
     }
     let table = clusters
     var sequences = SequenceTable()

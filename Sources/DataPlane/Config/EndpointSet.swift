@@ -56,7 +56,8 @@ public final class EndpointSet: Sendable {
   /// Makes a state.
   public init(
     name: Path, version: UInt64, state: NameState, id: String = "", residual: Path = Path(segments: []),
-    endpoints: [Endpoint] = [], serviceProtocol: EndpointProtocol = .automatic, reason: String = "", confirmed: Int64 = 0
+    endpoints: [Endpoint] = [], serviceProtocol: EndpointProtocol = .automatic, reason: String = "",
+    confirmed: Int64 = 0
   ) {
     self.name = name
     self.version = version

@@ -116,14 +116,18 @@ struct ProxyConfiguration: Sendable {
         "admin.listen", "\(admin) can be reached from other hosts, and the admin port has no protection",
         hint: "use a loopback address with observe.listen for probes, or set insecure_listen: true")
     }
-    if let statePath, statePath.isEmpty || statePath.hasSuffix("/") { note("state.path", "expected the path of a file") }
+    if let statePath, statePath.isEmpty || statePath.hasSuffix("/") {
+      note("state.path", "expected the path of a file")
+    }
   }
 
   /// Names as the REST API has them.
   private static func isAPIName(_ text: String) -> Bool {
     (1...253).contains(text.utf8.count)
       && text.unicodeScalars.allSatisfy { scalar in
-        scalar.isASCII && (scalar.properties.isAlphabetic || (0x30...0x39).contains(scalar.value) || "._-".unicodeScalars.contains(scalar))
+        scalar.isASCII
+          && (scalar.properties.isAlphabetic || (0x30...0x39).contains(scalar.value)
+            || "._-".unicodeScalars.contains(scalar))
       }
   }
 

@@ -1,7 +1,7 @@
 import Settings
 
-/// Every key of a proxy's configuration: file, environment and command line, `--help`, the documentation and the validation
-/// all come from this table.
+/// Every key of a proxy's configuration: file, environment and command line, `--help`, the documentation and the
+/// validation all come from this table.
 public enum ProxyKeys {
   private static let anyTime: ClosedRange<Duration> = .milliseconds(1) ... .seconds(86_400)
 
@@ -17,7 +17,8 @@ public enum ProxyKeys {
     Setting(
       "labels", .pairs, environment: "HEDDLE_LABELS", option: "--labels",
       "Labels of this proxy, shown by the controller."),
-    Setting("zone", .text, standard: "", environment: "HEDDLE_ZONE", option: "--zone", "The failure domain of this proxy."),
+    Setting(
+      "zone", .text, standard: "", environment: "HEDDLE_ZONE", option: "--zone", "The failure domain of this proxy."),
   ]
 
   private static let mesh = [

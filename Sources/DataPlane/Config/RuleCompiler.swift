@@ -10,15 +10,16 @@ struct CompiledTable: Sendable {
 
 /// Turns configurations into routing tables. Lives on the low-priority thread, where old tables end as well.
 ///
-/// A step costs what the step changes: the rule index is persistent, and bindings of active names are looked at again only when
-/// a changed prefix touches a name they went through.
+/// A step costs what the step changes: the rule index is persistent, and bindings of active names are looked at again
+/// only when a changed prefix touches a name they went through.
 final class RuleCompiler {
   private struct Compiled {
     let hash: SetHash
     let entry: RuleEntry
   }
 
-  /// Changed prefixes beyond this are given as "everything": comparing each binding with more costs more than binding again.
+  /// Changed prefixes beyond this are given as "everything": comparing each binding with more costs more than binding
+  /// again.
   static let changedLimit = 1000
 
   private var fileEntries: [RuleEntry]
@@ -81,7 +82,8 @@ final class RuleCompiler {
     return compiled.keys.filter { !kept.contains($0) }
   }
 
-  /// Which split holds which prefix afterwards. Two on one prefix have no order, so which one requests follow would be chance.
+  /// Which split holds which prefix afterwards. Two on one prefix have no order, so which one requests follow would
+  /// be chance.
   private func splits(
     after upserts: [ReplicatedResource], _ removes: [ResourceIdentity]
   ) -> Result<[Prefix: ResourceIdentity], RefusedCandidate> {

@@ -39,7 +39,8 @@ struct StaticNames: Sendable {
       let names = reader.node("names")
       reader.finish()
       guard kind == "io.l5d.static" else {
-        reader.fault("kind", kind.map { "unknown namer \($0)" } ?? "missing", hint: "a proxy's file knows io.l5d.static")
+        reader.fault(
+          "kind", kind.map { "unknown namer \($0)" } ?? "missing", hint: "a proxy's file knows io.l5d.static")
         continue
       }
       if let names { add(names, under: prefix, path: "namers[\(index)].names", problems) }

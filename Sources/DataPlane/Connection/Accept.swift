@@ -62,6 +62,10 @@ extension ProxyCore {
     if !readiness.isDisjoint(with: [.hangup, .error]) { downstreams[h].sawHangup = true }
     if readiness.contains(.writable), !downstreams[h].output.isEmpty {
       guard flushDownstream(h) else { return }
+      if case .exchanging(let u) = downstreams[h].phase, downstreams[h].output.count < limits.highWater {
+        takeAnswer(u)  // the upstream was not read while the caller was slow
+        guard downstreams.contains(h) else { return }
+      }
     }
     if !readiness.isDisjoint(with: [.readable, .hangup, .error]) {
       downstreams[h].mayRead = true
@@ -84,6 +88,7 @@ extension ProxyCore {
 
   /// Moves a connection's deadline.
   mutating func setDeadline(_ h: Handle, in nanoseconds: UInt64) {
-    downstreams[h].clock.set(now.adding(nanoseconds: nanoseconds), token: h.token(kind: TokenKind.downstream), on: loop)
+    let deadline = min(now.adding(nanoseconds: nanoseconds), downstreams[h].exchange.mustEnd)
+    downstreams[h].clock.set(deadline, token: h.token(kind: TokenKind.downstream), on: loop)
   }
 }

@@ -6,7 +6,6 @@ import Telemetry
 extension ProxyCore {
   /// Gives the kernel what it takes of the answer. Returns false when the connection is gone.
   mutating func flushDownstream(_ h: Handle) -> Bool {
-    let wasFull = downstreams[h].output.count >= limits.highWater
     switch downstreams[h].flush() {
     case .bytes(let n):
       facts.recordBytes(.outbound, received: 0, sent: n)
@@ -15,10 +14,6 @@ extension ProxyCore {
     case .endOfFile, .failed:
       closeDownstream(h)
       return false
-    }
-    if wasFull, downstreams[h].output.count < limits.highWater, case .exchanging(let u) = downstreams[h].phase {
-      takeAnswer(u)  // the upstream was not read while the caller was slow
-      return downstreams.contains(h)
     }
     if downstreams[h].phase == .closing, downstreams[h].output.isEmpty {
       closeDownstream(h)

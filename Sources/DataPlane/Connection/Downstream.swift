@@ -121,6 +121,10 @@ struct Exchange {
   var leaf: Int32 = -1
   var cluster: ClusterIndex = -1
   var endpoint: EndpointIndex = -1
+  /// Bytes of the head, which stands in the input while the request waits for its binding.
+  var headLength: Int32 = 0
+  /// When the answer must be complete.
+  var mustEnd = Instant.distantFuture
   var requestSeries: Int32 = -1
   var attemptSeries: Int32 = -1
   var started = Instant.zero

@@ -24,6 +24,9 @@ extension ProxyCore {
       endRequest(h, as: .failure)
       return closeDownstream(h, reset: true)
     }
+    if case .waiting = downstreams[h].phase {
+      downstreams[h].input.removeFirst(Int(downstreams[h].exchange.headLength))
+    }
     releaseUpstream(of: h)
     if !downstreams[h].exchange.keepAlive { downstreams[h].closesAfterAnswer = true }
     if !downstreams[h].requestBody.isDone { settleSmallBody(h) }

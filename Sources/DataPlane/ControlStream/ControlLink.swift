@@ -17,7 +17,8 @@ protocol ControlLinkEvents: AnyObject {
   func linkClosed(_ reason: String)
 }
 
-/// The connection to one of the controllers: resolves, connects, opens Sync and Report, and starts again by the schedule.
+/// The connection to one of the controllers: resolves, connects, opens Sync and Report, and starts again by the
+/// schedule.
 final class ControlLink: GRPCClientEvents {
   /// How often an attempt is put off while a configuration waits for its verdict.
   static let verdictPause = Duration.milliseconds(50)
@@ -104,7 +105,8 @@ final class ControlLink: GRPCClientEvents {
     }
     state = .connecting(controller.description)
     resolver.execute {
-      let result = Result { () throws(SystemError) in try SystemIO.resolve(host: controller.host, port: controller.port) }
+      let result = Result { () throws(SystemError) in try SystemIO.resolve(host: controller.host, port: controller.port)
+      }
       confined.execute { $0.resolved(controller, result) }
     }
   }

@@ -23,6 +23,8 @@ enum ControlStreamAction {
   case compile(ConfigurationCandidate)
   /// Workers that hold this name have to know.
   case publish(EndpointSet)
+  /// The controller told something new of a concrete name: worth keeping on disk.
+  case learned
   /// The controller confirmed that what is held is current, or sent something newer.
   case confirmed
   /// Count and log.
@@ -59,7 +61,8 @@ struct ControlStreamMachine {
     case open(lastReceived: Instant, lastSent: Instant)
   }
 
-  private let identity: ProxyIdentity
+  /// What Hello says; the admin port's address is known only after it listens.
+  var identity: ProxyIdentity
   private(set) var replica = ConfigurationReplica()
   private(set) var names: [Path: WatchedName] = [:]
   private var link = Link.away
@@ -232,7 +235,10 @@ struct ControlStreamMachine {
     }
     watched.confirmed = wall
     names[name] = watched
-    if step == .changed { publish(name) }
+    if step == .changed {
+      actions.append(.learned)
+      publish(name)
+    }
   }
 
   private mutating func resubscribe(_ name: Path, _ gap: EndpointGap, at now: Instant) {

@@ -1,5 +1,5 @@
-/// When to try which controller next. Full jitter (each pause is uniform between nothing and the bound, the bound doubles), so
-/// that a fleet that lost its controller at one moment does not return at one moment
+/// When to try which controller next. Full jitter (each pause is uniform between nothing and the bound, the bound
+/// doubles), so that a fleet that lost its controller at one moment does not return at one moment
 /// (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
 struct ReconnectSchedule {
   /// Bound of the first pause.

@@ -1,10 +1,12 @@
 import MeshProtocol
 import SystemIO
 
-/// The last steps of applying a table: wait a little for names it makes reachable, order the swap, wait for every worker.
+/// The last steps of applying a table: wait a little for names it makes reachable, order the swap, wait for every
+/// worker.
 struct TableSwap {
-  /// How long a new table waits for first answers of names that it makes reachable (contract, mesh stream rule 2). Longer would
-  /// let one dead namer hold up every change; those names then are pending for the requests that meet them.
+  /// How long a new table waits for first answers of names that it makes reachable (contract, mesh stream rule 2).
+  /// Longer would let one dead namer hold up every change; those names then are pending for the requests that meet
+  /// them.
   static let patience = Duration.milliseconds(250)
 
   private enum State {

@@ -21,8 +21,8 @@ struct WatchedName {
 }
 
 extension EndpointSet {
-  /// What a replica holds, as workers use it. Endpoints that cannot be connected to (no address, no weight) are left out and
-  /// counted in `unusable`.
+  /// What a replica holds, as workers use it. Endpoints that cannot be connected to (no address, no weight) are left
+  /// out and counted in `unusable`.
   convenience init(_ replica: EndpointReplica, name: Path, confirmed: Int64, unusable: inout Int) {
     var endpoints: [Endpoint] = []
     for (text, endpoint) in replica.endpoints {

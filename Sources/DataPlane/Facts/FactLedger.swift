@@ -7,7 +7,8 @@ struct TotalSet<Key: Hashable & Sendable, Total: Sendable>: Sendable {
     var lastUsed: UInt64
   }
 
-  /// Series shown by a scrape. 10 000: more would neither fit a scrape nor a dashboard; at the limit new ones count as `_other`.
+  /// Series shown by a scrape. 10 000: more would neither fit a scrape nor a dashboard; at the limit new ones count
+  /// as `_other`.
   static var limit: Int { 10_000 }
 
   private var entries: [Key: Entry] = [:]
@@ -56,7 +57,8 @@ struct RequestTotalKey: Hashable, Sendable {
   let responseClass: FactClass
 }
 
-/// Attempts as a scrape shows them: endpoints are left to `/endpoints` and the reports, for they would multiply the series.
+/// Attempts as a scrape shows them: endpoints are left to `/endpoints` and the reports, for they would multiply the
+/// series.
 struct AttemptTotalKey: Hashable, Sendable {
   let service: String
   let split: String
@@ -132,7 +134,9 @@ struct FactLedger: Sendable {
 
   private mutating func add(_ fact: RequestFact, _ now: UInt64) {
     // The name of what found no room is no name to route by.
-    if fact.service != "_other", services[fact.service] != nil || services.count < 10_000 { services[fact.service] = now }
+    if fact.service != "_other", services[fact.service] != nil || services.count < 10_000 {
+      services[fact.service] = now
+    }
     let key = RequestTotalKey(service: fact.service, direction: fact.direction, responseClass: fact.responseClass)
     requests.update(key, now: now, make: { DurationTotal() }) { $0.add(fact.count, fact.duration) }
   }

@@ -1,11 +1,11 @@
 import MeshProtocol
 import Telemetry
 
-/// Metrics on their way to the controller: one report is out at a time and is sent again unchanged until it is acknowledged;
-/// what is counted meanwhile merges behind it.
+/// Metrics on their way to the controller: one report is out at a time and is sent again unchanged until it is
+/// acknowledged; what is counted meanwhile merges behind it.
 struct ReportQueue {
-  /// Series waiting behind a report. 20 000: with a controller that stays away, memory must not grow with time; series beyond
-  /// it are dropped and counted in `dropped`.
+  /// Series waiting behind a report. 20 000: with a controller that stays away, memory must not grow with time;
+  /// series beyond it are dropped and counted in `dropped`.
   static let limit = 20_000
   /// Encoded bytes of one report, well below the 1 MiB of a message; what does not fit goes into the next.
   static let reportBytes = 768 << 10

@@ -2,7 +2,8 @@ import MeshProtocol
 import SystemIO
 
 extension ProxyControl {
-  /// Whether a concrete name is the controller's to answer: not one of the file's, nor one that workers make themselves.
+  /// Whether a concrete name is the controller's to answer: not one of the file's, nor one that workers make
+  /// themselves.
   func isControllersToAnswer(_ name: Path) -> Bool {
     guard name.segments.first.map({ $0 == "#" }) ?? false, !start.configuration.isStandalone else { return false }
     return names.answer(name, confirmed: 0) == nil
@@ -36,7 +37,6 @@ extension ProxyControl {
   func publish(_ set: EndpointSet) {
     let holders = machine.names[set.name]?.holders ?? Set(workers.indices)
     for worker in holders { send(.endpoints(set), to: worker) }
-    isStateDirty = true
     if set.state != .pending, let table = swap.answered(set.name) { order(table) }
   }
 
@@ -45,7 +45,8 @@ extension ProxyControl {
     names = changed
     let wall = Int64(clamping: wallClockMilliseconds())
     for (name, holders) in staticHolders {
-      let set = names.answer(name, confirmed: wall) ?? EndpointSet(name: name, version: 1, state: .negative, confirmed: wall)
+      let set =
+        names.answer(name, confirmed: wall) ?? EndpointSet(name: name, version: 1, state: .negative, confirmed: wall)
       for worker in holders { send(.endpoints(set), to: worker) }
     }
   }

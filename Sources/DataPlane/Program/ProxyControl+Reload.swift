@@ -1,7 +1,8 @@
 import Settings
 
 extension ProxyControl {
-  /// Takes over what can change while running: the file's rules and names, the log level. What else changed is named in the log.
+  /// Takes over what can change while running: the file's rules and names, the log level. What else changed is named
+  /// in the log.
   func reload(_ changed: ProxyConfiguration) {
     log.level = changed.logLevel
     enqueue(.file(changed.dtab))

@@ -1,6 +1,22 @@
 import MeshProtocol
 import SystemIO
 
+/// What the state file does not hold yet, and when it is to be written.
+struct UnsavedState {
+  /// Endpoints change often and the file holds everything: it is written for them alone at most this often. A restart
+  /// within that time starts with endpoints a little older.
+  static let endpointPeriod = Duration.seconds(5)
+
+  var configuration = false
+  var endpoints = false
+  var isSaving = false
+  var lastSaved = Instant.zero
+
+  func isDue(at now: Instant) -> Bool {
+    !isSaving && (configuration || (endpoints && now - lastSaved >= Self.endpointPeriod))
+  }
+}
+
 /// The state file, on the thread where it may block.
 final class StateKeeper {
   private var store: StateStore
@@ -33,11 +49,10 @@ extension ProxyControl {
     perform()
   }
 
-  /// Writes what is held, when it changed since the last time and no writing is under way.
-  func saveIfDirty() {
-    guard isStateDirty, !isSaving, let state = start.state, let confined, let kept = keptState() else { return }
-    isStateDirty = false
-    isSaving = true
+  /// Writes what is held, when that is due and no writing is under way.
+  func saveIfDue() {
+    guard unsaved.isDue(at: loop.now), let state = start.state, let confined, let kept = keptState() else { return }
+    unsaved = UnsavedState(isSaving: true, lastSaved: loop.now)
     state.execute { keeper in
       let error = keeper.save(kept)
       confined.execute { $0.saved(error) }
@@ -45,14 +60,14 @@ extension ProxyControl {
   }
 
   private func saved(_ error: SystemError?) {
-    isSaving = false
+    unsaved.isSaving = false
     guard let error else {
       counters.stateWrites += 1
       return
     }
-    // Requests flow on; the next change, or the next second, tries again.
+    // Requests flow on; the next due moment tries again.
     counters.stateFailures += 1
-    isStateDirty = true
+    unsaved.endpoints = true
     log.error("state", "could not write the state file", [("error", "\(error)")])
   }
 
@@ -60,7 +75,8 @@ extension ProxyControl {
     guard let version = machine.replica.held else { return nil }
     let wall = Int64(clamping: wallClockMilliseconds())
     let names = machine.names.values.filter { $0.replica.state == .bound }.map { watched in
-      KeptState.Name(endpoints: watched.replica.fullMessage.encodedBytes(), confirmed: machine.isOpen ? wall : watched.confirmed)
+      KeptState.Name(
+        endpoints: watched.replica.fullMessage.encodedBytes(), confirmed: machine.isOpen ? wall : watched.confirmed)
     }
     return KeptState(
       namespace: start.configuration.namespace, version: version,

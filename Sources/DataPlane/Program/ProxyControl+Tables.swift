@@ -85,11 +85,11 @@ extension ProxyControl {
       machine.applied(at: loop.now)
       hasConfiguration = true
       if machine.isOpen { isStale = false }
-      isStateDirty = machine.isOpen || isStateDirty
+      unsaved.configuration = machine.isOpen || unsaved.configuration
     }
     log.info("control", "applied", [("revision", "\(applied.revision)"), ("rules", "\(applied.rules.count)")])
     perform()
-    saveIfDirty()
+    saveIfDue()
     startNext()
   }
 }

@@ -20,14 +20,17 @@ struct ControlStart: Sendable {
   var restored: KeptState?
 }
 
-/// The proxy's control side: one object on one thread that knows what is held, what runs, and what to say to whom. Decisions are
-/// made by the machines it holds (`ControlStreamMachine`, `TableSwap`, `FactLedger`, `ReportQueue`); this carries them out.
+/// The proxy's control side: one object on one thread that knows what is held, what runs, and what to say to whom.
+/// Decisions are made by the machines it holds (`ControlStreamMachine`, `TableSwap`, `FactLedger`, `ReportQueue`);
+/// this carries them out.
 ///
-/// The order of a change: `linkReceived` → machine → `.compile` → compiler's thread → `compiled` → names subscribed → `.run` to
-/// every worker → `.running` from every worker → Ack and state file.
+/// The order of a change: `linkReceived` → machine → `.compile` → compiler's thread → `compiled` → names subscribed →
+/// `.run` to every worker → `.running` from every worker → Ack and state file.
 final class ProxyControl {
   /// How often workers hand over their facts.
   static let collectInterval = Duration.seconds(1)
+  /// Collections between two looks for series that nobody uses any more.
+  private static let expiryPeriod: UInt64 = 60
 
   let loop: ServiceLoop
   let start: ControlStart
@@ -52,6 +55,7 @@ final class ProxyControl {
   var gatherings: [UInt64: Gathering] = [:]
   var lastTicket: UInt64 = 0
 
+  private var seconds: UInt64 = 0
   var counters = ControlCounters()
   /// Whether a controller, or the file in standalone mode, gave the configuration in force.
   var hasConfiguration: Bool
@@ -59,8 +63,8 @@ final class ProxyControl {
   var isStale = false
   var lastRefusal: (revision: UInt64, errors: [String])?
   var lastDisconnect = ""
-  var isStateDirty = false
-  var isSaving = false
+  /// What of the state file is older than what is held.
+  var unsaved = UnsavedState()
   var drain: DrainProgress?
   /// Called once every worker has drained.
   var onDrained: () -> Void = {}
@@ -104,8 +108,9 @@ final class ProxyControl {
     machine.tick(at: loop.now)
     perform()
     collect()
-    ledger.expire(now: loop.now.milliseconds)
-    saveIfDirty()
+    seconds &+= 1
+    if seconds % Self.expiryPeriod == 0 { ledger.expire(now: loop.now.milliseconds) }
+    saveIfDue()
   }
 
   private func repeatedly(_ interval: Duration, _ body: @escaping (ProxyControl) -> Void) {
@@ -140,6 +145,7 @@ final class ProxyControl {
       case .leave(let pause): link?.leave(retryAfter: pause, reason: "this proxy ended the stream")
       case .compile(let candidate): enqueue(.candidate(candidate))
       case .publish(let set): publish(set)
+      case .learned: unsaved.endpoints = true
       case .confirmed: confirmed()
       case .note(let note): take(note)
       }
@@ -159,7 +165,9 @@ final class ProxyControl {
     case .refused(let revision, let errors):
       counters.swapsRefused += 1
       lastRefusal = (revision, errors)
-      log.error("control", "revision refused", [("revision", "\(revision)"), ("errors", errors.prefix(5).joined(separator: "; "))])
+      log.error(
+        "control", "revision refused",
+        [("revision", "\(revision)"), ("errors", errors.prefix(5).joined(separator: "; "))])
     case .breach(let breach):
       log.error("control", "the controller broke the protocol", [("breach", "\(breach)")])
     case .desync(let name, let gap):
@@ -167,13 +175,15 @@ final class ProxyControl {
       log.warning("control", "endpoints did not fit, subscribed anew", [("name", name), ("gap", "\(gap)")])
     case .epochChanged(let revision):
       counters.epochChanges += 1
-      log.error("control", "the controller's store has another epoch: its history was replaced", [("revision", "\(revision)")])
+      log.error(
+        "control", "the controller's store has another epoch: its history was replaced", [("revision", "\(revision)")])
     case .malformed: log.error("control", "the controller sent bytes that are no message")
     case .silence: log.warning("control", "the controller is silent")
     case .goAway(let reason): log.info("control", "the controller asked to leave", [("reason", reason)])
     case .tooManyNames: log.error("control", "too many concrete names in use")
     case .unusableEndpoints(let name, let count):
-      log.warning("control", "endpoints without usable address or weight left out", [("name", name), ("count", "\(count)")])
+      log.warning(
+        "control", "endpoints without usable address or weight left out", [("name", name), ("count", "\(count)")])
     }
   }
 }

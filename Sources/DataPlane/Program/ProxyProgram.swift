@@ -12,12 +12,14 @@ struct StartFailure: Error, CustomStringConvertible {
 
 /// The proxy as a whole: configuration, state file, workers, control side, admin port, signals.
 ///
-/// Threads: the main one waits for signals; `control` is the control side; `compile` makes and frees routing tables at the lowest
-/// priority; `blocking` writes the state file and looks names up; `worker-N` carry requests.
+/// Threads: the main one waits for signals; `control` is the control side; `compile` makes and frees routing tables
+/// at the lowest priority; `blocking` writes the state file and looks names up; `worker-N` carry requests.
 public final class ProxyProgram: Sendable {
   private let configuration: ProxyConfiguration
   private let log: Log
   private let control: Confined<ProxyControl>
+  private let workers: [WorkerHandle]
+  private let loops: [LoopExecutor]
   /// Where it listens: the ports that the kernel chose where 0 was asked for.
   let outbound: SocketAddress
   let admin: SocketAddress
@@ -85,7 +87,7 @@ public final class ProxyProgram: Sendable {
   init(_ configuration: ProxyConfiguration, log: Log, onDrained: @escaping @Sendable () -> Void) throws {
     self.configuration = configuration
     self.log = log
-    let (_, (compiler, table)) = try ServiceLoop.start(name: "compile") { loop in
+    let (compiling, (compiler, table)) = try ServiceLoop.start(name: "compile") { loop in
       setLowPriority()
       let compiler = RuleCompiler(dtab: configuration.dtab)
       return (loop.confine(compiler), compiler.current().table)
@@ -94,15 +96,18 @@ public final class ProxyProgram: Sendable {
     let relay = NoticeRelay()
     let (outbound, workers) = try Self.startWorkers(configuration, table, relay)
     self.outbound = outbound
+    self.workers = workers
     let start = ControlStart(
-      configuration: configuration, identity: try Self.identity(configuration), log: log, workers: workers, table: table,
+      configuration: configuration, identity: try Self.identity(configuration), log: log, workers: workers,
+      table: table,
       compiler: compiler, blocking: kept.executor, state: kept.keeper, restored: kept.state)
-    let (_, made) = try ServiceLoop.start(name: "control") { loop in
+    let (controlling, made) = try ServiceLoop.start(name: "control") { loop in
       try Self.startControl(loop, start, onDrained)
     }
     control = made.control
     admin = made.admin
     observe = made.observe
+    loops = [controlling, compiling, kept.executor]
     relay.connect(made.control)
   }
 
@@ -156,6 +161,7 @@ public final class ProxyProgram: Sendable {
     let confined = loop.confine(control)
     let admin = try server(loop, "admin.listen", start.configuration.admin, .admin, confined)
     let observe = try start.configuration.observe.map { try server(loop, "observe.listen", $0, .observe, confined) }
+    control.machine.identity.address = admin.description
     try control.begin()
     return Made(control: confined, admin: admin, observe: observe)
   }
@@ -165,7 +171,8 @@ public final class ProxyProgram: Sendable {
     _ control: Confined<ProxyControl>
   ) throws -> SocketAddress {
     do {
-      return try HTTPServer(loop: loop, address: address, handler: AdminHandler(scope: scope, control: control)).localAddress
+      return try HTTPServer(loop: loop, address: address, handler: AdminHandler(scope: scope, control: control))
+        .localAddress
     } catch {
       throw StartFailure(description: "\(key): \(address): \(error)")
     }
@@ -174,13 +181,14 @@ public final class ProxyProgram: Sendable {
   private static func identity(_ configuration: ProxyConfiguration) throws -> ProxyIdentity {
     let suffix = try randomBytes(4).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
     let plain = configuration.node.unicodeScalars.map { scalar in
-      scalar.isASCII && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil || "._-".unicodeScalars.contains(scalar))
+      scalar.isASCII
+        && (scalar.properties.isAlphabetic || scalar.properties.numericType != nil
+          || "._-".unicodeScalars.contains(scalar))
         ? Character(scalar) : "-"
     }
     return ProxyIdentity(
       node: configuration.node, instance: "\(String(plain.prefix(200)))-\(suffix)", version: ProxyVersion.text,
-      namespace: configuration.namespace, labels: configuration.labels, zone: configuration.zone,
-      address: configuration.admin.description)
+      namespace: configuration.namespace, labels: configuration.labels, zone: configuration.zone)
   }
 
   // MARK: While it runs
@@ -191,8 +199,12 @@ public final class ProxyProgram: Sendable {
   /// Takes over what of a new configuration can change while running: rules, static names, log level.
   func reload(_ changed: ProxyConfiguration) { control.execute { $0.reload(changed) } }
 
-  /// Leaves the controller. The process is about to end, so threads are left to it.
-  func end() { control.execute { $0.end() } }
+  /// Leaves the controller and ends every thread; the state file's lock goes with them.
+  func end() {
+    control.execute { $0.end() }
+    for worker in workers { worker.send(.stop) }
+    for loop in loops { loop.stop() }
+  }
 
   /// Runs work with the control side: for tests.
   func withControl(_ body: @escaping @Sendable (ProxyControl) -> Void) { control.execute(body) }

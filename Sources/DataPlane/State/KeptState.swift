@@ -1,7 +1,7 @@
 import MeshProtocol
 
-/// What a proxy keeps on disk to start from when no controller answers: the configuration in force, and for every concrete name
-/// in use its last good endpoints with their age.
+/// What a proxy keeps on disk to start from when no controller answers: the configuration in force, and for every
+/// concrete name in use its last good endpoints with their age.
 struct KeptState: Sendable, Equatable {
   /// One concrete name.
   struct Name: Sendable, Equatable {
@@ -40,8 +40,8 @@ enum KeptStateFault: Error, Equatable, CustomStringConvertible {
   }
 }
 
-/// The file's format: magic, format number, body, SHA-256 of all before it. Numbers are little-endian; texts and messages carry
-/// their length in front.
+/// The file's format: magic, format number, body, SHA-256 of all before it. Numbers are little-endian; texts and
+/// messages carry their length in front.
 extension KeptState {
   private static let magic = Array("HEDDLEST".utf8)
   private static let format: UInt32 = 1
@@ -95,7 +95,9 @@ private struct StateWriter {
   var bytes: [UInt8] = []
 
   mutating func put<Number: FixedWidthInteger>(_ number: Number) {
-    for shift in stride(from: 0, to: Number.bitWidth, by: 8) { bytes.append(UInt8(truncatingIfNeeded: number >> shift)) }
+    for shift in stride(from: 0, to: Number.bitWidth, by: 8) {
+      bytes.append(UInt8(truncatingIfNeeded: number >> shift))
+    }
   }
 
   mutating func put(_ block: [UInt8]) {

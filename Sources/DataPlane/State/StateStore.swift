@@ -22,7 +22,8 @@ struct LoadedState: Sendable {
   var faults: [String] = []
 }
 
-/// The file at `state.path` and its older generation beside it (`.previous`). Blocks for the disk: lives on its own thread.
+/// The file at `state.path` and its older generation beside it (`.previous`). Blocks for the disk: lives on its own
+/// thread.
 ///
 /// Locked (through `.lock`) for as long as it exists, so that no second proxy writes over it.
 struct StateStore: ~Copyable {

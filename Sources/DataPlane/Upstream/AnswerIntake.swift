@@ -87,7 +87,12 @@ extension ProxyCore {
   mutating func takeAnswer(_ u: Handle) {
     guard case .busy(let h) = upstreams[u].phase else { return }
     var isHungry = upstreams[u].input.isEmpty
-    while downstreams[h].output.count < limits.highWater {
+    while true {
+      if downstreams[h].output.count >= limits.highWater {
+        guard flushDownstream(h) else { return }
+        // Still full: the caller is slower than the service. Its next writability brings us back.
+        if downstreams[h].output.count >= limits.highWater { return }
+      }
       if isHungry {
         guard upstreams[u].mayRead else { break }
         guard readAnswer(u, h) else { return }

@@ -24,6 +24,8 @@ struct Cluster {
   var endpoints: [EndpointSlot] = []
   /// Endpoints that may get new requests, as indexes of `endpoints`.
   private(set) var eligible: [EndpointIndex] = []
+  /// Sums of the eligible endpoints' weights up to each, when weights differ; empty when all are alike.
+  private var weightSums: [Double] = []
   private var free: [EndpointIndex] = []
   private var lastSerial: UInt32 = 0
   /// How many bindings refer to this cluster.
@@ -76,6 +78,32 @@ struct Cluster {
     for i in endpoints.indices where endpoints[i].isListed && endpoints[i].endpoint.weight > 0 {
       eligible.append(EndpointIndex(i))
     }
+    let weights = eligible.map { endpoints[Int($0)].endpoint.weight }
+    var sum = 0.0
+    weightSums = Set(weights).count <= 1 ? [] : weights.map { weight in
+      sum += weight
+      return sum
+    }
+  }
+
+  /// Two candidates, the less loaded for its weight wins. Endpoints of different weights are drawn in proportion to them.
+  private func choose(using random: inout FastRandom) -> Int {
+    guard let total = weightSums.last else {
+      return P2C.pick(count: eligible.count, using: &random) { endpoints[Int(eligible[$0])].load }
+    }
+    let (a, b) = (draw(total, &random), draw(total, &random))
+    return endpoints[Int(eligible[b])].load < endpoints[Int(eligible[a])].load ? b : a
+  }
+
+  private func draw(_ total: Double, _ random: inout FastRandom) -> Int {
+    let point = Double(random.next() &>> 11) * 0x1p-53 * total
+    var low = 0
+    var high = weightSums.count - 1
+    while low < high {
+      let middle = (low + high) / 2
+      if point < weightSums[middle] { high = middle } else { low = middle + 1 }
+    }
+    return low
   }
 
   /// Gives the slot of an unlisted endpoint back once nothing of this worker refers to it.
@@ -103,7 +131,7 @@ struct Cluster {
     let n = eligible.count
     if n == 0 { return nil }
     if n == 1 { return accept(eligible[0], at: now, unless: -1) }
-    let chosen = P2C.pick(count: n, using: &random) { endpoints[Int(eligible[$0])].load }
+    let chosen = choose(using: &random)
     if let i = accept(eligible[chosen], at: now, unless: tried) { return i }
     for step in 1..<n {
       let i = eligible[(chosen &+ step) % n]

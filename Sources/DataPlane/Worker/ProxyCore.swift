@@ -114,6 +114,10 @@ struct SequenceTable {
   /// Positions; a route holds indexes into these.
   var positions: [UInt64] = []
   private var byUnion: [String: Int32] = [:]
+  /// Unions remembered; beyond it all sequences start anew, which costs at most one pick's accuracy each. 65 536.
+  static let limit = 65_536
+
+  var isFull: Bool { positions.count >= Self.limit }
 
   /// The sequence of this union; a new one starts at random.
   mutating func index(of union: String, using random: inout FastRandom) -> Int32 {

@@ -8,6 +8,7 @@ struct ProxyTimes {
   let connect: UInt64
   let poolIdle: UInt64
   let binding: UInt64
+  let request: UInt64?
 
   init(_ limits: ProxyLimits) {
     connectionIdle = Self.nanoseconds(limits.connectionIdle)
@@ -16,6 +17,7 @@ struct ProxyTimes {
     connect = Self.nanoseconds(limits.connect)
     poolIdle = Self.nanoseconds(limits.poolIdle)
     binding = Self.nanoseconds(limits.binding)
+    request = limits.request.map(Self.nanoseconds)
   }
 
   private static func nanoseconds(_ duration: Duration) -> UInt64 { UInt64(max(0, duration.wholeNanoseconds)) }

@@ -1,8 +1,10 @@
 import Memory
 
-/// Decodes one message body piece by piece; the bytes stay where they are. At most 32 bytes, so that it can live in a connection.
+/// Decodes one message body piece by piece; the bytes stay where they are. At most 32 bytes, so that it can live in a
+/// connection.
 ///
-/// Call ``next(_:)`` in a loop, each time with the bytes from the first unconsumed one on, until it asks for more or ends.
+/// Call ``next(_:)`` in a loop, each time with the bytes from the first unconsumed one on, until it asks for more or
+/// ends.
 public struct BodyReader: Equatable, Sendable {
   private enum State: Equatable {
     case done
@@ -84,7 +86,7 @@ public struct BodyReader: Equatable, Sendable {
   }
 }
 
-// Chunked (RFC 9112 §7.1), strictly: the size in hexadecimal digits, at once a `;` or the line's end; CR LF everywhere.
+// Chunked (RFC 9112 §7.1), strictly: the size in hexadecimal digits, at once a `;` or the line's end; CR LF only.
 
 extension BodyReader {
   private mutating func nextChunked(_ s: Span<UInt8>) -> BodyPart {
@@ -169,7 +171,8 @@ extension BodyReader {
     return .trailers(start: start, end: start &+ end, consumed: start &+ end)
   }
 
-  /// The offset behind the line feed that ends the section, or behind one that shows it to be wrong (validation then says why).
+  /// The offset behind the line feed that ends the section, or behind one that shows it to be wrong (validation then
+  /// says why).
   private static func sectionEnd(_ s: Span<UInt8>, from searched: Int) -> Int? {
     var i = searched
     while i < s.count {

@@ -1,19 +1,23 @@
 import Memory
 
-// The same steps on a connection's input buffer. Swift 6.3 takes a span of one stored property for a borrow of the whole value that
-// holds it ("overlapping accesses"), so a struct with a machine and its input cannot write `machine.receiveBody(input.span)`. It can
-// write `machine.receiveBody(input)`.
+// The same steps on a connection's input buffer. Swift 6.3 takes a span of one stored property for a borrow of the
+// whole value that holds it ("overlapping accesses"), so a struct with a machine and its input cannot write
+// `machine.receiveBody(input.span)`. It can write `machine.receiveBody(input)`.
 
 extension RequestHead {
   /// Parses the head at the buffer's front; see ``parse(_:limits:scan:)``.
-  public mutating func parse(_ input: borrowing ByteBuffer, limits: HeadLimits = .standard, scan: inout HeadScan) -> HeadParse {
+  public mutating func parse(_ input: borrowing ByteBuffer, limits: HeadLimits = .standard, scan: inout HeadScan)
+    -> HeadParse
+  {
     parse(input.span, limits: limits, scan: &scan)
   }
 }
 
 extension ResponseHead {
   /// Parses the head at the buffer's front; see ``parse(_:limits:scan:)``.
-  public mutating func parse(_ input: borrowing ByteBuffer, limits: HeadLimits = .standard, scan: inout HeadScan) -> HeadParse {
+  public mutating func parse(_ input: borrowing ByteBuffer, limits: HeadLimits = .standard, scan: inout HeadScan)
+    -> HeadParse
+  {
     parse(input.span, limits: limits, scan: &scan)
   }
 }

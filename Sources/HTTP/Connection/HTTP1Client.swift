@@ -1,7 +1,8 @@
-/// The client's end of one HTTP/1 connection: what an answer's head means, when the exchange is over, and whether the connection may
-/// carry another.
+/// The client's end of one HTTP/1 connection: what an answer's head means, when the exchange is over, and whether the
+/// connection may carry another.
 ///
-/// It does no I/O and keeps no head; see ``HTTP1Server``. One request at a time: responses are never matched to requests by order.
+/// It does no I/O and keeps no head; see ``HTTP1Server``. One request at a time: responses are never matched to
+/// requests by order.
 public struct HTTP1Client: ~Copyable {
   /// Interim answers (1xx) to one request before it is a fault (item 32). Real servers send one or two.
   public static let informationalLimit: UInt8 = 8
@@ -30,13 +31,14 @@ public struct HTTP1Client: ~Copyable {
   /// A request may begin.
   public var isIdle: Bool { state == .idle }
   public var isClosed: Bool { state == .closed }
-  /// The next bytes of the input are a head to be parsed. Bytes that come while idle are a fault: discard the connection.
+  /// The next bytes of the input are a head to be parsed. Bytes that come while idle are a fault: discard the
+  /// connection.
   public var mayParse: Bool {
     guard case .exchange(let exchange) = state, case .awaited = exchange.response else { return false }
     return true
   }
-  /// The body must wait: the server has not said `100 Continue`. It is the driver's to give up waiting (RFC 9110 §10.1.1) with
-  /// ``stopWaiting()``.
+  /// The body must wait: the server has not said `100 Continue`. It is the driver's to give up waiting (RFC 9110
+  /// §10.1.1) with ``stopWaiting()``.
   public var awaitsContinue: Bool {
     if case .exchange(let exchange) = state { exchange.awaitsContinue } else { false }
   }
@@ -112,9 +114,9 @@ extension HTTP1Client {
     return .fault(fault)
   }
 
-  /// The exchange is over on our side: the response is complete and forwarded. True when the connection is idle again and may be
-  /// kept; false when it must be closed: the server wants so, it answered before it had the whole request, or `leftover` bytes
-  /// lie in the input that no request asked for.
+  /// The exchange is over on our side: the response is complete and forwarded. True when the connection is idle again
+  /// and may be kept; false when it must be closed: the server wants so, it answered before it had the whole request,
+  /// or `leftover` bytes lie in the input that no request asked for.
   public mutating func finish(leftover: Int) -> Bool {
     guard case .exchange(let exchange) = state else { return state == .idle && leftover == 0 }
     let stays = exchange.keepAlive && exchange.request == .sent && exchange.response == .complete && leftover == 0

@@ -1,13 +1,14 @@
-/// The server's end of one HTTP/1 connection: which request may be read, what an answer does to the connection, and when it is over.
+/// The server's end of one HTTP/1 connection: which request may be read, what an answer does to the connection, and
+/// when it is over.
 ///
-/// It does no I/O and keeps no head. The driver parses with ``RequestHead`` while ``mayParse``, tells the machine of each step, and does
-/// what it returns. Requests are served one at a time, in order; while one is served, at most one read goes ahead
-/// (``wantsInput(buffered:)``), so a pipelining client gets no more of our memory than others.
+/// It does no I/O and keeps no head. The driver parses with ``RequestHead`` while ``mayParse``, tells the machine of
+/// each step, and does what it returns. Requests are served one at a time, in order; while one is served, at most one
+/// read goes ahead (``wantsInput(buffered:)``), so a pipelining client gets no more of our memory than others.
 ///
 /// A step out of order is a bug of the driver's and closes this connection only: ``isClosed`` becomes true.
 public struct HTTP1Server: ~Copyable {
-  /// Unread request bytes that are passed over after an early answer, so that the connection can go on (item 29). Beyond it the
-  /// connection closes: reading on would cost more than a new connection.
+  /// Unread request bytes that are passed over after an early answer, so that the connection can go on (item 29).
+  /// Beyond it the connection closes: reading on would cost more than a new connection.
   public static let drainLimit = 65_536
 
   private enum State: Equatable {
@@ -47,8 +48,8 @@ public struct HTTP1Server: ~Copyable {
     if case .exchange(let exchange) = state { exchange.request == .body } else { false }
   }
 
-  /// Whether to read from the socket with `buffered` bytes of input not consumed yet. Behind a complete request one read goes
-  /// ahead: it finds the next request, or the end of the connection, early.
+  /// Whether to read from the socket with `buffered` bytes of input not consumed yet. Behind a complete request one
+  /// read goes ahead: it finds the next request, or the end of the connection, early.
   public func wantsInput(buffered: Int) -> Bool {
     switch state {
     case .idle, .draining: true
@@ -74,7 +75,8 @@ extension HTTP1Server {
         minorVersion: head.minorVersion, keepAlive: head.keepAlive && !isShuttingDown))
   }
 
-  /// The next part of the request's body; see ``BodyReader/next(_:)``. After a fault the connection can only be answered and closed.
+  /// The next part of the request's body; see ``BodyReader/next(_:)``. After a fault the connection can only be
+  /// answered and closed.
   public mutating func receiveBody(_ bytes: Span<UInt8>) -> BodyPart {
     let part = body.next(bytes)
     guard case .exchange(var exchange) = state else { return part }
@@ -102,10 +104,12 @@ extension HTTP1Server {
 // The response
 
 extension HTTP1Server {
-  /// Whether an interim answer of that status (1xx) goes to the client. Not to HTTP/1.0, not after the final head, `100` only while the
-  /// client waits for it (then the wait is over), and never `101`: no protocol is switched.
+  /// Whether an interim answer of that status (1xx) goes to the client. Not to HTTP/1.0, not after the final head,
+  /// `100` only while the client waits for it (then the wait is over), and never `101`: no protocol is switched.
   public mutating func mayForward(informational status: Int) -> Bool {
-    guard case .exchange(var exchange) = state, exchange.response == .awaited, exchange.minorVersion == 1 else { return false }
+    guard case .exchange(var exchange) = state, exchange.response == .awaited, exchange.minorVersion == 1 else {
+      return false
+    }
     guard status == 100 else { return status > 101 && status < 200 }
     defer { state = .exchange(exchange) }
     return exchangeContinue(&exchange)
@@ -117,15 +121,17 @@ extension HTTP1Server {
     return awaited
   }
 
-  /// A final head is about to be written. `framing` is how the body is known to us (`untilClose`: its end comes later); `keepAlive` is
-  /// our own wish. The plan says how to frame it for this client and what to say of the connection.
+  /// A final head is about to be written. `framing` is how the body is known to us (`untilClose`: its end comes
+  /// later); `keepAlive` is our own wish. The plan says how to frame it for this client and what to say of the
+  /// connection.
   public mutating func beginResponse(status: Int, framing: BodyFraming, keepAlive: Bool = true) -> ResponsePlan {
     guard case .exchange(var exchange) = state, exchange.response == .awaited else {
       state = .closed
       return ResponsePlan(body: .none, closes: true, saysKeepAlive: false)
     }
     let written = HTTP1Server.framing(framing, status: status, exchange)
-    let stays = exchange.keepAlive && keepAlive && !isShuttingDown && written != .untilClose && canPassOverRest(exchange)
+    let stays =
+      exchange.keepAlive && keepAlive && !isShuttingDown && written != .untilClose && canPassOverRest(exchange)
     exchange.keepAlive = stays
     exchange.response = .body
     state = .exchange(exchange)
@@ -140,8 +146,8 @@ extension HTTP1Server {
     }
   }
 
-  /// A client that still waits for `100 Continue` may send its body after a final answer, or may not: nobody can tell, so the
-  /// connection must end. A body that is known to be longer than the limit is not worth the wait.
+  /// A client that still waits for `100 Continue` may send its body after a final answer, or may not: nobody can
+  /// tell, so the connection must end. A body that is known to be longer than the limit is not worth the wait.
   private func canPassOverRest(_ exchange: Exchange) -> Bool {
     if exchange.request == .complete { return true }
     if exchange.awaitsContinue { return false }
@@ -203,6 +209,7 @@ extension HTTP1Server {
     return state == .closed
   }
 
-  /// The answer cannot be finished, or the peer is gone: the connection must be reset, so that no half answer passes for a whole one.
+  /// The answer cannot be finished, or the peer is gone: the connection must be reset, so that no half answer passes
+  /// for a whole one.
   public mutating func abort() { state = .closed }
 }

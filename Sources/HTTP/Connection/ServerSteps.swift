@@ -1,6 +1,7 @@
 /// How an answer is written to this client.
 public struct ResponsePlan: Hashable, Sendable {
-  /// `none`: no body bytes at all, whatever the length fields say. `untilClose` for HTTP/1.0 clients when the length is not known.
+  /// `none`: no body bytes at all, whatever the length fields say. `untilClose` for HTTP/1.0 clients when the length
+  /// is not known.
   public let body: BodyFraming
   /// The connection ends with this answer: `connection: close` belongs in its head.
   public let closes: Bool
@@ -21,8 +22,8 @@ public enum Afterwards: Hashable, Sendable {
   /// Give what comes in to ``HTTP1Server/drain(_:)`` until it says otherwise.
   case drain
   case close
-  /// Half-close, read and throw away for a moment, then close: unread bytes would turn the close into a reset that destroys the
-  /// answer on its way (RFC 9112 §9.6).
+  /// Half-close, read and throw away for a moment, then close: unread bytes would turn the close into a reset that
+  /// destroys the answer on its way (RFC 9112 §9.6).
   case closeAfterLinger
 }
 
@@ -40,6 +41,7 @@ public enum ServerEnd: Hashable, Sendable {
   case close
   /// Within a request's body: abort the exchange, upstream too.
   case truncated
-  /// The request was complete: the client may still read, or may be gone. The answer, if it is finished, is the last one.
+  /// The request was complete: the client may still read, or may be gone. The answer, if it is finished, is the last
+  /// one.
   case halfClosed
 }

@@ -8,8 +8,8 @@ public enum GRPCFrame: Hashable, Sendable {
   case fault(GRPCStatus)
 }
 
-/// Cuts length-prefixed messages out of a stream's bytes (gRPC over HTTP/2, "Length-Prefixed-Message"). Holds at most one message
-/// of the limit, plus what was received beyond it.
+/// Cuts length-prefixed messages out of a stream's bytes (gRPC over HTTP/2, "Length-Prefixed-Message"). Holds at most
+/// one message of the limit, plus what was received beyond it.
 public struct GRPCDeframer: ~Copyable {
   /// Bytes of a prefix: a flag and a 32-bit length.
   public static let prefixBytes = 5
@@ -18,8 +18,8 @@ public struct GRPCDeframer: ~Copyable {
   private var input = ByteBuffer()
   private var failure: GRPCStatus?
 
-  /// `limit` is the largest message in bytes. A longer one ends the stream with `RESOURCE_EXHAUSTED` as soon as its prefix came,
-  /// before any of it is stored.
+  /// `limit` is the largest message in bytes. A longer one ends the stream with `RESOURCE_EXHAUSTED` as soon as its
+  /// prefix came, before any of it is stored.
   public init(limit: Int) { self.limit = max(limit, 0) }
 
   /// Bytes received and not yet given out.
@@ -36,8 +36,10 @@ public struct GRPCDeframer: ~Copyable {
     guard input.count >= GRPCDeframer.prefixBytes else { return .needMore }
     let flag = input.span[0]
     guard flag == 0 else {
-      return fail(flag == 1 ? GRPCStatus(.unimplemented, "compressed messages are not supported")
-        : GRPCStatus(.internal, "a message with an unknown flag"))
+      return fail(
+        flag == 1
+          ? GRPCStatus(.unimplemented, "compressed messages are not supported")
+          : GRPCStatus(.internal, "a message with an unknown flag"))
     }
     let length = input.span.bigEndian32(at: 1)
     guard length <= limit else { return fail(GRPCStatus(.resourceExhausted, "a message above \(limit) bytes")) }

@@ -15,8 +15,8 @@ public func grpcPercentEncoded(_ message: String) -> String {
   return String(decoding: bytes, as: UTF8.self)
 }
 
-/// The text of a field value. It never fails, as the specification demands: an escape that is none stays as it is, and bytes that are
-/// no UTF-8 become the replacement character.
+/// The text of a field value. It never fails, as the specification demands: an escape that is none stays as it is,
+/// and bytes that are no UTF-8 become the replacement character.
 public func grpcPercentDecoded(_ value: Span<UInt8>) -> String {
   var bytes: [UInt8] = []
   bytes.reserveCapacity(value.count)

@@ -21,7 +21,8 @@ public struct GRPCStatus: Error, Hashable, Sendable {
 }
 
 extension GRPCStatus.Code {
-  /// A `grpc-status` field's value. What is no number, or no number that we know, is `unknown`, as the gRPC specification has it.
+  /// A `grpc-status` field's value. What is no number, or no number that we know, is `unknown`, as the gRPC
+  /// specification has it.
   public init(fieldValue: Span<UInt8>) {
     self = .unknown
     guard fieldValue.count >= 1, fieldValue.count <= 2 else { return }

@@ -1,5 +1,5 @@
-/// Nanoseconds that a `grpc-timeout` value says: one to eight digits and one of `H M S m u n`. Nil for anything else. Values beyond
-/// 2^63 − 1 ns (292 years) become that.
+/// Nanoseconds that a `grpc-timeout` value says: one to eight digits and one of `H M S m u n`. Nil for anything else.
+/// Values beyond 2^63 − 1 ns (292 years) become that.
 public func grpcTimeoutNanoseconds(_ value: Span<UInt8>) -> UInt64? {
   let digits = value.count &- 1
   guard digits >= 1, digits <= 8 else { return nil }
@@ -22,8 +22,8 @@ public func grpcTimeoutNanoseconds(_ value: Span<UInt8>) -> UInt64? {
   return overflow ? UInt64(Int64.max) : min(product, UInt64(Int64.max))
 }
 
-/// A `grpc-timeout` value for that many nanoseconds: the finest unit in which eight digits suffice, rounded up so that the callee
-/// never gives up before the caller.
+/// A `grpc-timeout` value for that many nanoseconds: the finest unit in which eight digits suffice, rounded up so
+/// that the callee never gives up before the caller.
 public func grpcTimeout(nanoseconds: UInt64) -> String {
   let units: [(letter: String, size: UInt64)] = [
     ("n", 1), ("u", 1000), ("m", 1_000_000), ("S", 1_000_000_000), ("M", 60_000_000_000),

@@ -2,8 +2,8 @@ import Memory
 
 /// What a byte may be, as bits: 1 in a token (RFC 9110 §5.6.2), 2 the underscore, 4 in a host name.
 ///
-/// A host is narrower than RFC 3986's reg-name: no percent escapes and no sub-delimiters, which no name in use needs and
-/// which different programs read differently.
+/// A host is narrower than RFC 3986's reg-name: no percent escapes and no sub-delimiters, which no name in use needs
+/// and which different programs read differently.
 let byteClasses: InlineArray<256, UInt8> = [
   0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
   0, 1, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 5, 5, 0, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 0, 0, 0, 0, 0, 0,
@@ -36,7 +36,8 @@ let lineFeed: UInt8 = 0x0a
   return letter < 6 ? letter &+ 10 : nil
 }
 
-/// Up to eight letters as one word, the first in the lowest byte: what ``Memory/word(_:at:)`` reads on a little-endian machine.
+/// Up to eight letters as one word, the first in the lowest byte: what ``Memory/word(_:at:)`` reads on a
+/// little-endian machine.
 @inline(__always) func ascii(
   _ a: Unicode.Scalar, _ b: Unicode.Scalar = "\0", _ c: Unicode.Scalar = "\0", _ d: Unicode.Scalar = "\0",
   _ e: Unicode.Scalar = "\0", _ f: Unicode.Scalar = "\0", _ g: Unicode.Scalar = "\0", _ h: Unicode.Scalar = "\0"
@@ -45,9 +46,9 @@ let lineFeed: UInt8 = 0x0a
   return low | UInt64(e.value) &<< 32 | UInt64(f.value) &<< 40 | UInt64(g.value) &<< 48 | UInt64(h.value) &<< 56
 }
 
-/// The first byte at or after `start` and before `end` that is a control character or DEL, else `end`. Eight bytes at a time:
-/// the borrow of a subtraction marks bytes below 0x20 and, after the exclusive or, DEL. Only the lowest mark is exact, and only that
-/// one is used. Bytes from 0x80 pass (obs-text, RFC 9110 §5.5).
+/// The first byte at or after `start` and before `end` that is a control character or DEL, else `end`. Eight bytes at
+/// a time: the borrow of a subtraction marks bytes below 0x20 and, after the exclusive or, DEL. Only the lowest mark
+/// is exact, and only that one is used. Bytes from 0x80 pass (obs-text, RFC 9110 §5.5).
 @inline(__always) func firstControl(_ s: Span<UInt8>, from start: Int, to end: Int) -> Int {
   var i = start
   while i &+ 8 <= end {
@@ -77,9 +78,9 @@ let lineFeed: UInt8 = 0x0a
   return i
 }
 
-/// The first byte at or after `start` that is no ASCII letter, digit or `-`, as far as whole words reach below `end`: names are made
-/// of these, and what else a token may have is left to the caller's loop. Per byte: a sum carries into the top bit when the low seven
-/// bits reach a range's start, and another when they have passed its end.
+/// The first byte at or after `start` that is no ASCII letter, digit or `-`, as far as whole words reach below `end`:
+/// names are made of these, and what else a token may have is left to the caller's loop. Per byte: a sum carries into
+/// the top bit when the low seven bits reach a range's start, and another when they have passed its end.
 @inline(__always) func firstUnusual(_ s: Span<UInt8>, from start: Int, to end: Int) -> Int {
   let every: UInt64 = 0x0101_0101_0101_0101
   var i = start

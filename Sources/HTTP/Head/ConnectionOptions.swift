@@ -8,8 +8,9 @@ struct ConnectionOptions: Equatable {
 }
 
 extension FieldTable {
-  /// Reads all `Connection` fields and marks the fields that they list as hop by hop. Only fields that the mesh does not know can
-  /// be taken away so (``FieldName/yieldsToConnection``); the others are hop by hop by their name or not at all.
+  /// Reads all `Connection` fields and marks the fields that they list as hop by hop. Only fields that the mesh does
+  /// not know can be taken away so (``FieldName/yieldsToConnection``); the others are hop by hop by their name or not
+  /// at all.
   mutating func applyConnection(_ s: Span<UInt8>, limit: Int, into options: inout ConnectionOptions) -> HTTPFault? {
     guard contains(.connection) else { return nil }
     var elements = 0

@@ -1,4 +1,5 @@
-/// One field line, as offsets into the bytes that were parsed. 16 bytes. Optional white space around the value is outside.
+/// One field line, as offsets into the bytes that were parsed. 16 bytes. Optional white space around the value is
+/// outside.
 public struct Field: Hashable, Sendable {
   var nameOffset: UInt32
   var valueOffset: UInt32

@@ -1,11 +1,11 @@
 import Memory
 
-// Field lines (RFC 9112 §5), strictly: CRLF line ends only, no folding, nothing between name and colon, no control character in
-// a value. Items 11–19 of the list of bad inputs.
+// Field lines (RFC 9112 §5), strictly: CRLF line ends only, no folding, nothing between name and colon, no control
+// character in a value. Items 11–19 of the list of bad inputs.
 
 extension FieldTable {
-  /// Parses field lines from `start` up to and with the empty line that ends them, appending to this table. Only bytes below
-  /// `end` are looked at. `complete` carries the offset behind the empty line.
+  /// Parses field lines from `start` up to and with the empty line that ends them, appending to this table. Only
+  /// bytes below `end` are looked at. `complete` carries the offset behind the empty line.
   mutating func parseLines(_ s: Span<UInt8>, from start: Int, to end: Int, maxFields: Int) -> HeadParse {
     var i = start
     while true {
@@ -19,7 +19,9 @@ extension FieldTable {
         i &+= 1
       }
       guard i < end else { return .incomplete }
-      guard i > nameStart, s[i] == UInt8(ascii: ":") else { return FieldLines.noField(s, at: i, lineStart: nameStart, end) }
+      guard i > nameStart, s[i] == UInt8(ascii: ":") else {
+        return FieldLines.noField(s, at: i, lineStart: nameStart, end)
+      }
       let nameEnd = i
       i &+= 1
       while i < end, isBlank(s[i]) { i &+= 1 }
@@ -89,23 +91,14 @@ enum FieldLines {
 }
 
 extension FieldTable {
-  /// Parses a trailer section as ``BodyReader`` hands it out: field lines with the final empty line. Fields that may not stand in
-  /// trailers are left out and counted in ``droppedCount``.
+  /// Parses a trailer section as ``BodyReader`` hands it out: field lines with the final empty line. Fields that may
+  /// not stand in trailers are left out and counted in ``droppedCount``.
   public mutating func parseTrailers(_ bytes: Span<UInt8>, limits: HeadLimits = .standard) -> HeadParse {
     removeAll()
     let end = min(bytes.count, limits.maxBytes)
     let parse = parseLines(bytes, from: 0, to: end, maxFields: limits.maxFields)
     if parse == .incomplete, bytes.count >= limits.maxBytes { return .fault(.trailersTooLarge) }
-    if case .complete = parse { dropForbiddenTrailers() }
+    if case .complete = parse { keepOnly { $0.isAllowedInTrailers } }
     return parse
-  }
-
-  private mutating func dropForbiddenTrailers() {
-    let all = count
-    let dropped = droppedCount
-    var kept = FieldTable()
-    for i in 0..<all where self[i].name.isAllowedInTrailers { _ = kept.append(self[i]) }
-    kept.droppedCount = dropped &+ all &- kept.count
-    self = kept
   }
 }

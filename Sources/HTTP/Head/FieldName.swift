@@ -28,13 +28,15 @@ public enum FieldName: UInt8, Hashable, Sendable, CaseIterable {
   /// Any name that begins with `heddle-`.
   public var isHeddle: Bool { self == .heddleError || self == .heddle }
 
-  /// Means something to the next connection only, whoever lists it (RFC 9110 §7.6.1, and the proxy credentials of §11.7).
+  /// Means something to the next connection only, whoever lists it (RFC 9110 §7.6.1, and the proxy credentials of
+  /// §11.7).
   public var isHopByHop: Bool {
-    rawValue >= FieldName.connection.rawValue && rawValue <= FieldName.http2Settings.rawValue || self == .transferEncoding
+    rawValue >= FieldName.connection.rawValue && rawValue <= FieldName.http2Settings.rawValue
+      || self == .transferEncoding
   }
 
-  /// Decides where a request goes, how long it is, or who is asking. A spelling with `_`, which many servers read as `-`, is
-  /// dropped from the head.
+  /// Decides where a request goes, how long it is, or who is asking. A spelling with `_`, which many servers read as
+  /// `-`, is dropped from the head.
   public var isSecurityRelevant: Bool {
     if isL5d || isHeddle { return true }
     return switch self {
@@ -45,8 +47,8 @@ public enum FieldName: UInt8, Hashable, Sendable, CaseIterable {
     }
   }
 
-  /// May stand in a trailer section. Framing, routing and credentials may not: a receiver that merges trailers into the head
-  /// would take them for the head's (RFC 9110 §6.5.1).
+  /// May stand in a trailer section. Framing, routing and credentials may not: a receiver that merges trailers into
+  /// the head would take them for the head's (RFC 9110 §6.5.1).
   public var isAllowedInTrailers: Bool {
     if isSecurityRelevant || isHopByHop { return false }
     return switch self {
@@ -55,7 +57,7 @@ public enum FieldName: UInt8, Hashable, Sendable, CaseIterable {
     }
   }
 
-  /// A `Connection` field can take away only fields that the mesh knows nothing of: it must not hide a host, a length, a
-  /// credential or our own fields from those who look later.
+  /// A `Connection` field can take away only fields that the mesh knows nothing of: it must not hide a host, a
+  /// length, a credential or our own fields from those who look later.
   var yieldsToConnection: Bool { self == .other }
 }

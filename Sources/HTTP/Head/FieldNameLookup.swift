@@ -7,7 +7,8 @@ extension FieldName {
     (.connection, "connection"), (.keepAlive, "keep-alive"), (.proxyConnection, "proxy-connection"),
     (.proxyAuthenticate, "proxy-authenticate"), (.proxyAuthorization, "proxy-authorization"), (.te, "te"),
     (.upgrade, "upgrade"), (.http2Settings, "http2-settings"),
-    (.via, "via"), (.forwarded, "forwarded"), (.xForwardedFor, "x-forwarded-for"), (.xForwardedProto, "x-forwarded-proto"),
+    (.via, "via"), (.forwarded, "forwarded"), (.xForwardedFor, "x-forwarded-for"),
+    (.xForwardedProto, "x-forwarded-proto"),
     (.xForwardedHost, "x-forwarded-host"), (.xRealIP, "x-real-ip"), (.maxForwards, "max-forwards"),
     (.authorization, "authorization"), (.cookie, "cookie"), (.setCookie, "set-cookie"), (.origin, "origin"),
     (.trailer, "trailer"), (.contentType, "content-type"), (.contentEncoding, "content-encoding"), (.date, "date"),
@@ -29,8 +30,9 @@ extension FieldName {
   }
 }
 
-/// Up to 24 bytes of a name, lowered, as three words: the first eight, the next eight of names above 16, and the last eight of
-/// names above 8. With the length they decide equality for names of at most 24 bytes; no known one is longer.
+/// Up to 24 bytes of a name, lowered, as three words: the first eight, the next eight of names above 16, and the last
+/// eight of names above 8. With the length they decide equality for names of at most 24 bytes; no known one is
+/// longer.
 ///
 /// Lowering is `| 0x20`. Of token bytes it changes, besides letters, only `^` and `_`, which no known name has.
 struct NameKey: Hashable {
@@ -41,11 +43,13 @@ struct NameKey: Hashable {
 }
 
 extension NameKey {
-  /// The name at `start ..< end`, all token bytes. Words may be read up to `readable`; a short name at the very end is read by bytes.
+  /// The name at `start ..< end`, all token bytes. Words may be read up to `readable`; a short name at the very end
+  /// is read by bytes.
   @inline(__always) init(_ s: Span<UInt8>, from start: Int, to end: Int, readable: Int) {
     let length = end &- start
     if length > 8 {
-      self.init(first: word(s, at: start) | NameKey.lowerCase, last: word(s, at: end &- 8) | NameKey.lowerCase, length: length)
+      self.init(
+        first: word(s, at: start) | NameKey.lowerCase, last: word(s, at: end &- 8) | NameKey.lowerCase, length: length)
       if length > 16 { middle = word(s, at: start &+ 8) | NameKey.lowerCase }
     } else if length > 0, start &+ 8 <= readable {
       let mask = UInt64.max &>> UInt64(truncatingIfNeeded: 64 &- 8 &* length)
@@ -79,28 +83,34 @@ extension NameKey {
     }
     if first & 0xff_ffff_ffff_ffff == ascii("h", "e", "d", "d", "l", "e", "-"), length > 7 { return .heddle }
     if first & 0xff_ffff_ffff == ascii("x", "-", "b", "3", "-"), length > 5 { return .xB3 }
-    if first == ascii("x", "-", "f", "o", "r", "w", "a", "r"), length > 10, isForwardedFamily { return .xForwardedOther }
+    if first == ascii("x", "-", "f", "o", "r", "w", "a", "r"), length > 10, isForwardedFamily {
+      return .xForwardedOther
+    }
     return .other
   }
 
-  /// After `x-forwar` comes `ded-`. Names of 12 to 16 bytes keep that only in `last`, longer ones in `middle`; names of 17 and more
-  /// in `middle`. Shorter ones cannot be told apart by it and count as the family too: to be careful costs nothing here.
+  /// After `x-forwar` comes `ded-`. Names of 12 to 16 bytes keep that only in `last`, longer ones in `middle`; names
+  /// of 17 and more in `middle`. Shorter ones cannot be told apart by it and count as the family too: to be careful
+  /// costs nothing here.
   private var isForwardedFamily: Bool {
     length <= 16 || middle & 0xffff_ffff == ascii("d", "e", "d", "-")
   }
 
   static let lowerCase: UInt64 = 0x2020_2020_2020_2020
 
-  /// A slot of the index. The multipliers are odd constants with mixed bits; the upper bits of the product are the best.
+  /// A slot of the index. The multipliers are odd constants with mixed bits; the upper bits of the product are the
+  /// best.
   @inline(__always) var slot: Int {
-    let mixed = (first ^ (last &* 0x9e37_79b9_7f4a_7c15) ^ middle ^ UInt64(truncatingIfNeeded: length)) &* 0xd6e8_feb8_6659_fd93
+    let mixed =
+      (first ^ (last &* 0x9e37_79b9_7f4a_7c15) ^ middle ^ UInt64(truncatingIfNeeded: length)) &* 0xd6e8_feb8_6659_fd93
     return Int(truncatingIfNeeded: mixed &>> 56)
   }
 }
 
 /// Known names by key: open addressing, 256 slots, a quarter full, so that an unknown name meets an empty slot at once.
 ///
-/// Each ``FieldTable`` keeps its own reference: on Linux every access to a global that is initialised lazily calls `swift_once`.
+/// Each ``FieldTable`` keeps its own reference: on Linux every access to a global that is initialised lazily calls
+/// `swift_once`.
 struct NameIndex {
   private var slots: [(key: NameKey, name: FieldName)]
 

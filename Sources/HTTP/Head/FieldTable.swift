@@ -1,7 +1,7 @@
 /// The fields of one head or trailer section, in order. Made to be reused: it allocates once, when it is made.
 ///
-/// The storage is an array and no `InlineArray`: Swift 6.3 copies a large inline value on many reads (2 KiB per access, a third of
-/// the whole parse when measured).
+/// The storage is an array and no `InlineArray`: Swift 6.3 copies a large inline value on many reads (2 KiB per
+/// access, a third of the whole parse when measured).
 public struct FieldTable: ~Copyable {
   /// Most fields that fit, whatever ``HeadLimits/maxFields`` says.
   public static let capacity = 128
@@ -13,8 +13,8 @@ public struct FieldTable: ~Copyable {
   /// One bit per ``FieldName`` that is here, and one per name that is here more than once.
   private var present: UInt64 = 0
   private var repeated: UInt64 = 0
-  /// Fields left out because their names spell a security-relevant name with `_` for `-`, or, in trailers, because they may not
-  /// stand there.
+  /// Fields left out because their names spell a security-relevant name with `_` for `-`, or, in trailers, because
+  /// they may not stand there.
   public internal(set) var droppedCount = 0
 
   public init() {}
@@ -65,6 +65,14 @@ public struct FieldTable: ~Copyable {
     present = 0
     repeated = 0
     droppedCount = 0
+  }
+
+  /// Leaves out the fields whose names fail `isKept` and counts them as dropped.
+  mutating func keepOnly(_ isKept: (FieldName) -> Bool) {
+    let (all, dropped) = (count, droppedCount)
+    removeAll()
+    for i in 0..<all where isKept(storage[i].name) { _ = append(storage[i]) }
+    droppedCount = dropped &+ all &- count
   }
 
   mutating func markHopByHop(at i: Int) { storage[i].isHopByHop = true }

@@ -1,8 +1,8 @@
-/// What is wrong with bytes that a peer sent. One case per reason, so that counters and answers can name it; the text never
-/// quotes the peer's bytes.
+/// What is wrong with bytes that a peer sent. One case per reason, so that counters and answers can name it; the text
+/// never quotes the peer's bytes.
 ///
-/// The same faults come from requests (answered with ``status``, then the connection closes) and from responses (the caller
-/// answers 502, or aborts when the head went out already, and discards the connection).
+/// The same faults come from requests (answered with ``status``, then the connection closes) and from responses (the
+/// caller answers 502, or aborts when the head went out already, and discards the connection).
 public enum HTTPFault: UInt8, Error, Hashable, Sendable, CaseIterable {
   // Lines and characters
   case bareCarriageReturn, bareLineFeed, foldedLine, controlCharacter

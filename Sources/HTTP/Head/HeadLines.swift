@@ -47,8 +47,11 @@ enum HeadLines {
   }
 
   /// Eight bytes that are neither version we speak; `s` has ten from `i`.
-  @inline(never) static func versionFault(_ s: Span<UInt8>, at i: Int, method: Range<Int>, target: Range<Int>) -> HTTPFault {
-    let isVersion = equals(s.extracting(i..<(i &+ 5)), "HTTP/") && isDigit(s[i &+ 5]) && s[i &+ 6] == 0x2e && isDigit(s[i &+ 7])
+  @inline(never) static func versionFault(_ s: Span<UInt8>, at i: Int, method: Range<Int>, target: Range<Int>)
+    -> HTTPFault
+  {
+    let isVersion =
+      equals(s.extracting(i..<(i &+ 5)), "HTTP/") && isDigit(s[i &+ 5]) && s[i &+ 6] == 0x2e && isDigit(s[i &+ 7])
     guard isVersion else { return .badVersion }
     let isPreface = equals(s.extracting(method), "PRI") && target.count == 1 && s[i &+ 5] == UInt8(ascii: "2")
     return isPreface ? .http2Preface : .unsupportedVersion

@@ -2,9 +2,10 @@ import Memory
 
 /// What a connection remembers about a head that comes in pieces, so that n bytes in any number of pieces cost O(n).
 ///
-/// A head is parsed when its first bytes come, when its end has come, when a bare line feed shows that it is wrong, and when it has
-/// doubled since it was last parsed (to find faults early). In between only new bytes are searched for line feeds. So each byte is
-/// looked at a constant number of times: searched once, parsed at most 2 + 1 times on average.
+/// A head is parsed when its first bytes come, when its end has come, when a bare line feed shows that it is wrong,
+/// and when it has doubled since it was last parsed (to find faults early). In between only new bytes are searched
+/// for line feeds. So each byte is looked at a constant number of times: searched once, parsed at most 2 + 1 times on
+/// average.
 public struct HeadScan: Hashable, Sendable {
   private var searched: UInt32 = 0
   private var lastParsed: UInt32 = 0

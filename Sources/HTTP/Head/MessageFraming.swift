@@ -15,8 +15,9 @@ enum DeclaredLength: Equatable {
 }
 
 extension FieldTable {
-  /// Content-Length and Transfer-Encoding together. Two lengths are refused even when they are equal, and a length beside a
-  /// transfer encoding always: different programs pick different ones, and that difference is request smuggling.
+  /// Content-Length and Transfer-Encoding together. Two lengths are refused even when they are equal, and a length
+  /// beside a transfer encoding always: different programs pick different ones, and that difference is request
+  /// smuggling.
   func declaredLength(_ s: Span<UInt8>, minorVersion: UInt8) -> Result<DeclaredLength, HTTPFault> {
     let hasLength = contains(.contentLength)
     if let coding = first(.transferEncoding) {
@@ -45,8 +46,8 @@ enum Framing {
     return value <= UInt64(Int64.max) ? value : nil
   }
 
-  /// Nil for exactly `chunked`. A list that ends in another coding, or has `chunked` elsewhere, cannot be framed: 400. Other codings
-  /// before a final `chunked`, or instead of it, we do not have: 501 (RFC 9112 §6.1).
+  /// Nil for exactly `chunked`. A list that ends in another coding, or has `chunked` elsewhere, cannot be framed:
+  /// 400. Other codings before a final `chunked`, or instead of it, we do not have: 501 (RFC 9112 §6.1).
   static func transferFault(_ s: Span<UInt8>, _ range: Range<Int>) -> HTTPFault? {
     if s.equals(range, "chunked") { return nil }
     var list = TokenList(range)

@@ -12,8 +12,9 @@ public enum TargetForm: UInt8, Hashable, Sendable {
   case asterisk
 }
 
-/// The head of one request, as offsets into the bytes that were parsed. One per worker, reused: parsing allocates nothing. The
-/// offsets are good only while those bytes stay where they are, so write what goes on before taking them from the buffer.
+/// The head of one request, as offsets into the bytes that were parsed. One per worker, reused: parsing allocates
+/// nothing. The offsets are good only while those bytes stay where they are, so write what goes on before taking them
+/// from the buffer.
 ///
 /// After anything but `complete`, the properties mean nothing.
 public struct RequestHead: ~Copyable {
@@ -34,18 +35,18 @@ public struct RequestHead: ~Copyable {
   public internal(set) var pathLead: UInt8 = 0
   public internal(set) var methodRange = 0..<0
   public internal(set) var targetRange = 0..<0
-  /// What goes upstream as the target, byte for byte, after ``pathLead``: the target itself, or of an absolute-form target what
-  /// follows the authority. Empty in authority form.
+  /// What goes upstream as the target, byte for byte, after ``pathLead``: the target itself, or of an absolute-form
+  /// target what follows the authority. Empty in authority form.
   public internal(set) var pathRange = 0..<0
-  /// The effective host with its port: the target's authority if it has one, else the Host field. Valid characters only;
-  /// empty only in HTTP/1.0 without Host.
+  /// The effective host with its port: the target's authority if it has one, else the Host field. Valid characters
+  /// only; empty only in HTTP/1.0 without Host.
   public internal(set) var hostRange = 0..<0
   public internal(set) var fields = FieldTable()
 
   public init() {}
 
-  /// Parses a whole head from the start of `bytes`; what follows the head is not looked at. Use the other form where the head
-  /// may come in pieces.
+  /// Parses a whole head from the start of `bytes`; what follows the head is not looked at. Use the other form where
+  /// the head may come in pieces.
   public mutating func parse(_ bytes: Span<UInt8>, limits: HeadLimits = .standard) -> HeadParse {
     fields.removeAll()
     let end = min(bytes.count, limits.maxBytes)
@@ -59,8 +60,8 @@ public struct RequestHead: ~Copyable {
     return lines
   }
 
-  /// Like `parse(_:limits:)` for a head that may still be growing. `scan` belongs to the connection; it bounds the work for
-  /// a head that comes in many pieces and starts anew by itself after each end.
+  /// Like `parse(_:limits:)` for a head that may still be growing. `scan` belongs to the connection; it bounds the
+  /// work for a head that comes in many pieces and starts anew by itself after each end.
   public mutating func parse(_ bytes: Span<UInt8>, limits: HeadLimits, scan: inout HeadScan) -> HeadParse {
     guard scan.shouldParse(bytes) else { return HeadLines.bounded(.incomplete, bytes.count, limits) }
     let result = parse(bytes, limits: limits)

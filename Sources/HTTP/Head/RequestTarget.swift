@@ -1,6 +1,6 @@
 extension RequestHead {
-  /// Tells the form of the target and splits an absolute one. The URI's host wins over the Host field (RFC 9112 §3.2.2), so that
-  /// only one of them is ever used; both are valid by then.
+  /// Tells the form of the target and splits an absolute one. The URI's host wins over the Host field (RFC 9112
+  /// §3.2.2), so that only one of them is ever used; both are valid by then.
   mutating func interpretTarget(_ s: Span<UInt8>) -> HTTPFault? {
     pathLead = 0
     pathRange = targetRange
@@ -59,8 +59,8 @@ enum Authority {
     return s[i] == UInt8(ascii: ":") && isPort(s, (i &+ 1)..<end)
   }
 
-  /// The offset behind `]`. Hexadecimal digits, colons and dots between brackets; whether they make an address is asked by who
-  /// connects to it.
+  /// The offset behind `]`. Hexadecimal digits, colons and dots between brackets; whether they make an address is
+  /// asked by who connects to it.
   private static func literalEnd(_ s: Span<UInt8>, _ range: Range<Int>) -> Int? {
     var i = range.lowerBound &+ 1
     var colons = 0

@@ -21,8 +21,9 @@ public struct ResponseHead: ~Copyable {
 
   public var isInformational: Bool { statusCode < 200 }
 
-  /// Parses a whole head from the start of `bytes`. Refuses what ``RequestHead`` refuses: two lengths, a length beside a transfer
-  /// encoding, stray line ends and control characters; and a length or transfer encoding in 1xx and 204 (RFC 9110 §8.6).
+  /// Parses a whole head from the start of `bytes`. Refuses what ``RequestHead`` refuses: two lengths, a length
+  /// beside a transfer encoding, stray line ends and control characters; and a length or transfer encoding in 1xx and
+  /// 204 (RFC 9110 §8.6).
   public mutating func parse(_ bytes: Span<UInt8>, limits: HeadLimits = .standard) -> HeadParse {
     fields.removeAll()
     let end = min(bytes.count, limits.maxBytes)
@@ -42,8 +43,8 @@ public struct ResponseHead: ~Copyable {
     return result
   }
 
-  /// How the body is framed in answer to a request of that method (RFC 9112 §6.3). Nothing after the head belongs to a 1xx, 204
-  /// or 304, to an answer to HEAD, or to a 2xx to CONNECT.
+  /// How the body is framed in answer to a request of that method (RFC 9112 §6.3). Nothing after the head belongs to
+  /// a 1xx, 204 or 304, to an answer to HEAD, or to a 2xx to CONNECT.
   public func framing(requestMethod: Method) -> BodyFraming {
     if requestMethod == .head || statusCode < 200 || statusCode == 204 || statusCode == 304 { return .none }
     if requestMethod == .connect && statusCode < 300 { return .none }
@@ -54,7 +55,8 @@ public struct ResponseHead: ~Copyable {
     }
   }
 
-  /// The status line: version, space, three digits, and either the line's end or a space and a reason that may be empty.
+  /// The status line: version, space, three digits, and either the line's end or a space and a reason that may be
+  /// empty.
   @inline(__always) private mutating func parseStatusLine(_ s: Span<UInt8>, _ i: inout Int, _ end: Int) -> HeadParse? {
     guard end >= 14 else { return StatusLine.cut(s, end) }
     let version = word(s, at: 0)

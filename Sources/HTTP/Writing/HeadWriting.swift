@@ -12,8 +12,8 @@ public func appendStatusLine(_ status: Int, to buffer: inout ByteBuffer) {
   buffer.append("\r\n")
 }
 
-/// `GET /path HTTP/1.1` and the line's end. False, and nothing is written, when the method is no token or the target is empty or has
-/// a control character or a space.
+/// `GET /path HTTP/1.1` and the line's end. False, and nothing is written, when the method is no token or the target
+/// is empty or has a control character or a space.
 public func appendRequestLine(method: String, target: String, to buffer: inout ByteBuffer) -> Bool {
   guard isToken(method), isTarget(target) else { return false }
   buffer.append(method)
@@ -39,7 +39,8 @@ public func appendField(_ name: StaticString, _ value: Int, to buffer: inout Byt
   buffer.append("\r\n")
 }
 
-/// A field line with a value from elsewhere. False, and nothing is written, when the value has a control character other than a tab.
+/// A field line with a value from elsewhere. False, and nothing is written, when the value has a control character
+/// other than a tab.
 public func appendField(_ name: StaticString, _ value: Span<UInt8>, to buffer: inout ByteBuffer) -> Bool {
   guard isFieldValue(value) else { return false }
   buffer.append(name)
@@ -49,8 +50,8 @@ public func appendField(_ name: StaticString, _ value: Span<UInt8>, to buffer: i
   return true
 }
 
-/// A field line from elsewhere. False, and nothing is written, when the name is no token or the value has a control character other
-/// than a tab.
+/// A field line from elsewhere. False, and nothing is written, when the name is no token or the value has a control
+/// character other than a tab.
 public func appendField(name: String, value: String, to buffer: inout ByteBuffer) -> Bool {
   guard isToken(name), isFieldValue(value) else { return false }
   buffer.append(name)

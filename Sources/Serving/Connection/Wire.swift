@@ -70,7 +70,10 @@ struct Wire: ~Copyable {
     on loop: ServiceLoop, _ body: (_ input: inout ByteBuffer, _ output: inout ByteBuffer) -> Result
   ) -> Result {
     willAppend(on: loop)
-    defer { loop.buffers.reclaim(&input) }
+    defer {
+      loop.buffers.reclaim(&input)
+      loop.buffers.reclaim(&output)
+    }
     return body(&input, &output)
   }
 

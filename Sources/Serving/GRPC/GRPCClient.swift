@@ -6,24 +6,25 @@ import Workers
 
 /// One HTTP/2 connection in clear to a gRPC server, and the calls on it. Lives on its loop's thread. Reconnecting, and when, is
 /// the owner's: after `failed` or `disconnected`, call `connect(to:)` again.
-public final class GRPCClient: LoopSource {
+public final class GRPCClient {
   let limits: ServingLimits
   unowned let loop: ServiceLoop
   private let events: any GRPCClientEvents
-  private var kind: UInt8 = 0
+  private let table: GRPCClientTable
   private var link: GRPCLink?
-  private var lastLink: UInt32 = 0
+  /// Counts `connect` and `close`: a failure on its way may belong to an attempt that is over.
+  private var attempt: UInt64 = 0
   var calls = Slab<GRPCCall>()
   private var isMarked = false
 
+  /// Many clients share a loop.
   /// - Parameter events: kept; told on the loop's thread, never from within a command.
   /// - Throws: `ServiceLoop.Full`.
   public init(loop: ServiceLoop, limits: ServingLimits = .mesh, events: any GRPCClientEvents) throws {
     self.loop = loop
     self.limits = limits
     self.events = events
-    kind = try loop.attach(LoopSlot())
-    loop.replace(kind: kind, with: self)
+    table = try loop.clients()
   }
 
   /// True from `connect(to:)` until `failed`, `disconnected` or `close()`.
@@ -32,14 +33,14 @@ public final class GRPCClient: LoopSource {
   /// Begins to connect; `connected` or `failed` follows within `ServingLimits.headTimeout`. A connection there was is closed first.
   public func connect(to address: SocketAddress) {
     close()
-    lastLink &+= 1
-    let handle = Handle(index: lastLink, generation: 1)
+    let handle = table.enter(self)
     do {
       let socket = try Socket.connect(to: address)
-      link = try GRPCLink(self, socket, to: address, handle: handle, token: handle.token(kind: kind))
+      link = try GRPCLink(self, socket, to: address, handle: handle, token: handle.token(kind: table.kind))
     } catch {
+      table.leave(handle)
       // Later, so that no event comes from within a command.
-      loop.schedule(after: .zero) { [weak self, lastLink] in self?.refused(address, error, attempt: lastLink) }
+      loop.schedule(after: .zero) { [weak self, attempt] in self?.refused(address, error, attempt: attempt) }
     }
   }
 
@@ -87,24 +88,29 @@ public final class GRPCClient: LoopSource {
 
   /// Closes the connection and forgets its calls; no event follows.
   public func close() {
-    lastLink &+= 1  // a failure on its way belongs to the old attempt
-    link?.close()
-    link = nil
+    attempt &+= 1
+    drop()
     calls = Slab()
   }
 
-  /// Closes for good and leaves the loop.
-  public func leave() {
-    close()
-    loop.detach(kind: kind)
+  private func drop() {
+    guard let link else { return }
+    link.close()
+    table.leave(link.handle)
+    self.link = nil
+    isMarked = false
   }
 
   // MARK: From the link
 
-  func mark() { isMarked = true }
+  func mark() {
+    guard !isMarked, let link else { return }
+    isMarked = true
+    table.mark(link.handle)
+  }
 
-  private func refused(_ address: SocketAddress, _ error: any Error, attempt: UInt32) {
-    if attempt == lastLink { events.failed("\(address): \(error)") }
+  private func refused(_ address: SocketAddress, _ error: any Error, attempt: UInt64) {
+    if attempt == self.attempt { events.failed("\(address): \(error)") }
   }
 
   func connected() { events.connected() }
@@ -112,8 +118,7 @@ public final class GRPCClient: LoopSource {
   /// The connection is over: `failed` when there never was a mesh behind it, else `disconnected`.
   func ended(_ reason: String, isFailure: Bool) {
     guard let link else { return }
-    link.close()
-    self.link = nil
+    drop()
     let open = openCalls()
     calls = Slab()
     for call in open { events.closed(call, nil) }
@@ -146,21 +151,14 @@ public final class GRPCClient: LoopSource {
     events.closed(call, status)
   }
 
-  // MARK: LoopSource
+  // MARK: From the table
 
-  func ready(_ handle: Handle, _ readiness: Readiness) {
-    if let link, link.handle == handle { link.ready(readiness) }
-  }
+  func ready(_ readiness: Readiness) { link?.ready(readiness) }
 
-  func expired(_ handle: Handle) {
-    if let link, link.handle == handle { link.expired() }
-  }
+  func expired() { link?.expired() }
 
-  func edge() {
-    for _ in 0..<8 where isMarked {
-      isMarked = false
-      link?.flush()
-    }
-    if isMarked { loop.executor.execute {} }
+  func flush() {
+    isMarked = false
+    link?.flush()
   }
 }

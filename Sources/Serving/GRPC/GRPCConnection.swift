@@ -84,7 +84,9 @@ final class GRPCConnection {
       case .ended: ended(call)
       case .endWritten: endWritten(call, event.stream)
       case .closed: closed(call)
-      case .settings: hasSettings = true
+      case .settings:
+        hasSettings = true
+        arm(loop.now + limits.keepalive)
       default: break
       }
     }

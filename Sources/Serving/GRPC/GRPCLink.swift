@@ -104,6 +104,7 @@ final class GRPCLink {
   private func settled() {
     guard case .greeting = phase else { return }
     phase = .up
+    arm(loop.now + limits.keepalive)
     client.connected()
   }
 

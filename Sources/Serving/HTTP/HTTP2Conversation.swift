@@ -25,8 +25,13 @@ final class HTTP2Conversation {
     /// When the peer last moved this exchange on: sent of its body, or took of the answer.
     var movedAt: Instant
     var queued = 0
-    var isRefused = false
+    /// Bytes of the request's rest that we still pass over after an early answer.
+    var tolerated = 0
   }
+
+  /// Bytes of a refused request's rest that are read and dropped before the stream is reset. Why: curl 7 takes a reset for a failure
+  /// and does not show the answer; beyond it the peer's upload is not worth our time.
+  private static let toleratedBytes = 1 << 20
 
   let session: HTTP2Session
   private var exchanges = Slab<Exchange>()
@@ -51,7 +56,8 @@ final class HTTP2Conversation {
     while let event = session.nextEvent() {
       let handle = Handle(bits: event.tag)
       switch event.kind {
-      case .request(let fields): begin(fields, stream: event.stream, at: now)
+      case .request(let fields):
+        if let step = begin(fields, stream: event.stream, at: now) { return step }
       case .tooLarge where exchanges.contains(handle) == false:
         return refuseUnread(event.stream, .problem(431, "The request's fields are too large."))
       case .data(let range):
@@ -69,7 +75,7 @@ final class HTTP2Conversation {
 
   // MARK: Requests
 
-  private func begin(_ fields: HeaderList, stream: Int32, at now: Instant) {
+  private func begin(_ fields: HeaderList, stream: Int32, at now: Instant) -> Step? {
     var headers = HeaderList()
     // libnghttp2 has checked that the pseudo-fields are there, once each and well formed.
     let authority = fields[":authority"] ?? fields["host"]
@@ -80,22 +86,40 @@ final class HTTP2Conversation {
     let handle = exchanges.insert(
       Exchange(stream: stream, phase: .receiving(request), isHead: method == "HEAD", movedAt: now))
     session.setTag(handle.bits, on: stream)
+    if fields["content-type"]?.hasPrefix("application/grpc") == true {
+      // A proxy at the wrong door: its request has no end, so it is told now.
+      return refuse(
+        handle, .problem(415, "This is the REST port; gRPC is spoken on the mesh port, 4321 by default."), tolerating: 0)
+    }
+    let length = fields["content-length"].flatMap { Int($0) } ?? 0
+    return length > limits.bodyBytes ? refuseBody(handle) : nil
+  }
+
+  private func refuseBody(_ handle: Handle) -> Step {
+    refuse(handle, .problem(413, "A request body may have \(limits.bodyBytes) bytes."), tolerating: Self.toleratedBytes)
   }
 
   private func received(_ input: Span<UInt8>, _ range: Range<Int>, _ handle: Handle, at now: Instant) -> Step? {
-    guard exchanges.contains(handle), case .receiving(var request) = exchanges[handle].phase else { return nil }
-    exchanges[handle].phase = .handling  // so that the body has one owner while it grows
-    guard request.body.count + range.count <= limits.bodyBytes else {
-      return refuse(handle, .problem(413, "A request body may have \(limits.bodyBytes) bytes."))
+    guard exchanges.contains(handle) else { return nil }
+    exchanges[handle].movedAt = now
+    guard case .receiving(var request) = exchanges[handle].phase else {
+      passOver(range.count, handle)
+      return nil
     }
+    exchanges[handle].phase = .handling  // so that the body has one owner while it grows
+    guard request.body.count + range.count <= limits.bodyBytes else { return refuseBody(handle) }
     guard budget.take(range.count) else {
-      return refuse(handle, .problem(503, "Too many request bodies at once."))
+      return refuse(handle, .problem(503, "Too many request bodies at once."), tolerating: Self.toleratedBytes)
     }
     request.body.append(contentsOf: input, in: range)
     exchanges[handle].heldBytes += range.count
-    exchanges[handle].movedAt = now
     exchanges[handle].phase = .receiving(request)
     return nil
+  }
+
+  private func passOver(_ count: Int, _ handle: Handle) {
+    exchanges[handle].tolerated -= count
+    if exchanges[handle].tolerated < 0 { session.reset(exchanges[handle].stream, .noError) }
   }
 
   private func ended(_ handle: Handle) -> Step? {
@@ -104,10 +128,10 @@ final class HTTP2Conversation {
     return .request(request, exchange: handle)
   }
 
-  /// Answers before the request is whole; `endWritten` follows.
-  private func refuse(_ handle: Handle, _ response: HTTPResponse) -> Step {
+  /// Answers before the request is whole, and passes over so many bytes of its rest.
+  private func refuse(_ handle: Handle, _ response: HTTPResponse, tolerating bytes: Int) -> Step {
     exchanges[handle].phase = .handling
-    exchanges[handle].isRefused = true
+    exchanges[handle].tolerated = bytes
     _ = respond(response, to: handle, date: "")
     return .refused
   }
@@ -120,7 +144,7 @@ final class HTTP2Conversation {
 
   /// An answer that came before the end of its request is out: the peer may stop sending (RFC 9113 §8.1).
   private func endWritten(_ stream: Int32, _ handle: Handle) {
-    if !exchanges.contains(handle) || exchanges[handle].isRefused { session.reset(stream, .noError) }
+    if !exchanges.contains(handle) || exchanges[handle].tolerated == 0 { session.reset(stream, .noError) }
   }
 
   private func closed(_ handle: Handle) {
@@ -213,18 +237,22 @@ final class HTTP2Conversation {
     for index in 0..<exchanges.slotCount {
       guard let handle = exchanges.handle(at: index) else { continue }
       let queued = session.queuedBytes(exchanges[handle].stream)
-      if queued < exchanges[handle].queued || queued == 0 && !isReceiving(handle) { exchanges[handle].movedAt = now }
+      let waitsForUs = queued == 0 && !isReceiving(handle) && exchanges[handle].tolerated == 0
+      if queued < exchanges[handle].queued || waitsForUs { exchanges[handle].movedAt = now }
       exchanges[handle].queued = queued
-      let silence = now - exchanges[handle].movedAt
-      if isReceiving(handle) && silence >= limits.bodyTimeout {
-        _ = refuse(handle, .problem(408, "The request's body did not come."))
-        expired += 1
-      } else if silence >= limits.writeTimeout {
-        session.reset(exchanges[handle].stream, .cancel)
-        expired += 1
-      }
+      if expire(handle, after: now - exchanges[handle].movedAt) { expired += 1 }
     }
     return expired
+  }
+
+  private func expire(_ handle: Handle, after silence: Duration) -> Bool {
+    if isReceiving(handle) && silence >= limits.bodyTimeout {
+      _ = refuse(handle, .problem(408, "The request's body did not come."), tolerating: 0)
+      return true
+    }
+    if silence < limits.writeTimeout { return false }
+    session.reset(exchanges[handle].stream, .cancel)
+    return true
   }
 
   private func isReceiving(_ handle: Handle) -> Bool {

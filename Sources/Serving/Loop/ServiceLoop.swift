@@ -25,6 +25,7 @@ public final class ServiceLoop: LoopHandler {
   var buffers = BufferPool()
 
   private var sources: [(any LoopSource)?] = []
+  private var clientTable: GRPCClientTable?
   private var timers = Slab<ClosureTimer>()
   private var confinedObjects: [UInt64: AnyObject] = [:]
   private var lastKey: UInt64 = 0
@@ -55,6 +56,7 @@ public final class ServiceLoop: LoopHandler {
   public func run() {
     events.run(self)
     sources = []
+    clientTable = nil
     confinedObjects = [:]
     timers = Slab()
   }
@@ -123,6 +125,14 @@ public final class ServiceLoop: LoopHandler {
 
   /// The source that `kind` was taken for is made.
   func replace(kind: UInt8, with source: any LoopSource) { sources[Int(kind)] = source }
+
+  /// The loop's gRPC clients, under one kind.
+  func clients() throws(Full) -> GRPCClientTable {
+    if let clientTable { return clientTable }
+    let table = try GRPCClientTable(loop: self)
+    clientTable = table
+    return table
+  }
 
   /// The source has closed all its descriptors and timers.
   func detach(kind: UInt8) { sources[Int(kind)] = nil }

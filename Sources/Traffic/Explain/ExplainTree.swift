@@ -48,5 +48,19 @@ public struct ExplainTree: Hashable, Sendable {
     public var revision: UInt64
     /// As dtabs write it; empty for built-in names.
     public var dentry: String
+
+    public init(tier: String, id: String, revision: UInt64, dentry: String) {
+      self.tier = tier
+      self.id = id
+      self.revision = revision
+      self.dentry = dentry
+    }
+  }
+
+  public init(kind: Kind, path: String, state: State, isChosen: Bool) {
+    self.kind = kind
+    self.path = path
+    self.state = state
+    self.isChosen = isChosen
   }
 }

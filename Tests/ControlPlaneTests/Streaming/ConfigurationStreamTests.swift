@@ -23,6 +23,7 @@ import Testing
   @Test func changeTravelsAsOneDeltaWhoseBytesAreSharedByAll() throws {
     let mesh = try MeshHarness()
     mesh.commit(["users": "/#/registry/v1", "other": "/#/registry/o"])
+    mesh.time.advance(.milliseconds(1))
     let proxies = (0..<50).map { TestProxy("p\($0)") }
     for proxy in proxies { mesh.connect(proxy) }
     mesh.settle()
@@ -31,7 +32,7 @@ import Testing
     for proxy in proxies { #expect(proxy.received == [.delta: 1]) }
     mesh.settle()
     #expect(proxies.allSatisfy { $0.revision == 2 && $0.rules == ["users"] })
-    #expect(mesh.counters.propagation.count == 50)
+    #expect(mesh.counters.propagation.count == 50, "what was there before a proxy came is not propagation to it")
   }
 
   @Test func snapshotOfManyResourcesComesInPartsWithinTheLimit() throws {

@@ -192,9 +192,10 @@ final class MeshHarness {
     deliver()
   }
 
-  /// Lets time pass in steps of the hub's tick. Proxies that are `lively` send their heartbeats.
+  /// Lets time pass in steps of the hub's tick. Proxies that are `isLively` send a heartbeat each second.
   func pass(_ duration: Duration) {
     var left = duration
+    var ticks = 0
     while left > .zero {
       time.advance(MeshHub.tickInterval)
       left -= MeshHub.tickInterval
@@ -202,6 +203,8 @@ final class MeshHarness {
       ledger.expire(now: time.now)
       hub.retry()
       pump()
+      ticks += 1
+      guard ticks % 10 == 0 else { continue }
       for proxy in proxies.values where proxy.isLively { say(proxy, .heartbeat(Heddle_Mesh_V1_Heartbeat()), pumping: false) }
     }
   }

@@ -104,7 +104,7 @@ import Testing
     mesh.settle()
     mesh.disconnect(proxy)
     let other = try MeshHarness()
-    other.commit(["a": "/#/registry/1"])
+    _ = other.source.commit("default", put: ["a": "/#/registry/1"])
     other.source.restore("default", epoch: 5, revision: 1)
     other.connect(proxy, pumping: false)
     let result = await other.ledger.barrier(namespace: "default", revision: 1, timeout: .zero, minApplied: 1)

@@ -102,7 +102,7 @@ import Testing
     #expect(status.state == .stale && status.warnings.contains { $0.contains("lost") })
 
     let renewed = try MeshHarness()
-    renewed.commit(["a": "/#/registry/1"])
+    _ = renewed.source.commit("default", put: ["a": "/#/registry/1"])
     renewed.source.restore("default", epoch: 9, revision: 1)
     renewed.connect(proxy)
     renewed.settle()
@@ -118,7 +118,7 @@ import Testing
     limits.snapshotBytesPerSecond = 4 << 20
     limits.snapshotBurstBytes = 1 << 20
     let mesh = try MeshHarness(limits: limits)
-    mesh.commit(Dictionary(uniqueKeysWithValues: (0..<100).map { ("r\($0)", "/#/registry/v1") }))
+    mesh.commit(Dictionary(uniqueKeysWithValues: (0..<20).map { ("r\($0)", "/#/registry/v1") }))
     let settled = TestProxy("settled")
     mesh.connect(settled)
     mesh.settle()

@@ -51,6 +51,42 @@ import Traffic
     let answer = try proxy.get("web")
     #expect(answer.status == 503 && answer.field("heddle-error") == "binding-timeout")
     #expect(answer.field("l5d-retryable") == "true")
+    // The head that waited is gone, and the connection serves the next request.
+    let connection = try proxy.connect()
+    try connection.send("POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 2\r\n\r\nab")
+    #expect(try connection.readAnswer().status == 503)
+    try connection.send("GET / HTTP/1.1\r\nHost: 1.2.3.4.5:x\r\n\r\n")
+    #expect(try connection.readAnswer().status == 400)
+  }
+
+  @Test func endpointsGetRequestsByWeight() throws {
+    let (one, two) = (try service("one"), try service("two"))
+    let proxy = try ProxyHarness(dtab: "/svc => /#/registry")
+    proxy.answerWants(
+      EndpointSet(
+        name: try Path(parsing: "/#/registry/web"), version: 1, state: .bound,
+        endpoints: [
+          Endpoint(address: .loopback(port: one.port), text: "a", weight: 3),
+          Endpoint(address: .loopback(port: two.port), text: "b", weight: 1),
+        ]))
+    let connection = try proxy.connect()
+    for _ in 0..<400 {
+      try connection.send("GET / HTTP/1.1\r\nHost: web\r\n\r\n")
+      _ = try connection.readAnswer()
+    }
+    #expect((250...350).contains(one.requests.count))
+  }
+
+  @Test func requestTimeoutEndsASlowAnswer() throws {
+    let server = try ScriptedServer { connection, server, _ in
+      _ = try server.readRequest(connection)
+      _ = try connection.readToEnd()
+    }
+    var limits = ProxyLimits()
+    limits.request = .milliseconds(50)
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)", limits: limits)
+    let answer = try proxy.get("web")
+    #expect(answer.status == 504 && answer.field("heddle-error") == "timeout")
   }
 
   @Test func negativeNamesFallThroughAndEmptyOnesDoNot() throws {

@@ -96,7 +96,8 @@ struct ProxyConfigurationTests {
   @Test("Environment and options")
   func environment() throws {
     let configuration = try proxyConfiguration(
-      "mesh: a\n", environment: ["HEDDLE_MESH": "b,c:1", "HEDDLE_NODE": "e", "HEDDLE_NAMESPACE": "ns", "HEDDLE_WORKERS": "4"],
+      "mesh: a\n",
+      environment: ["HEDDLE_MESH": "b,c:1", "HEDDLE_NODE": "e", "HEDDLE_NAMESPACE": "ns", "HEDDLE_WORKERS": "4"],
       options: [("--node", "o")])
     #expect(configuration.mesh.map(\.description) == ["b:4321", "c:1"])
     #expect(configuration.node == "o")
@@ -106,32 +107,53 @@ struct ProxyConfigurationTests {
 
   @Test("An admin port that others can reach is refused unless the operator insists")
   func insecure() throws {
-    #expect(problems("admin: {listen: 0.0.0.0:9990}\n").first?.hasPrefix("admin.listen: 0.0.0.0:9990 can be reached from other hosts") == true)
+    #expect(
+      problems("admin: {listen: 0.0.0.0:9990}\n").first?.hasPrefix(
+        "admin.listen: 0.0.0.0:9990 can be reached from other hosts") == true)
     #expect(try proxyConfiguration("admin: {listen: 0.0.0.0:9990}\ninsecure_listen: true\n").admin.port == 9990)
     #expect(try proxyConfiguration("admin: {listen: \"[::1]:1\"}\n").admin.isLoopback)
   }
 
-  @Test("Mistakes say where and what", arguments: [
-    ("outbound:\n  lisen: x\n", "outbound.lisen: unknown key, line 2 column 3; did you mean listen?"),
-    ("outbound: {listen: localhost}\n", "outbound.listen: expected an address such as 127.0.0.1:4140 or [::1]:4140, found \"localhost\", line 1 column 20"),
-    ("mesh: http://c:4180\n", "mesh: expected HOST or HOST:PORT, found \"http://c:4180\", line 1 column 7; without http://; the mesh port is 4321 unless configured"),
-    ("namespace: a/b\n", "namespace: expected a name of 1 to 253 letters, digits, '.', '_', '-', line 1 column 12"),
-    ("dtab: '/svc => '\n", "dtab: "),
-    ("namers: [{kind: io.l5d.fs}]\n", "namers[0].kind: unknown namer io.l5d.fs, line 1 column 17; a proxy's file knows io.l5d.static"),
-    ("registry: {a: [nowhere]}\n", "registry.a[0]: expected an address such as 127.0.0.1:8080 or [::1]:80, found \"nowhere\", line 1 column 16"),
-    ("registry: {a: [{address: '1.2.3.4:5', weight: -1}]}\n", "registry.a[0].weight: expected a number from 0, line 1 column 47"),
-    ("workers: 0\n", "workers: expected an integer from 1 to 256, found \"0\", line 1 column 10"),
-  ])
+  @Test(
+    "Mistakes say where and what",
+    arguments: [
+      ("outbound:\n  lisen: x\n", "outbound.lisen: unknown key, line 2 column 3; did you mean listen?"),
+      (
+        "outbound: {listen: localhost}\n",
+        "outbound.listen: expected an address such as 127.0.0.1:4140 or [::1]:4140, found \"localhost\", line 1 column 20"
+      ),
+      (
+        "mesh: http://c:4180\n",
+        "mesh: expected HOST or HOST:PORT, found \"http://c:4180\", line 1 column 7; without http://; the mesh port is 4321 unless configured"
+      ),
+      ("namespace: a/b\n", "namespace: expected a name of 1 to 253 letters, digits, '.', '_', '-', line 1 column 12"),
+      ("dtab: '/svc => '\n", "dtab: "),
+      (
+        "namers: [{kind: io.l5d.fs}]\n",
+        "namers[0].kind: unknown namer io.l5d.fs, line 1 column 17; a proxy's file knows io.l5d.static"
+      ),
+      (
+        "registry: {a: [nowhere]}\n",
+        "registry.a[0]: expected an address such as 127.0.0.1:8080 or [::1]:80, found \"nowhere\", line 1 column 16"
+      ),
+      (
+        "registry: {a: [{address: '1.2.3.4:5', weight: -1}]}\n",
+        "registry.a[0].weight: expected a number from 0, line 1 column 47"
+      ),
+      ("workers: 0\n", "workers: expected an integer from 1 to 256, found \"0\", line 1 column 10"),
+    ])
   func mistakes(_ yaml: String, _ message: String) {
     let found = problems(yaml)
     #expect(found.count == 1)
     #expect(found.first?.hasPrefix(message) == true, "\(found)")
   }
 
-  @Test("Controller addresses", arguments: [
-    ("c", "c:4321"), ("c:1", "c:1"), ("10.0.0.1", "10.0.0.1:4321"), ("::1", "[::1]:4321"), ("[::1]:7", "[::1]:7"),
-    ("", nil), (":1", nil), ("c:", nil), ("c:0", nil), ("c:99999", nil), ("a b", nil), ("c:1:2", nil),
-  ] as [(String, String?)])
+  @Test(
+    "Controller addresses",
+    arguments: [
+      ("c", "c:4321"), ("c:1", "c:1"), ("10.0.0.1", "10.0.0.1:4321"), ("::1", "[::1]:4321"), ("[::1]:7", "[::1]:7"),
+      ("", nil), (":1", nil), ("c:", nil), ("c:0", nil), ("c:99999", nil), ("a b", nil), ("c:1:2", nil),
+    ] as [(String, String?)])
   func controllers(_ text: String, _ expected: String?) {
     #expect(ControllerAddress(text)?.description == expected)
   }
@@ -160,7 +182,8 @@ struct ProxyConfigurationTests {
   @Test("docs/configuration-proxy.md holds the table (HEDDLE_UPDATE_DOCS=1 writes it)")
   func documentation() throws {
     let here = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()
-    let root = here.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    let root = here.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
     let page = root.appendingPathComponent("docs/configuration-proxy.md")
     let begin = "<!-- table: written by ProxyConfigurationTests -->\n"
     let end = "<!-- end of table -->\n"

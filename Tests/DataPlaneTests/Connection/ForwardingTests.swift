@@ -101,6 +101,20 @@ import Testing
     #expect(try connection.count(upTo: size + 1_000) > size)
   }
 
+  @Test func largeUploadPassesUnderBackPressure() throws {
+    let size = 8 * 1024 * 1024
+    let server = try ScriptedServer { connection, server, _ in
+      let total = try connection.count(upTo: size)
+      try connection.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n\(total >= size ? "ok" : "no")")
+      _ = try connection.readToEnd()
+    }
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    let connection = try proxy.connect()
+    try connection.send("POST / HTTP/1.1\r\nHost: web\r\nContent-Length: \(size)\r\n\r\n")
+    try connection.send([UInt8](repeating: 0x62, count: size))
+    #expect(try connection.readAnswer().body == "ok")
+  }
+
   @Test func headAnswersHaveNoBodyAndTheConnectionGoesOn() throws {
     let server = try ScriptedServer { connection, server, _ in
       while true {

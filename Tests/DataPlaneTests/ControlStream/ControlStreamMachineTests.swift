@@ -8,7 +8,8 @@ import Testing
 /// A machine with a clock, and what it said in words.
 private struct Bench {
   var machine = ControlStreamMachine(
-    identity: ProxyIdentity(node: "n", instance: "n-1", version: "0", namespace: "default", labels: ["a": "b"], zone: "z"))
+    identity: ProxyIdentity(
+      node: "n", instance: "n-1", version: "0", namespace: "default", labels: ["a": "b"], zone: "z"))
   var now = Instant(nanoseconds: 1_000_000_000)
 
   mutating func open() { machine.opened(at: now) }
@@ -25,13 +26,15 @@ private struct Bench {
 
   /// Everything since the last time, one word group per action.
   mutating func said() throws -> [String] {
-    try machine.takeActions().map { action in
+    try machine.takeActions().compactMap { action in
       switch action {
+      case .learned: nil
       case .send(let bytes):
         switch try Heddle_Mesh_V1_ProxyMessage.decode(bytes) {
         case .hello(let hello): "hello \(hello.hasLast ? "\(hello.last.revision)" : "nothing")"
         case .ack(let ack): "ack \(ack.revision)"
-        case .nack(let nack): "nack \(nack.revision) \(nack.resync ? "resync" : nack.errors.map(\.key.name).joined(separator: ","))"
+        case .nack(let nack):
+          "nack \(nack.revision) \(nack.resync ? "resync" : nack.errors.map(\.key.name).joined(separator: ","))"
         case .subscribe(let subscribe): "subscribe \(subscribe.name) \(subscribe.version)"
         case .unsubscribe(let unsubscribe): "unsubscribe \(unsubscribe.name)"
         case .heartbeat(let heartbeat): "heartbeat \(heartbeat.revision)"
@@ -227,7 +230,10 @@ struct ControlStreamMachineTests {
     var wrong = bench.endpoints("/#/registry/users", ["127.0.0.1:2"], version: 2)
     wrong.setHash = .init(Array(repeating: 9, count: 16))
     bench.receive(.endpoints(wrong))
-    #expect(try bench.said() == ["note desync(name: \"/#/registry/users\", gap: MeshProtocol.EndpointGap.hash)", "subscribe /#/registry/users 0"])
+    #expect(
+      try bench.said() == [
+        "note desync(name: \"/#/registry/users\", gap: MeshProtocol.EndpointGap.hash)", "subscribe /#/registry/users 0",
+      ])
     for _ in 0..<20 { bench.receive(.endpoints(wrong)) }
     let subscribes = try bench.said().filter { $0.hasPrefix("subscribe") }.count
     #expect(subscribes == ControlStreamMachine.gapsInARow - 2)
@@ -243,9 +249,10 @@ struct ControlStreamMachineTests {
     bench.open()
     bench.machine.want(users, holder: 0, at: bench.now)
     bench.receive(.endpoints(bench.endpoints("/#/registry/users", ["127.0.0.1:1", "not an address"])))
-    #expect(try bench.said().suffix(2) == [
-      "note unusableEndpoints(name: \"/#/registry/users\", count: 1)", "publish /#/registry/users bound 127.0.0.1:1",
-    ])
+    #expect(
+      try bench.said().suffix(2) == [
+        "note unusableEndpoints(name: \"/#/registry/users\", count: 1)", "publish /#/registry/users bound 127.0.0.1:1",
+      ])
   }
 
   @Test("The 4097th name is answered failed; an unheld one makes room")
@@ -294,7 +301,11 @@ struct ControlStreamMachineTests {
       if !bench.machine.isOpen { bench.open() }
       bench.machine.want(users, holder: 0, at: bench.now)
       var envelope = Heddle_Mesh_V1_ControlMessage()
-      if round % 2 == 0 { envelope.endpoints = try .init(serializedBytes: seeds[0]) } else { envelope.snapshot = try .init(serializedBytes: seeds[1]) }
+      if round % 2 == 0 {
+        envelope.endpoints = try .init(serializedBytes: seeds[0])
+      } else {
+        envelope.snapshot = try .init(serializedBytes: seeds[1])
+      }
       var bytes = envelope.encodedBytes()
       for _ in 0..<3 {
         state = state &* 6_364_136_223_846_793_005 &+ 1

@@ -35,7 +35,10 @@ struct FactBookTests {
     #expect(success.duration.sum == 300)
     let tried = try #require(facts.attempts.first)
     #expect(facts.attempts.count == 1)
-    #expect((tried.split, tried.branch, tried.backend, tried.endpoint) == ("users", "v1", "/#/registry/users-v1", "127.0.0.1:1"))
+    #expect(
+      (tried.split, tried.branch, tried.backend, tried.endpoint) == (
+        "users", "v1", "/#/registry/users-v1", "127.0.0.1:1"
+      ))
     #expect(tried.responseClass == .retryable)
     #expect(tried.tryKind == .resend)
     #expect(facts.retries.map(\.count) == [2])

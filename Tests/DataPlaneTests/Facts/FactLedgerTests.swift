@@ -7,7 +7,8 @@ import Testing
 func facts(service: String = "/svc/users", count: Int = 1, microseconds: UInt64 = 1000) -> WorkerFacts {
   var book = FactBook()
   let request = book.requestSeries(service: service, direction: .outbound)
-  let attempt = book.attemptSeries(service: service, split: "", branch: "", backend: "/#/registry/u", endpoint: "127.0.0.1:1")
+  let attempt = book.attemptSeries(
+    service: service, split: "", branch: "", backend: "/#/registry/u", endpoint: "127.0.0.1:1")
   for _ in 0..<count {
     book.recordRequest(request, .success, microseconds: microseconds)
     book.recordAttempt(attempt, .success, .first, microseconds: microseconds)

@@ -11,7 +11,8 @@ struct KeptStateTests {
     set.rule("r1", "/svc", "/#/registry")
     return KeptState(
       namespace: namespace, version: set.version(revision), resources: set.resources.map(\.bytes),
-      names: [KeptState.Name(endpoints: [1, 2, 3], confirmed: 77), KeptState.Name(endpoints: [], confirmed: -1)], savedAt: 5)
+      names: [KeptState.Name(endpoints: [1, 2, 3], confirmed: 77), KeptState.Name(endpoints: [], confirmed: -1)],
+      savedAt: 5)
   }
 
   @Test("What is written reads back")

@@ -54,7 +54,8 @@ import Traffic
     Case("/svc => 7*/#/a & 2*/#/s & 1*/#/p", "10 % /#/p, 20 % /#/s, 70 % /#/a"),
     Case("/svc => 0*/#/a & 1*/#/b", "100 % /#/b"),
     Case("/svc => 0*/#/a & 0*/#/b", "100 % no endpoints: zeroWeights"),
-    Case("/svc => (0*/#/a & 0*/#/b) | /#/c", "100 % no endpoints: zeroWeights"),
+    Case("/svc => /#/c; /svc => 0*/#/a & 0*/#/b", "100 % no endpoints: zeroWeights"),
+    Case("/svc => (0*/#/a & 0*/#/b) | /#/c", "100 % /#/c"),  // by health: nothing there can be ready
     Case("/svc => 3*(1*/#/a & 2*/#/b) & 1*/#/c", "25 % /#/a, 25 % /#/c, 50 % /#/b"),
     Case(
       "/svc => /bar; /svc => 3 * /baz & 2 * /booz & /x; /x => /#/7; /baz => 3 * /#/8 & 2 * /#/9; /booz => ~",

@@ -79,14 +79,14 @@ import Testing
     var rules = RandomRules(seed: 53)
     var altered = 0
     var spared = 0
-    for _ in 0..<2000 {
+    for _ in 0..<1200 {
       var index = RuleIndex((0..<6).map { rules.entry($0) })
       let path = rules.path(1...3)
-      let before = Interpreter.delegate(path, rules: index, depthLimit: 4)
+      let before = Interpreter.delegate(path, rules: index, depthLimit: 3)
       let changed = rules.entry(rules.random.below(8))
       let prefixes = [index.remove(changed.key)?.dentry.prefix].compactMap { $0 } + [changed.dentry.prefix]
       if rules.random.below(3) > 0 { index.insert(changed) }
-      let after = Interpreter.delegate(path, rules: index, depthLimit: 4)
+      let after = Interpreter.delegate(path, rules: index, depthLimit: 3)
       if shape(before) != shape(after) {
         altered += 1
         #expect(before.isAffected(by: prefixes), "\(path): \(prefixes)")
@@ -94,8 +94,8 @@ import Testing
         spared += 1
       }
     }
-    #expect(altered > 200, "only \(altered) changes did anything: the test says little")
-    #expect(spared > 200, "only \(spared) changes were told apart")
+    #expect(altered > 150, "only \(altered) changes did anything: the test says little")
+    #expect(spared > 150, "only \(spared) changes were told apart")
   }
 
   /// Everything that a delegation decides, as numbers: comparing texts would take most of the test's time.

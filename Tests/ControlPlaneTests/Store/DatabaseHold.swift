@@ -1,0 +1,16 @@
+import GRDB
+
+/// Another program that holds the database for writing.
+final class DatabaseHold {
+  private let queue: DatabaseQueue
+
+  init(_ path: String) throws {
+    queue = try DatabaseQueue(path: path)
+    try queue.writeWithoutTransaction { db in try db.execute(sql: "BEGIN IMMEDIATE") }
+  }
+
+  func release() throws {
+    try queue.writeWithoutTransaction { db in try db.execute(sql: "ROLLBACK") }
+    try queue.close()
+  }
+}

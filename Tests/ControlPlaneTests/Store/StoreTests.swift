@@ -1,0 +1,174 @@
+import Foundation
+import GRDB
+import Testing
+
+@testable import ControlPlane
+
+struct StoreTests {
+  @Test func everythingSurvivesAStop() async throws {
+    let plane = try Plane()
+    await plane.rule("/svc", "/#/registry")
+    await plane.split("users", "/svc/users", [("v1", 90), ("v2", 10)])
+    _ = await plane.at("PUT", "/services/v1", ["protocol": "http1", "ttl": "30s"])
+    let before = try #require(plane.controller.snapshot("default"))
+    let again = try await plane.reopened()
+    let after = try #require(again.controller.snapshot("default"))
+    #expect(after.epoch == before.epoch && after.revision == before.revision && after.hash == before.hash)
+    #expect(after.resources.count == 2)
+    #expect(await again.at("GET", "/services/v1").json["ttl"] == "30s")
+  }
+
+  @Test func answeredWritesAreSynchronised() throws {
+    let plane = try Plane()
+    let (level, mode) = try plane.store.database.writeWithoutTransaction { db in
+      (try Int.fetchOne(db, sql: "PRAGMA synchronous"), try String.fetchOne(db, sql: "PRAGMA journal_mode"))
+    }
+    #expect(level == 2 && mode == "wal")
+  }
+
+  @Test func secondControllerIsRefused() throws {
+    let plane = try Plane()
+    #expect(throws: StoreFault.self) { try Plane.open(plane.folder, plane.clock) }
+  }
+
+  @Test func migrationsInTheProgramAreTheFiles() throws {
+    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../../migrations")
+    let files = try FileManager.default.contentsOfDirectory(atPath: root.path).filter { $0.hasSuffix(".sql") }.sorted()
+    #expect(files.map { String($0.dropLast(4)) } == Migrations.all.map(\.name))
+    for (file, migration) in zip(files, Migrations.all) {
+      let text = try String(contentsOf: root.appendingPathComponent(file), encoding: .utf8)
+      #expect(text.trimmingCharacters(in: .newlines) == migration.sql.trimmingCharacters(in: .newlines))
+    }
+  }
+
+  @Test func newerSchemaIsRefused() async throws {
+    let plane = try Plane()
+    try await plane.store.database.write { db in try db.execute(sql: "PRAGMA user_version = 99") }
+    await #expect(throws: StoreFault.self) { try await plane.reopened() }
+  }
+
+  @Test func olderSchemaIsCopiedBeforeItIsMigrated() async throws {
+    let plane = try Plane()
+    await plane.rule("/a", "/b")
+    let more = Migrations.all + [Migration(name: "9999_more", sql: "CREATE TABLE more (x INTEGER) STRICT;")]
+    try Migrator(database: plane.store.database, path: plane.store.path, migrations: more).run()
+    let copy = try DatabaseQueue(path: plane.store.path + ".schema-\(Migrations.all.count)")
+    let old = try await copy.read { db in (try db.tableExists("more"), try Int.fetchOne(db, sql: "SELECT count(*) FROM resources")) }
+    #expect(old == (false, 1))
+    let isMigrated = try await plane.store.database.read { db in try db.tableExists("more") }
+    #expect(isMigrated)
+  }
+
+  @Test func brokenMigrationLeavesTheOldSchema() throws {
+    let plane = try Plane()
+    let more = Migrations.all + [Migration(name: "9999_bad", sql: "CREATE TABLE more (x INTEGER) STRICT; CREATE NONSENSE;")]
+    #expect(throws: (any Error).self) { try Migrator(database: plane.store.database, path: plane.store.path, migrations: more).run() }
+    let now = try plane.store.database.read { db in (try db.tableExists("more"), try Int.fetchOne(db, sql: "PRAGMA user_version")) }
+    #expect(now == (false, Migrations.all.count))
+  }
+
+  @Test func damagedStoreIsRefusedAtTheStart() async throws {
+    let plane = try Plane()
+    for i in 0..<300 { await plane.rule("/p\(i)", "/x") }
+    await plane.controller.close()
+    try await plane.store.database.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
+    try plane.store.close()
+    var bytes = try Data(contentsOf: URL(fileURLWithPath: plane.store.path))
+    for at in stride(from: 8192, to: min(bytes.count, 60_000), by: 7) { bytes[at] = 0xA5 }
+    try bytes.write(to: URL(fileURLWithPath: plane.store.path))
+    #expect(throws: StoreFault.self) { try Plane(folder: plane.folder, clock: plane.clock) }
+  }
+
+  // bad-inputs 109
+  @Test func lockedStoreAnswers503AndReadsGoOn() async throws {
+    let plane = try Plane()
+    await plane.rule("/a", "/b")
+    let hold = try DatabaseHold(plane.store.path)
+    let refused = await plane.rule("/c", "/d")
+    #expect(refused.status == 503)
+    #expect(refused.response.headers["retry-after"] == "1")
+    #expect(await plane.at("GET", "/rules").list("rules").count == 1)
+    #expect(await plane.at("GET", "/revisions/2").status == 200)
+    #expect(await plane.call("GET", "/readyz?verbose").text.contains("another program"))
+    try hold.release()
+    #expect(await plane.rule("/c", "/d").json["id"] == "r-2")
+    #expect(await plane.revision() == 3)
+    #expect(plane.listener.changes.withLock { $0.map(\.after.revision) } == [2, 3])
+  }
+
+  @Test func fullDiskAnswers503AndLeavesNothingHalf() async throws {
+    let plane = try Plane()
+    await plane.rule("/a", "/b")
+    let pages = try await plane.store.database.writeWithoutTransaction { db in try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0 }
+    try await plane.store.database.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA max_page_count = \(pages)") }
+    let table = JSON.array((0..<3000).map { ["prefix": .string("/p\($0)"), "destination": "/x"] })
+    let refused = await plane.at("PUT", "/dtab", ["dtab": table])
+    #expect(refused.status == 503)
+    #expect(refused.text.contains("full"))
+    #expect(await plane.at("GET", "/rules").list("rules").compactMap { $0["id"]?.text } == ["r-1"])
+    try await plane.store.database.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA max_page_count = 1000000") }
+    #expect(await plane.at("PUT", "/dtab", ["dtab": table]).status == 200)
+    #expect(try await plane.reopened().controller.state("default")?.rules.count == 3000)
+  }
+
+  @Test func backupOfARunningStoreIsWholeAndRestoresUnderANewEpoch() async throws {
+    let plane = try Plane()
+    await plane.rule("/a", "/b")
+    let copy = plane.folder.file("copy.db")
+    try Backup.save(store: plane.store.path, to: copy)
+    #expect(throws: StoreFault.self) { try Backup.save(store: plane.store.path, to: copy) }
+    await plane.rule("/c", "/d")
+    let epoch = plane.controller.epoch
+    let random: (Int) -> [UInt8] = { Array(repeating: 7, count: $0) }
+    #expect(throws: StoreFault.self, "a running controller holds the lock") { try Backup.restore(copy, to: plane.store.path, random: random) }
+    await plane.controller.close()
+    try plane.store.close()
+    try Backup.restore(copy, to: plane.store.path, random: random)
+    let again = try Plane(folder: plane.folder, clock: plane.clock)
+    #expect(await again.revision() == 2)
+    #expect(again.controller.epoch != epoch && again.controller.epoch == Array(repeating: 7, count: 16))
+  }
+
+  @Test func whatIsNoStoreIsNotRestored() async throws {
+    let plane = try Plane()
+    await plane.controller.close()
+    try plane.store.close()
+    let junk = plane.folder.file("junk")
+    try Data("not a database at all, but long enough to look like one".utf8).write(to: URL(fileURLWithPath: junk))
+    #expect(throws: (any Error).self) { try Backup.restore(junk, to: plane.store.path) { Array(repeating: 1, count: $0) } }
+    #expect(try Plane(folder: plane.folder, clock: plane.clock).controller.state("default")?.revision == 1)
+  }
+
+  @Test func lostHistoryStopsWritesUntilANewEpoch() async throws {
+    let plane = try Plane()
+    await plane.rule("/a", "/b")
+    plane.controller.proxyReported(namespace: "default", epoch: [1], revision: 99, proxy: "p0")
+    plane.controller.proxyReported(namespace: "default", epoch: plane.controller.epoch, revision: 2, proxy: "p0")
+    #expect(await plane.rule("/c", "/d").status == 201)
+    plane.controller.proxyReported(namespace: "default", epoch: plane.controller.epoch, revision: 99, proxy: "p1")
+    let refused = await plane.rule("/e", "/f")
+    #expect(refused.status == 503 && refused.text.contains("epoch new"))
+    #expect(await plane.at("PUT", "/services/s/endpoints/10.0.0.1:80", [:]).status == 201, "endpoints are facts")
+    #expect(await plane.call("GET", "/readyz?verbose").text.contains("p1"))
+    #expect(await plane.call("GET", "/readyz").status == 503)
+    #expect(await plane.call("GET", "/metrics").text.contains("heddle_store_history_lost 1"))
+    await plane.controller.close()
+    try plane.store.close()
+    _ = try Backup.renewEpoch(plane.store.path) { Array(repeating: 9, count: $0) }
+    let again = try Plane(folder: plane.folder, clock: plane.clock)
+    #expect(again.controller.epoch == Array(repeating: 9, count: 16))
+    #expect(await again.rule("/e", "/f").status == 201)
+  }
+
+  @Test func knownProxiesSurviveForADay() async throws {
+    let plane = try Plane()
+    let now = plane.clock.clocks.wall()
+    plane.controller.keep([KnownProxy(id: "p1", namespace: "default", document: [1, 2], seenAt: now), KnownProxy(id: "p2", namespace: "default", document: [], seenAt: now)])
+    plane.controller.forget(["p2"])
+    let again = try await plane.reopened()
+    #expect(try again.controller.knownProxies() == [KnownProxy(id: "p1", namespace: "default", document: [1, 2], seenAt: now)])
+    again.clock.advance(.seconds(90_000))
+    await again.controller.prune()
+    #expect(try again.controller.knownProxies().isEmpty)
+  }
+}

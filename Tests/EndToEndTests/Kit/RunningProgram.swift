@@ -1,0 +1,80 @@
+import Foundation
+import Synchronization
+
+/// One of our programs (or a tool such as curl) as a real process, with its output kept. Killed when the test lets go of it.
+final class RunningProgram: Sendable {
+  private let process: Mutex<Process>
+  private let output = Mutex<String>("")
+  let name: String
+
+  /// The folder of the built programs: where this test itself was built.
+  static let programs = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+
+  init(_ name: String, _ arguments: [String], environment: [String: String] = [:]) throws {
+    self.name = name
+    let process = Process()
+    let own = Self.programs.appendingPathComponent(name)
+    process.executableURL = FileManager.default.isExecutableFile(atPath: own.path) ? own : URL(fileURLWithPath: "/usr/bin/\(name)")
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    self.process = Mutex(process)
+    pipe.fileHandleForReading.readabilityHandler = { [self] handle in
+      let data = handle.availableData
+      if data.isEmpty { handle.readabilityHandler = nil }
+      output.withLock { $0 += String(decoding: data, as: UTF8.self) }
+    }
+    try process.run()
+  }
+
+  deinit { kill() }
+
+  var text: String { output.withLock { $0 } }
+  var isRunning: Bool { process.withLock { $0.isRunning } }
+
+  /// Ends it without a chance to say good-bye (SIGKILL).
+  func kill() { process.withLock { if $0.isRunning { Foundation.kill($0.processIdentifier, SIGKILL) } } }
+
+  /// Asks it to end (SIGTERM).
+  func terminate() { process.withLock { if $0.isRunning { $0.terminate() } } }
+
+  /// Waits for its end and gives its exit code.
+  func exitCode() throws -> Int32 {
+    try eventually("\(name) ends") { isRunning ? nil : () }
+    return process.withLock { $0.terminationStatus }
+  }
+
+  /// The value behind `key=` in the line that begins with `ready`.
+  func address(_ key: String) throws -> String {
+    try eventually("\(name) says \(key)") { () -> String? in
+      guard let line = text.split(separator: "\n").first(where: { $0.contains("ready ") }) else { return nil }
+      return line.split(separator: " ").first { $0.hasPrefix("\(key)=") }.map { String($0.dropFirst(key.count + 1)) }
+    }
+  }
+}
+
+struct NeverHappened: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// Looks again every 20 ms until there is a value, for 30 s at most: a bound for tests that would hang, not a measure.
+@discardableResult
+func eventually<Value>(_ what: String, _ look: () throws -> Value?) throws -> Value {
+  for _ in 0..<1500 {
+    if let value = try look() { return value }
+    usleep(20_000)
+  }
+  throw NeverHappened(description: "never happened: \(what)")
+}
+
+/// A folder that goes with the test.
+final class ScratchFolder: Sendable {
+  let path: String
+  init() throws {
+    path = NSTemporaryDirectory() + "heddle-e2e-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+}
