@@ -6,18 +6,21 @@ public struct Problem: Equatable, Sendable {
     public let detail: String
     /// Byte offset of the fault in the field's text, where the controller knows it.
     public let offset: Int?
+    /// The field's text as it was sent, so that the fault can be shown in it.
+    public var text: String?
 
-    public init(pointer: String, detail: String, offset: Int? = nil) {
+    public init(pointer: String, detail: String, offset: Int? = nil, text: String? = nil) {
       self.pointer = pointer
       self.detail = detail
       self.offset = offset
+      self.text = text
     }
   }
 
   public let status: Int
   public let title: String
   public let detail: String
-  public let faults: [Fault]
+  public private(set) var faults: [Fault]
 
   public init(status: Int, title: String, detail: String, faults: [Fault] = []) {
     self.status = status
@@ -40,6 +43,13 @@ public struct Problem: Equatable, Sendable {
     self.init(
       status: answer.status, title: body["title"]?.text ?? "status \(answer.status)", detail: body["detail"]?.text ?? "",
       faults: faults)
+  }
+
+  /// With the text of each field at fault, looked up in what was sent.
+  func showing(_ sent: (_ pointer: String) -> String?) -> Problem {
+    var copy = self
+    for index in copy.faults.indices { copy.faults[index].text = sent(copy.faults[index].pointer) }
+    return copy
   }
 
   var exitStatus: ProgramExit {

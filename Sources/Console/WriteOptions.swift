@@ -47,7 +47,12 @@ extension Session {
     done: (JSONValue) -> String
   ) throws(ConsoleError) {
     let json = body.map { Array($0.compact.utf8) } ?? []
-    try change(method, path, bytes: json, type: body == nil ? nil : "application/json", options: options, done: done)
+    do {
+      try change(method, path, bytes: json, type: body == nil ? nil : "application/json", options: options, done: done)
+    } catch {
+      guard case .refused(let problem) = error else { throw error }
+      throw .refused(problem.showing { body?.at(pointer: $0)?.text })
+    }
   }
 
   func change(

@@ -1,12 +1,13 @@
-// What the two halves of the controller say to each other: the store and its REST API on one side, the mesh stream, the known
-// proxies, the metrics and the event feed on the other. Values here are immutable and cheap to copy; a change shares everything
-// that it did not touch.
+// What the two halves of the controller say to each other: the store and its REST API on one side, the mesh stream,
+// the known proxies, the metrics and the event feed on the other. Values here are immutable and cheap to copy; a
+// change shares everything that it did not touch.
 import HashTreeCollections
 import MeshProtocol
 import Serving
 import SystemIO
 
-/// A moment of the calendar, in milliseconds since 1970 UTC. For people and history only: leases and time-outs use `Instant`.
+/// A moment of the calendar, in milliseconds since 1970 UTC. For people and history only: leases and time-outs use
+/// `Instant`.
 struct WallTime: Hashable, Comparable, Sendable {
   let milliseconds: Int64
   static func < (a: WallTime, b: WallTime) -> Bool { a.milliseconds < b.milliseconds }
@@ -54,7 +55,8 @@ final class NamespaceSnapshot: Sendable {
   let exists: Bool
 
   init(
-    name: String, epoch: [UInt8], revision: UInt64, hash: SetHash, resources: TreeDictionary<ResourceKey, EncodedResource>,
+    name: String, epoch: [UInt8], revision: UInt64, hash: SetHash,
+    resources: TreeDictionary<ResourceKey, EncodedResource>,
     committedAt: WallTime, publishedAt: Instant, exists: Bool
   ) {
     self.name = name
@@ -109,7 +111,8 @@ struct ServiceEndpoints: Sendable {
   let exists: Bool
 }
 
-/// Told of every committed change, in order, on the writer's thread: must return at once and must not write to the store.
+/// Told of every committed change, in order, on the writer's thread: must return at once and must not write to the
+/// store.
 protocol ChangeObserver: AnyObject, Sendable {
   func configurationChanged(_ change: ConfigurationChange)
   func endpointsChanged(_ old: ServiceEndpoints, _ new: ServiceEndpoints)
@@ -123,7 +126,8 @@ struct KnownProxy: Sendable, Equatable {
   let seenAt: WallTime
 }
 
-/// Where known proxies are kept. Thread-safe; `keep` and `forget` return before the disk has it and are written in batches.
+/// Where known proxies are kept. Thread-safe; `keep` and `forget` return before the disk has it and are written in
+/// batches.
 protocol ProxyArchive: Sendable {
   /// Everything kept, once, at start.
   func knownProxies() throws -> [KnownProxy]
@@ -182,7 +186,8 @@ enum MetricGrouping: String, Sendable, CaseIterable { case service, backend, end
 
 /// Golden numbers of one group over a window. Latencies in milliseconds; nil where nothing was counted.
 struct MetricRow: Sendable {
-  /// What was grouped by, most significant first, such as `[("service", "/svc/users"), ("backend", "/#/registry/users-v1")]`.
+  /// What was grouped by, most significant first, such as `[("service", "/svc/users"), ("backend",
+  /// "/#/registry/users-v1")]`.
   let labels: [(name: String, value: String)]
   let inbound: Bool
   let requestsPerSecond: Double
@@ -218,8 +223,8 @@ struct MeshHalf: Sendable {
 //   final class Controller: Sendable, ProxyArchive {
 //     var epoch: [UInt8] { get }
 //     func snapshot(_ namespace: String) -> NamespaceSnapshot?          // nil: never existed
-//     func endpoints(_ namespace: String, _ service: String) -> ServiceEndpoints   // exists == false when there is none
-//     func observe(_ observer: any ChangeObserver)                      // from now on, strong reference
-//     func proxyReported(namespace: String, epoch: [UInt8], revision: UInt64, proxy: String)   // detects lost history
-//     var clocks: Clocks { get }
+//     func endpoints(_ namespace: String, _ service: String) -> ServiceEndpoints // exists == false when there is
+//     none func observe(_ observer: any ChangeObserver) // from now on, strong reference func
+//     proxyReported(namespace: String, epoch: [UInt8], revision: UInt64, proxy: String) // detects lost history var
+//     clocks: Clocks { get }
 //   }

@@ -28,9 +28,11 @@ struct HeddleController: ParsableCommand {
 
 struct ConfigurationOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Configuration file (YAML).", valueName: "file")) var config: String?
-  @Option(help: ArgumentHelp("Where the REST API answers (default 127.0.0.1:4180).", valueName: "host:port")) var restListen: String?
+  @Option(help: ArgumentHelp("Where the REST API answers (default 127.0.0.1:4180).", valueName: "host:port"))
+  var restListen: String?
   @Option(help: ArgumentHelp("Names under which the REST API is reached.", valueName: "names")) var restNames: String?
-  @Option(help: ArgumentHelp("Where proxies connect (default 127.0.0.1:4321).", valueName: "host:port")) var meshListen: String?
+  @Option(help: ArgumentHelp("Where proxies connect (default 127.0.0.1:4321).", valueName: "host:port")) var meshListen:
+    String?
   @Option(help: ArgumentHelp("The database (default ./heddle.db).", valueName: "file")) var storePath: String?
   @Flag(help: "Allow addresses that others can reach, without TLS and tokens.") var insecureListen = false
   @Option(help: "error, warning, info or debug.") var logLevel: String?
@@ -38,7 +40,8 @@ struct ConfigurationOptions: ParsableArguments {
 
   private var given: [(name: String, value: String)] {
     let all: [(String, String?)] = [
-      ("--rest-listen", restListen), ("--rest-names", restNames), ("--mesh-listen", meshListen), ("--store-path", storePath),
+      ("--rest-listen", restListen), ("--rest-names", restNames), ("--mesh-listen", meshListen),
+      ("--store-path", storePath),
       ("--insecure-listen", insecureListen ? "true" : nil), ("--log-level", logLevel), ("--log-format", logFormat),
     ]
     return all.compactMap { name, value in value.map { (name, $0) } }
@@ -75,7 +78,8 @@ struct BackUp: ParsableCommand {
 
 struct Restore: ParsableCommand {
   static let configuration = CommandConfiguration(
-    commandName: "restore", abstract: "Puts a copy in the place of the store, under a new epoch; the controller must not run.")
+    commandName: "restore",
+    abstract: "Puts a copy in the place of the store, under a new epoch; the controller must not run.")
   @OptionGroup var options: ConfigurationOptions
   @Argument(help: "A copy made by `backup`.") var file: String
 

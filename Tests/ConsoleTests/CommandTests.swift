@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Console
@@ -150,6 +151,16 @@ import Testing
     #expect(run.complaints.contains("shadowed_by_split"))
   }
 
+  @Test func theControllersFaultIsShownInTheTextThatWasSent() {
+    let answer = APIAnswer.json(
+      #"{"title":"Unprocessable Content","detail":"/changes/0/value/destination: bad","errors":[{"pointer":"/changes/0/value/destination","detail":"bad","offset":3}]}"#,
+      status: 422)
+    let run = Run("apply", "-f", "-", answers: [answer], input: "{kind: rule, name: r-1, value: x, destination: /a!b}")
+    #expect(run.status == .failed)
+    #expect(run.complaints.contains("1 | /a!b\n  |    ^ here"))
+    #expect(run.complaints.components(separatedBy: "bad").count == 2)
+  }
+
   @Test func aFaultInTheDestinationIsShownAndNothingSent() {
     let run = Run("rules", "add", "/svc/users", "/a | | /b")
     #expect(run.status == .usage)
@@ -281,10 +292,35 @@ import Testing
   }
 
   @Test func resolveShowsEveryStep() {
-    let answer = ##"{"name":"/svc/users","revision":4,"tree":{"kind":"union","rule":"split users","branches":[{"weight":9,"leaf":"/#/registry/users-v1","endpoints":[{"address":"10.0.0.1:80"}]}]}}"##
-    let run = Run("resolve", "/svc/users", "--dtab", "/a=>/b", answers: [.json(answer)])
-    #expect(run.targets == ["GET /v1/namespaces/default/resolve?name=%2Fsvc%2Fusers&dtab=%2Fa%3D%3E%2Fb"])
-    for text in ["split users", "/#/registry/users-v1", "10.0.0.1:80"] { #expect(run.output.contains(text)) }
+    let answer = ##"""
+      {"name":"/svc/users/a","revision":5,"result":"bound","tree":{"kind":"lookup","path":"/svc/users/a","result":"bound","steps":[
+        {"by":"split","split":"users","revision":5,"dentry":"/svc/users => 9*/#/registry/v1 & 1*/#/registry/v2","chosen":true,
+         "tree":{"kind":"union","result":"bound","detail":"why","branches":[
+           {"branch":"v1","weight":9,"share":0.9,"result":"bound","tree":{"kind":"leaf","name":"/#/registry/v1","residual":"/a",
+             "result":"bound","endpoint_count":4,"endpoints":[{"address":"a:1"},{"address":"b:1"},{"address":"c:1"},{"address":"d:1"}]}},
+           {"branch":"v2","weight":1,"share":0.1,"result":"negative","tree":{"kind":"leaf","name":"/#/registry/v2","residual":"/",
+             "result":"negative","detail":"no service v2"}}]}},
+        {"by":"rule","rule":"r-1","revision":2,"dentry":"/svc => /#/registry","chosen":false,
+         "tree":{"kind":"leaf","name":"/#/registry/users","residual":"/a","result":"bound","endpoint_count":0,"endpoints":[]}}]}}
+      """##
+    let run = Run("resolve", "/svc/users/a", "--dtab", "/a=>/b", answers: [.json(answer)])
+    #expect(run.targets == ["GET /v1/namespaces/default/resolve?name=%2Fsvc%2Fusers%2Fa&dtab=%2Fa%3D%3E%2Fb"])
+    #expect(
+      run.output == """
+        /svc/users/a bound at revision 5
+        ├─ ▸ split users@5  /svc/users => 9*/#/registry/v1 & 1*/#/registry/v2
+        │  (why)
+        │  ├─ ▸ v1 90.00 %  /#/registry/v1 + /a bound: a:1 b:1 c:1 and 1 more
+        │  └─   v2 10.00 %  /#/registry/v2 negative (no service v2)
+        └─   rule r-1@2  /svc => /#/registry  /#/registry/users + /a bound, no endpoint
+
+        """)
+  }
+
+  @Test func anUnknownNameSaysSo() {
+    let answer = #"{"name":"/svc/x","revision":5,"result":"negative","tree":{"kind":"lookup","path":"/svc/x","result":"negative","steps":[],"detail":"no rule matches"}}"#
+    let run = Run("resolve", "/svc/x", answers: [.json(answer)])
+    #expect(run.output == "/svc/x negative at revision 5 (no rule matches)\n")
   }
 }
 
@@ -315,6 +351,16 @@ import Testing
     let run = Run("check", answers: Self.answers(proxies: #"{"id":"p","state":"synced"}"#, splits: zero, services: Self.service))
     #expect(run.status == .failed)
     #expect(run.output.contains("service gone") && run.output.contains("all weights are 0"))
+  }
+
+  @Test func whatTheControllerFindsOfItselfIsSaid() {
+    var answers = Self.answers(proxies: #"{"id":"p","state":"synced"}"#, splits: Self.split, services: Self.service)
+    answers[1] = .json(#"{"ready":true,"checks":[{"name":"store","ok":true},{"name":"disk","ok":false,"detail":"nearly full","fatal":false}]}"#)
+    let warned = Run("check", answers: answers)
+    #expect(warned.status == .done)
+    #expect(warned.output.contains("! controller, disk: nearly full"))
+    answers[1] = .json(#"{"ready":false,"checks":[{"name":"history","ok":false,"detail":"lost","fatal":true}]}"#, status: 503)
+    #expect(Run("check", answers: answers).status == .failed)
   }
 
   @Test func aControllerThatIsNotReady() {

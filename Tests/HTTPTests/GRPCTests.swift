@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 @Suite struct GRPCTests {
-  private func messages(_ pieces: [[UInt8]], limit: Int = 100) -> ([[UInt8]], GRPCFrame, GRPCStatus?) {
+  static func messages(_ pieces: [[UInt8]], limit: Int = 100) -> ([[UInt8]], GRPCFrame, GRPCStatus?) {
     var deframer = GRPCDeframer(limit: limit)
     var found: [[UInt8]] = []
     var last = GRPCFrame.needMore
@@ -21,19 +21,19 @@ import Testing
   @Test func framesReadBackInAnyPieces() {
     let sent = [bytes("hello"), [], [UInt8](repeating: 7, count: 100), [0]]
     let wire = sent.flatMap { grpcFrame($0) }
-    #expect(messages([wire]).0 == sent)
+    #expect(Self.messages([wire]).0 == sent)
     forEverySplit(of: wire) { first, second in
-      let (found, last, end) = messages([first, second])
+      let (found, last, end) = Self.messages([first, second])
       #expect(found == sent && last == .needMore && end == nil)
     }
-    #expect(messages(wire.map { [$0] }).0 == sent)
+    #expect(Self.messages(wire.map { [$0] }).0 == sent)
     #expect(grpcFrame([9, 8]) == [0, 0, 0, 0, 2, 9, 8])
   }
 
   @Test("72 a message above the limit is RESOURCE_EXHAUSTED from its prefix on, a compressed one UNIMPLEMENTED")
   func faults() {
     func code(_ wire: [UInt8]) -> GRPCStatus.Code? {
-      if case .fault(let status) = messages([wire]).1 { status.code } else { nil }
+      if case .fault(let status) = Self.messages([wire]).1 { status.code } else { nil }
     }
     #expect(code([0, 0, 0, 0, 101]) == .resourceExhausted)
     #expect(code([0, 0xff, 0xff, 0xff, 0xff]) == .resourceExhausted)
@@ -51,8 +51,8 @@ import Testing
   }
 
   @Test func aCutMessageIsSaid() {
-    #expect(messages([[0, 0, 0, 0, 3, 1]]).2?.code == .internal)
-    #expect(messages([[0]]).2?.code == .internal)
+    #expect(Self.messages([[0, 0, 0, 0, 3, 1]]).2?.code == .internal)
+    #expect(Self.messages([[0]]).2?.code == .internal)
   }
 
   @Test func messageTextSurvivesTheWire() {

@@ -107,6 +107,28 @@ import Testing
     }
   }
 
+  /// More clients on one loop than a token's kind byte could tell apart.
+  @Test func threeHundredClientsShareALoop() throws {
+    let mesh = try RunningMesh()
+    let events = Collected<String>()
+    let messages = Collected<[UInt8]>()
+    let (executor, _) = try ServiceLoop.start(name: "fleet") { loop in
+      for _ in 0..<300 {
+        let client = try GRPCClient(loop: loop, events: CallerEvents(events: events, messages: messages))
+        client.connect(to: mesh.address)
+        let call = client.open(path: "/test/Echo")
+        #expect(client.send(stream: call, framed: grpcFrame(Array("hello".utf8))))
+      }
+      return 0
+    }
+    events.wait { $0.count == 600 }
+    #expect(events.all.filter { $0 == "received hello" }.count == 300)
+    #expect(mesh.counters.connectionsOpen.load(ordering: .relaxed) == 300)
+    executor.stop()
+    waitFor { mesh.counters.connectionsOpen.load(ordering: .relaxed) == 0 }
+    #expect(mesh.counters.connectionsOpen.load(ordering: .relaxed) == 0)
+  }
+
   @Test func aReaderThatTakesNothingIsBoundedAndCanBeDropped() throws {
     var limits = ServingLimits.mesh
     limits.streamQueueBytes = 500_000

@@ -78,23 +78,4 @@ struct YAMLFileTests {
     #expect(throws: Problem.self) { try Node(yaml: [0x61, 0x3A, 0x20, 0xFF, 0xFE]) }
     #expect(throws: Problem.self) { try Node(yaml: [0x61, 0x00, 0x62]) }
   }
-
-  @Test("Every prefix and seeded garbage end in a tree or a problem")
-  func hostile() {
-    let text =
-      "outbound:\n  listen: 127.0.0.1:4140\nnamers:\n  - kind: x\n    names: {a: [b, 'c', \"d\\n\"]}\nt: |\n  x\n  y\n"
-    let bytes = Array(text.utf8)
-    for end in 0...bytes.count { _ = try? Node(yaml: Array(bytes[..<end])) }
-    var state: UInt64 = 7
-    var refused = 0
-    for _ in 0..<3000 {
-      var mutated = bytes
-      for _ in 0..<4 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1
-        mutated[Int(state >> 33) % mutated.count] = UInt8(truncatingIfNeeded: state >> 24)
-      }
-      if (try? Node(yaml: mutated)) == nil { refused += 1 }
-    }
-    #expect(refused > 0)
-  }
 }

@@ -27,7 +27,8 @@ struct RandomRules {
     case 3, 4, 5: return .leaf(path(1...3))
     case 6: return .alt((0..<2).map { _ in tree(depth: depth - 1) })
     default:
-      return .union((0..<2).map { _ in Weighted(weight: Weight(UInt32(random.below(4))), tree: tree(depth: depth - 1)) })
+      return .union(
+        (0..<2).map { _ in Weighted(weight: Weight(UInt32(random.below(4))), tree: tree(depth: depth - 1)) })
     }
   }
 
@@ -35,7 +36,8 @@ struct RandomRules {
     let dentry = Dentry(prefix: prefix(), destination: tree())
     let tier: RuleTier = random.below(3) == 0 ? .file : .rules
     return RuleEntry(
-      origin: .rule(id: "r\(number)", revision: revision), order: RuleOrder(tier: tier, position: random.below(1000) * 100 + number),
+      origin: .rule(id: "r\(number)", revision: revision),
+      order: RuleOrder(tier: tier, position: random.below(1000) * 100 + number),
       dentry: dentry)
   }
 }

@@ -49,14 +49,22 @@ enum CheckUp {
         : Finding(
           verdict: .warning, what: "controller is version \(version), this program \(Version.text)",
           hint: "use the heddle that came with the controller"))
-    let ready = try session.api.send(APICall("GET", "/readyz?verbose"))
-    if ready.status == 200 {
-      findings.append(Finding(verdict: .well, what: "controller is ready"))
-    } else {
-      findings.append(
-        Finding(verdict: .fault, what: "controller is not ready: \(ready.text.trimmed)", hint: "see the controller's log"))
+    return findings + (try readiness(session))
+  }
+
+  /// One finding for each check of the controller's own that is not well; one for all of them otherwise.
+  private static func readiness(_ session: Session) throws(ConsoleError) -> [Finding] {
+    let answer = try session.api.send(APICall("GET", "/readyz?verbose"))
+    let checks = (try? JSONValue(parsing: answer.body))?["checks"]?.items ?? []
+    let faults = checks.filter { $0["ok"] == false }.map {
+      Finding(
+        verdict: $0["fatal"]?.isTrue == true ? .fault : .warning,
+        what: "controller, \($0["name"]?.plain ?? "?"): \($0["detail"]?.plain ?? "not well")", hint: "see docs/operations.md")
     }
-    return findings
+    if !faults.isEmpty { return faults }
+    return answer.status == 200
+      ? [Finding(verdict: .well, what: "controller is ready")]
+      : [Finding(verdict: .fault, what: "controller is not ready: \(answer.text.trimmed)", hint: "see the controller's log")]
   }
 
   static func ofProxies(_ session: Session) throws(ConsoleError) -> [Finding] {

@@ -15,7 +15,7 @@ struct HeddleCommand: ParsableCommand {
       EXIT STATUS
         0 done, 1 failed check or rejected, 2 usage, 3 unreachable, 4 conflict, 5 timed out
       """,
-    version: Version.text,
+    version: "heddle \(Version.text)",
     subcommands: [
       RulesCommand.self, DtabCommand.self, SplitCommand.self, ShiftCommand.self, ServicesCommand.self, ResolveCommand.self,
       ProxiesCommand.self, StatCommand.self, TopCommand.self, WatchCommand.self, HistoryCommand.self, RollbackCommand.self,

@@ -26,6 +26,15 @@ public enum JSONValue: Equatable, Sendable {
     return members.first { $0.name == name }?.value
   }
 
+  /// The value at a JSON pointer (RFC 6901); nil when there is none.
+  func at(pointer: String) -> JSONValue? {
+    pointer.split(separator: "/", omittingEmptySubsequences: false).dropFirst().reduce(Optional(self)) { value, step in
+      let name = String(step).replacing("~1", with: "/").replacing("~0", with: "~")
+      guard case .array(let items) = value else { return value?[name] }
+      return Int(name).flatMap { items.indices.contains($0) ? items[$0] : nil }
+    }
+  }
+
   public var items: [JSONValue] {
     guard case .array(let items) = self else { return [] }
     return items

@@ -11,9 +11,12 @@ enum FaultText {
   }
 
   private static func describe(_ problem: Problem) -> String {
-    var lines = [problem.title + (problem.detail.isEmpty ? "" : ": " + problem.detail)]
+    // The detail usually repeats the first fault; said once, it is easier to read.
+    let isRepeated = problem.faults.contains { problem.detail.contains($0.detail) }
+    var lines = [problem.title + (problem.detail.isEmpty || isRepeated ? "" : ": " + problem.detail)]
     for fault in problem.faults {
       lines.append("  " + (fault.pointer.isEmpty ? "" : fault.pointer + ": ") + fault.detail)
+      if let offset = fault.offset, let text = fault.text { lines.append(Caret.pointing(at: offset, in: text, saying: "here")) }
     }
     if let hint = hint(for: problem.status) { lines.append("hint: " + hint) }
     return lines.joined(separator: "\n")

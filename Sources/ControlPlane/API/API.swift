@@ -40,7 +40,7 @@ final class API: Sendable {
     }
     requests.count(method: request.method, route: matched?.pattern.text ?? "none", status: response.status)
     response.headers.append("x-content-type-options", "nosniff")
-    if request.method == "HEAD" { response.body = .bytes([]) }
+    if request.method == "HEAD" { response.dropBody() }
     return response
   }
 
@@ -51,19 +51,31 @@ final class API: Sendable {
     switch router.match(method, segments) {
     case .route(let route, let path): return (route, path)
     case .otherMethod(let methods):
-      throw Problem(status: 405, detail: "\(request.method) is not done here; \(methods.joined(separator: ", ")) is.", allow: methods)
+      throw Problem(
+        status: 405, detail: "\(request.method) is not done here; \(methods.joined(separator: ", ")) is.",
+        allow: methods)
     case .none: throw .notFound("There is nothing at \(request.path).")
     }
   }
 
   private func checkBody(_ request: HTTPRequest, _ route: Route) throws(Problem) {
-    if request.body.count > Self.longestBody { throw Problem(status: 413, detail: "A body has at most \(Self.longestBody) bytes.") }
+    if request.body.count > Self.longestBody {
+      throw Problem(status: 413, detail: "A body has at most \(Self.longestBody) bytes.")
+    }
     if route.bodies.isEmpty, !request.body.isEmpty { throw .malformed("This request takes no body.") }
   }
 
   /// `/metrics`.
   var exposition: String {
     requests.exposition + controller.counters.exposition + controller.gauges + mesh.exposition()
+  }
+}
+
+extension HTTPResponse {
+  /// For a head: a stream that nobody reads must not stay subscribed.
+  fileprivate mutating func dropBody() {
+    if case .stream(let stream) = body { stream.finish() }
+    body = .bytes([])
   }
 }
 

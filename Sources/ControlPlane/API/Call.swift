@@ -11,8 +11,8 @@ struct Call: Sendable {
   let path: [String: String]
   private let query: [String: String]
 
-  /// - Throws: 400 for a query that cannot be read, or has parameters that this route does not know: a misspelt `dry_run` must
-  ///   not become a write.
+  /// - Throws: 400 for a query that cannot be read, or has parameters that this route does not know: a misspelt
+  ///   `dry_run` must not become a write.
   init(_ request: HTTPRequest, _ route: Route, _ path: [String: String], _ api: API) throws(Problem) {
     self.request = request
     self.route = route
@@ -38,7 +38,9 @@ struct Call: Sendable {
   /// A name from the path.
   func name(_ parameter: String) throws(Problem) -> String {
     let text = path[parameter] ?? ""
-    guard ResourceName.isValid(text) else { throw .malformed("\(parameter) in the path must match \(ResourceName.pattern).") }
+    guard ResourceName.isValid(text) else {
+      throw .malformed("\(parameter) in the path must match \(ResourceName.pattern).")
+    }
     return text
   }
 
@@ -46,7 +48,9 @@ struct Call: Sendable {
 
   /// A revision from the path.
   func revision() throws(Problem) -> UInt64 {
-    guard let number = UInt64(path["n"] ?? ""), number > 0 else { throw .malformed("n in the path must be a revision, a whole number from 1.") }
+    guard let number = UInt64(path["n"] ?? ""), number > 0 else {
+      throw .malformed("n in the path must be a revision, a whole number from 1.")
+    }
     return number
   }
 
@@ -71,7 +75,8 @@ struct Call: Sendable {
   func duration(_ name: String, _ range: ClosedRange<Duration>) throws(Problem) -> Duration? {
     guard let text = query[name] else { return nil }
     guard let duration = Duration(configured: text), range.contains(duration) else {
-      throw .malformed("\(name) must be a duration from \(range.lowerBound.configured) to \(range.upperBound.configured).")
+      throw .malformed(
+        "\(name) must be a duration from \(range.lowerBound.configured) to \(range.upperBound.configured).")
     }
     return duration
   }
@@ -112,7 +117,9 @@ extension StringProtocol {
   /// Without spaces and tabs at either end.
   var trimmed: String {
     let isSpace = { (c: Character) in c == " " || c == "\t" }
-    guard let start = firstIndex(where: { !isSpace($0) }), let end = lastIndex(where: { !isSpace($0) }) else { return "" }
+    guard let start = firstIndex(where: { !isSpace($0) }), let end = lastIndex(where: { !isSpace($0) }) else {
+      return ""
+    }
     return String(self[start...end])
   }
 }

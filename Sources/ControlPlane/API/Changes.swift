@@ -66,7 +66,9 @@ struct Change: Sendable {
     }
   }
 
-  private static func put(_ kind: String, _ name: String?, _ value: JSON?, at pointer: Pointer, _ findings: inout Findings) -> Change? {
+  private static func put(
+    _ kind: String, _ name: String?, _ value: JSON?, at pointer: Pointer, _ findings: inout Findings
+  ) -> Change? {
     guard let value else {
       findings.add(pointer / "value", "is missing")
       return nil
@@ -74,7 +76,8 @@ struct Change: Sendable {
     let place = pointer / "value"
     let operation: Operation?
     switch kind {
-    case "rule": operation = RuleBody.read(value, at: place, &findings).map { .putRule(id: name == "" ? nil : name, $0) }
+    case "rule":
+      operation = RuleBody.read(value, at: place, &findings).map { .putRule(id: name == "" ? nil : name, $0) }
     case "split":
       let split = Split.read(value, at: place, zeroAllowed: false, &findings)
       operation = split.flatMap { split in required(name, at: pointer, &findings).map { .putSplit($0, split) } }
@@ -98,7 +101,9 @@ struct Change: Sendable {
     return DtabBody.read(inner, at: place / "dtab", &findings)
   }
 
-  private static func delete(_ kind: String, _ name: String?, at pointer: Pointer, _ findings: inout Findings) -> Change? {
+  private static func delete(_ kind: String, _ name: String?, at pointer: Pointer, _ findings: inout Findings)
+    -> Change?
+  {
     guard let kind = DocumentKey.Kind(rawValue: kind) else {
       findings.add(pointer / "kind", "a dtab cannot be deleted; put an empty one")
       return nil
@@ -135,7 +140,8 @@ extension Edit {
     switch change.operation {
     case .putRule(let id?, let body):
       guard state.rule(id) != nil else {
-        throw .impossible(at: change.pointer, "there is no rule \(id); leave the name out to add one, ids are given then")
+        throw .impossible(
+          at: change.pointer, "there is no rule \(id); leave the name out to add one, ids are given then")
       }
       try changeRule(id, body, at: change.pointer)
       return DocumentKey(kind: .rule, name: id)

@@ -19,10 +19,13 @@ struct DtabReplacement {
   private struct Key: Hashable { let prefix: Prefix, destination: NameTree<Path>? }
 
   private static func match(
-    _ old: [(id: String, rule: Rule)], _ new: [Rule.Wanted], _ ids: inout [String?], by key: (Prefix, NameTree<Path>) -> Key
+    _ old: [(id: String, rule: Rule)], _ new: [Rule.Wanted], _ ids: inout [String?],
+    by key: (Prefix, NameTree<Path>) -> Key
   ) -> [(id: String, rule: Rule)] {
     var free: [Key: [Int]] = [:]
-    for (i, entry) in old.enumerated().reversed() { free[key(entry.rule.prefix, entry.rule.destination), default: []].append(i) }
+    for (i, entry) in old.enumerated().reversed() {
+      free[key(entry.rule.prefix, entry.rule.destination), default: []].append(i)
+    }
     var taken: Set<Int> = []
     for (i, wanted) in new.enumerated() where ids[i] == nil {
       guard let at = free[key(wanted.prefix, wanted.destination)]?.popLast() else { continue }
@@ -32,8 +35,8 @@ struct DtabReplacement {
     return old.enumerated().filter { !taken.contains($0.offset) }.map(\.element)
   }
 
-  /// Places for the new table: as many entries as possible stay where they are (a longest increasing run of their old places,
-  /// found by patience sorting), the others go between.
+  /// Places for the new table: as many entries as possible stay where they are (a longest increasing run of their old
+  /// places, found by patience sorting), the others go between.
   /// - Returns: nil when there is no room; then all get new places.
   static func places(_ held: [SortKey?]) -> [SortKey]? {
     let staying = longestIncreasing(held)
@@ -90,7 +93,8 @@ extension Edit {
     let held = Dictionary(old.map { ($0.id, $0.rule) }) { first, _ in first }
     for id in replacement.gone { remove(.rule, id) }
     let places =
-      DtabReplacement.places(replacement.ids.map { $0.flatMap { held[$0]?.place } }) ?? DtabReplacement.freshPlaces(table.count)
+      DtabReplacement.places(replacement.ids.map { $0.flatMap { held[$0]?.place } })
+      ?? DtabReplacement.freshPlaces(table.count)
     guard places.count == table.count else { throw .impossible("The table has more entries than there are places.") }
     // Those that move leave their places before others take them.
     for (id, place) in zip(replacement.ids, places) { if let id, held[id]?.place != place { remove(.rule, id) } }

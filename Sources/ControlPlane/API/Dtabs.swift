@@ -5,8 +5,10 @@ import Traffic
 extension API {
   static let dtabRoutes: [Route] = [
     Route(
-      "GET", "/v1/namespaces/{ns}/dtab", id: "getDtab", "Shows the rules as one dtab: text for `Accept: text/plain`, else JSON.",
-      Route.Parameter.read + [.query("effective", ["type": "boolean"], "With the splits, in the order that counts.")], answer: "Dtab"
+      "GET", "/v1/namespaces/{ns}/dtab", id: "getDtab",
+      "Shows the rules as one dtab: text for `Accept: text/plain`, else JSON.",
+      Route.Parameter.read + [.query("effective", ["type": "boolean"], "With the splits, in the order that counts.")],
+      answer: "Dtab"
     ) { (call) throws(Problem) in try call.getDtab() },
     Route(
       "PUT", "/v1/namespaces/{ns}/dtab", id: "putDtab", "Replaces all rules at once; entries that stay keep their ids.",
@@ -41,7 +43,9 @@ enum DtabBody {
       findings.add(pointer, "is longer than \(NamingLimits.textBytes) bytes as text; send it as a list of entries")
       return nil
     }
-    return NameText.dtab(text, at: pointer, &findings)?.dentries.map { .init(prefix: $0.prefix, destination: $0.destination, comment: "") }
+    return NameText.dtab(text, at: pointer, &findings)?.dentries.map {
+      .init(prefix: $0.prefix, destination: $0.destination, comment: "")
+    }
   }
 }
 
@@ -51,10 +55,13 @@ extension Call {
     let state = try present(namespace())
     let tag = String(state.revision)
     guard wantsText else {
-      let head: [JSON.Member] = [.init(name: "revision", value: JSON(state.revision)), .init(name: "effective", value: .bool(isEffective))]
+      let head: [JSON.Member] = [
+        .init(name: "revision", value: JSON(state.revision)), .init(name: "effective", value: .bool(isEffective)),
+      ]
       let entries = JSON.array(isEffective ? state.index.entries.map(\.shown) : state.orderedRules.map(\.shown))
       let text = JSON.string(isEffective ? state.effectiveText : state.dtabText)
-      return try answer(tag: tag, .object(head + [.init(name: "dtab", value: entries), .init(name: "text", value: text)]))
+      return try answer(
+        tag: tag, .object(head + [.init(name: "dtab", value: entries), .init(name: "text", value: text)]))
     }
     if try holds(tag) { return HTTPResponse(status: 304, headers: ["etag": "\"\(tag)\""]) }
     var response = HTTPResponse(status: 200, text: isEffective ? state.effectiveText : state.dtabText)
@@ -76,7 +83,9 @@ extension Call {
     var findings = Findings()
     let table: [Rule.Wanted]?
     if ["text/plain", "application/dtab"].contains(contentType) {
-      guard let text = String(validating: request.body, as: UTF8.self) else { throw .malformed("The body is not UTF-8.") }
+      guard let text = String(validating: request.body, as: UTF8.self) else {
+        throw .malformed("The body is not UTF-8.")
+      }
       table = DtabBody.read(text, at: .root, &findings)
     } else {
       var fields = Fields(try json(), at: .root, &findings)

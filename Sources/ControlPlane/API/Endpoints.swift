@@ -9,7 +9,8 @@ extension API {
       bodies: Route.Body.json("EndpointBody"), answer: "Endpoint"
     ) { (call) async throws(Problem) in try await call.putEndpoint() },
     Route(
-      "DELETE", "/v1/namespaces/{ns}/services/{name}/endpoints/{address}", id: "deleteEndpoint", "Takes an endpoint away.",
+      "DELETE", "/v1/namespaces/{ns}/services/{name}/endpoints/{address}", id: "deleteEndpoint",
+      "Takes an endpoint away.",
       answer: "Written"
     ) { (call) async throws(Problem) in try await call.deleteEndpoint() },
   ]
@@ -19,7 +20,9 @@ extension Call {
   private func address() throws(Problem) -> String {
     var findings = Findings()
     let address = Endpoint.canonical(path["address"] ?? "", at: .root / "address", &findings)
-    guard let address else { throw .malformed("The address in the path \(findings.faults.first?.detail ?? "is none").") }
+    guard let address else {
+      throw .malformed("The address in the path \(findings.faults.first?.detail ?? "is none").")
+    }
     return address
   }
 
@@ -30,13 +33,16 @@ extension Call {
     try findings.check()
     guard let read else { throw .malformed("The body is no endpoint.") }
     let inherited = controller.state(namespace)?.fields(name).ttl
-    if controller.renew(read.leased(for: read.ttl ?? inherited), in: name, of: namespace), let state = controller.state(namespace) {
+    if controller.renew(read.leased(for: read.ttl ?? inherited), in: name, of: namespace),
+      let state = controller.state(namespace)
+    {
       return answer(read.leased(for: read.ttl ?? inherited), name, state, status: 200)
     }
     return try await register(read, namespace, name)
   }
 
-  private func register(_ endpoint: Endpoint, _ namespace: String, _ name: String) async throws(Problem) -> HTTPResponse {
+  private func register(_ endpoint: Endpoint, _ namespace: String, _ name: String) async throws(Problem) -> HTTPResponse
+  {
     let controller = controller
     var order = WriteOrder(namespace: namespace, who: who) { (edit: inout Edit) throws(Problem) in
       let leased = endpoint.leased(for: endpoint.ttl ?? edit.state.fields(name).ttl)

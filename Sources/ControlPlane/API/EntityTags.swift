@@ -1,7 +1,7 @@
 import Serving
 
-// Entity tags (RFC 9110, 8.8.3 and 13.1). Ours are strong and opaque to callers: a revision, for services with the version of
-// their endpoints behind a dash, since those change without a revision.
+// Entity tags (RFC 9110, 8.8.3 and 13.1). Ours are strong and opaque to callers: a revision, for services with the
+// version of their endpoints behind a dash, since those change without a revision.
 
 enum EntityTags {
   /// The tags of a header's lines, without quotes; nil for `*`. Weak ones keep their `W/`.

@@ -73,7 +73,10 @@ struct Fields {
   mutating func number(_ name: String, _ range: ClosedRange<Double>, _ findings: inout Findings) -> Double? {
     guard let value = value(name) else { return nil }
     guard let number = value.double, range.contains(number) else {
-      findings.add(place(name), "must be a number from \(JSON.number(range.lowerBound).printedText) to \(JSON.number(range.upperBound).printedText)")
+      findings.add(
+        place(name),
+        "must be a number from \(JSON.number(range.lowerBound).printedText) to \(JSON.number(range.upperBound).printedText)"
+      )
       return nil
     }
     return number

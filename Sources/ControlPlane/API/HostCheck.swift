@@ -1,8 +1,8 @@
 import Serving
 import SystemIO
 
-/// Keeps browsers of strangers out: a page whose name was rebound to this address carries its own name in `Host`, and a page of
-/// another site carries itself in `Origin`. An address as host cannot have been rebound.
+/// Keeps browsers of strangers out: a page whose name was rebound to this address carries its own name in `Host`, and
+/// a page of another site carries itself in `Origin`. An address as host cannot have been rebound.
 struct HostCheck: Sendable {
   /// Names under which this controller is known, in lower case.
   let names: Set<String>
@@ -20,7 +20,9 @@ struct HostCheck: Sendable {
   }
 
   private func isOurs(origin: String) -> Bool {
-    for scheme in ["http://", "https://"] where origin.hasPrefix(scheme) { return isOurs(String(origin.dropFirst(scheme.count))) }
+    for scheme in ["http://", "https://"] where origin.hasPrefix(scheme) {
+      return isOurs(String(origin.dropFirst(scheme.count)))
+    }
     return false
   }
 

@@ -1,5 +1,6 @@
-// A JSON value of our own, for bodies in and answers out. Foundation's reader cannot report duplicate keys, keeps no member order
-// and hides how deep a document goes; each of these is an input that the API must refuse or answer exactly.
+// A JSON value of our own, for bodies in and answers out. Foundation's reader cannot report duplicate keys, keeps no
+// member order and hides how deep a document goes; each of these is an input that the API must refuse or answer
+// exactly.
 
 /// Any JSON value. Object members keep their order.
 enum JSON: Sendable, Hashable {
@@ -57,7 +58,8 @@ enum JSON: Sendable, Hashable {
   }
 }
 
-extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral, ExpressibleByBooleanLiteral,
+extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+  ExpressibleByBooleanLiteral,
   ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral, ExpressibleByNilLiteral
 {
   init(stringLiteral value: String) { self = .string(value) }
@@ -65,7 +67,9 @@ extension JSON: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Express
   init(floatLiteral value: Double) { self = .number(value) }
   init(booleanLiteral value: Bool) { self = .bool(value) }
   init(arrayLiteral elements: JSON...) { self = .array(elements) }
-  init(dictionaryLiteral elements: (String, JSON)...) { self = .object(elements.map { Member(name: $0.0, value: $0.1) }) }
+  init(dictionaryLiteral elements: (String, JSON)...) {
+    self = .object(elements.map { Member(name: $0.0, value: $0.1) })
+  }
   init(nilLiteral: ()) { self = .null }
 }
 

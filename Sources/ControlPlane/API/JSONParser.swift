@@ -1,4 +1,5 @@
-// RFC 8259, strictly: no byte order mark, no duplicate names, no trailing bytes, valid UTF-8 and paired surrogates only.
+// RFC 8259, strictly: no byte order mark, no duplicate names, no trailing bytes, valid UTF-8 and paired surrogates
+// only.
 
 /// Why a text is not JSON that we take.
 struct JSONFault: Error, Sendable, Equatable {
@@ -157,7 +158,9 @@ extension JSONParser {
       case UInt8(ascii: "\""):
         let end = at
         at += 1
-        guard let text = String(validating: out, as: UTF8.self) else { throw fault("a string is not valid UTF-8", at: end) }
+        guard let text = String(validating: out, as: UTF8.self) else {
+          throw fault("a string is not valid UTF-8", at: end)
+        }
         return text
       case UInt8(ascii: "\\"): try escape(into: &out)
       case 0..<0x20: throw fault("a control character must be escaped")
@@ -191,7 +194,9 @@ extension JSONParser {
     let start = at - 2
     let first = try fourHexDigits()
     if let scalar = Unicode.Scalar(first) { return scalar }
-    guard first < 0xDC00, take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) else { throw fault("half a surrogate pair", at: start) }
+    guard first < 0xDC00, take(UInt8(ascii: "\\")), take(UInt8(ascii: "u")) else {
+      throw fault("half a surrogate pair", at: start)
+    }
     let second = try fourHexDigits()
     guard (0xDC00...0xDFFF).contains(second),
       let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))

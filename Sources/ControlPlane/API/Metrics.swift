@@ -6,7 +6,12 @@ extension API {
       "GET", "/v1/namespaces/{ns}/metrics", id: "getMetrics",
       "Requests a second, success rate and latency as the proxies report them; outbound, and inbound apart.",
       [
-        .query("group_by", ["type": "string", "enum": .array(MetricGrouping.allCases.map { .string($0.rawValue) }), "default": "service"], "What a row is."),
+        .query(
+          "group_by",
+          [
+            "type": "string", "enum": .array(MetricGrouping.allCases.map { .string($0.rawValue) }),
+            "default": "service",
+          ], "What a row is."),
         .query("window", ["type": "string", "default": "1m"], "Over how long, 1s to 1h."),
       ], answer: "Metrics"
     ) { (call) throws(Problem) in
@@ -21,22 +26,26 @@ extension API {
         200,
         [
           "group_by": .string(grouping.rawValue), "window": .string(window.configured),
-          "metrics": .array(rows.filter { !$0.inbound }.map(\.json)), "inbound": .array(rows.filter(\.inbound).map(\.json)),
+          "metrics": .array(rows.filter { !$0.inbound }.map(\.json)),
+          "inbound": .array(rows.filter(\.inbound).map(\.json)),
         ])
     }
   ]
 
   static let watchRoutes: [Route] = [
     Route(
-      "GET", "/v1/namespaces/{ns}/watch", id: "watch", "Server-sent events: revisions, acknowledgements, endpoints, metrics.",
+      "GET", "/v1/namespaces/{ns}/watch", id: "watch",
+      "Server-sent events: revisions, acknowledgements, endpoints, metrics.",
       [.header("Last-Event-ID", ["type": "string"], "Goes on behind this event.")], answer: "Events"
     ) { (call) throws(Problem) in
       let namespace = try call.namespace()
       _ = try call.present(namespace)
       let stream = ResponseStream()
-      call.api.mesh.events.subscribe(namespace: namespace, lastEventID: call.request.headers["last-event-id"], to: stream)
+      call.api.mesh.events.subscribe(
+        namespace: namespace, lastEventID: call.request.headers["last-event-id"], to: stream)
       return HTTPResponse(
-        status: 200, headers: ["content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no"],
+        status: 200,
+        headers: ["content-type": "text/event-stream", "cache-control": "no-store", "x-accel-buffering": "no"],
         body: .stream(stream))
     }
   ]
@@ -48,7 +57,8 @@ extension MetricRow {
     return .object(
       labels.map { .init(name: $0.name, value: .string($0.value)) } + [
         .init(name: "requests_per_second", value: .number(requestsPerSecond)),
-        .init(name: "success_rate", value: successRate.map(JSON.number) ?? .null), .init(name: "p50", value: latency(p50)),
+        .init(name: "success_rate", value: successRate.map(JSON.number) ?? .null),
+        .init(name: "p50", value: latency(p50)),
         .init(name: "p95", value: latency(p95)), .init(name: "p99", value: latency(p99)),
       ])
   }

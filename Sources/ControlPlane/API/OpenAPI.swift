@@ -5,7 +5,8 @@ enum OpenAPI {
       "openapi": "3.1.0",
       "info": [
         "title": "Heddle controller", "version": .string(version),
-        "description": "Rules, traffic splits and the registry of a Heddle mesh. Every namespace has one revision; it is the ETag of its configuration.",
+        "description":
+          "Rules, traffic splits and the registry of a Heddle mesh. Every namespace has one revision; it is the ETag of its configuration.",
       ],
       "paths": paths(routes),
       "components": ["schemas": schemas],
@@ -26,7 +27,8 @@ enum OpenAPI {
           ["name": .string(name), "in": "path", "required": true, "schema": pathSchema(name)]
         }
         let shared: [JSON.Member] = parameters.isEmpty ? [] : [.init(name: "parameters", value: .array(parameters))]
-        return .init(name: path, value: .object(shared + routes.map { .init(name: $0.method.lowercased(), value: operation($0)) }))
+        return .init(
+          name: path, value: .object(shared + routes.map { .init(name: $0.method.lowercased(), value: operation($0)) }))
       })
   }
 
@@ -39,13 +41,19 @@ enum OpenAPI {
   }
 
   private static func operation(_ route: Route) -> JSON {
-    var members: [JSON.Member] = [.init(name: "operationId", value: .string(route.id)), .init(name: "summary", value: .string(route.summary))]
-    if !route.parameters.isEmpty { members.append(.init(name: "parameters", value: .array(route.parameters.map(parameter)))) }
+    var members: [JSON.Member] = [
+      .init(name: "operationId", value: .string(route.id)), .init(name: "summary", value: .string(route.summary)),
+    ]
+    if !route.parameters.isEmpty {
+      members.append(.init(name: "parameters", value: .array(route.parameters.map(parameter))))
+    }
     if !route.bodies.isEmpty {
       let content = route.bodies.map { JSON.Member(name: $0.contentType, value: ["schema": reference($0.schema)]) }
       members.append(.init(name: "requestBody", value: ["content": .object(content)]))
     }
-    let problem: JSON = ["description": "A problem (RFC 9457).", "content": ["application/problem+json": ["schema": reference("Problem")]]]
+    let problem: JSON = [
+      "description": "A problem (RFC 9457).", "content": ["application/problem+json": ["schema": reference("Problem")]],
+    ]
     members.append(.init(name: "responses", value: .object([success(route), .init(name: "default", value: problem)])))
     return .object(members)
   }
@@ -59,7 +67,10 @@ enum OpenAPI {
     }
     return .init(
       name: String(route.status),
-      value: ["description": .string(route.summary), "content": .object([.init(name: type, value: ["schema": reference(route.answer)])])])
+      value: [
+        "description": .string(route.summary),
+        "content": .object([.init(name: type, value: ["schema": reference(route.answer)])]),
+      ])
   }
 
   private static func parameter(_ parameter: Route.Parameter) -> JSON {

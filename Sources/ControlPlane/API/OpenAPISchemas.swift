@@ -7,7 +7,9 @@ extension OpenAPI {
   }
 
   private static func list(of schema: JSON) -> JSON { ["type": "array", "items": schema] }
-  private static func ref(_ name: String) -> JSON { .object([.init(name: "$ref", value: .string("#/components/schemas/\(name)"))]) }
+  private static func ref(_ name: String) -> JSON {
+    .object([.init(name: "$ref", value: .string("#/components/schemas/\(name)"))])
+  }
 
   private static let text: JSON = ["type": "string"]
   private static let whole: JSON = ["type": "integer", "minimum": 0]
@@ -16,10 +18,15 @@ extension OpenAPI {
   private static let warnings = list(of: ref("Warning"))
 
   private static func page(_ name: String, _ item: String) -> JSON {
-    object(.object([.init(name: "revision", value: whole), .init(name: name, value: list(of: ref(item))), .init(name: "continue", value: text)]))
+    object(
+      .object([
+        .init(name: "revision", value: whole), .init(name: name, value: list(of: ref(item))),
+        .init(name: "continue", value: text),
+      ]))
   }
 
-  static let schemas: JSON = .object((common.members ?? []) + (configuration.members ?? []) + (registry.members ?? []) + (facts.members ?? []))
+  static let schemas: JSON = .object(
+    (common.members ?? []) + (configuration.members ?? []) + (registry.members ?? []) + (facts.members ?? []))
 
   private static let common: JSON = [
     "Problem": object([
@@ -33,9 +40,12 @@ extension OpenAPI {
     "Events": text,
     "Written": object(["revision": whole, "warnings": warnings]),
     "Changed": object([
-      "revision": whole, "warnings": warnings, "changed": list(of: object(["kind": text, "name": text])), "restored": whole,
+      "revision": whole, "warnings": warnings, "changed": list(of: object(["kind": text, "name": text])),
+      "restored": whole,
     ]),
-    "Readiness": object(["ready": truth, "checks": list(of: object(["name": text, "ok": truth, "detail": text, "fatal": truth]))]),
+    "Readiness": object([
+      "ready": truth, "checks": list(of: object(["name": text, "ok": truth, "detail": text, "fatal": truth])),
+    ]),
     "Version": object(["program": text, "version": text, "epoch": text]),
     "Namespace": object([
       "name": text, "revision": whole, "rules": whole, "splits": whole, "services": whole, "connected_proxies": whole,
@@ -44,48 +54,65 @@ extension OpenAPI {
   ]
 
   private static let configuration: JSON = [
-    "RuleBody": object(["prefix": text, "destination": text, "comment": text, "before": text], required: ["prefix", "destination"]),
-    "Rule": object(["id": text, "prefix": text, "destination": text, "comment": text, "changed_in": whole, "revision": whole, "warnings": warnings]),
+    "RuleBody": object(
+      ["prefix": text, "destination": text, "comment": text, "before": text], required: ["prefix", "destination"]),
+    "Rule": object([
+      "id": text, "prefix": text, "destination": text, "comment": text, "changed_in": whole, "revision": whole,
+      "warnings": warnings,
+    ]),
     "RuleList": page("rules", "Rule"),
     "DtabText": text,
     "DtabBody": object(["dtab": ["oneOf": [text, list(of: ref("RuleBody"))]]], required: ["dtab"]),
-    "Dtab": object(["revision": whole, "effective": truth, "dtab": list(of: ref("Rule")), "text": text, "warnings": warnings]),
+    "Dtab": object([
+      "revision": whole, "effective": truth, "dtab": list(of: ref("Rule")), "text": text, "warnings": warnings,
+    ]),
     "Backend": object(
       [
-        "name": text, "destination": text, "weight": ["type": "integer", "minimum": 0, "maximum": .integer(Split.heaviest)], "share": number,
+        "name": text, "destination": text,
+        "weight": ["type": "integer", "minimum": 0, "maximum": .integer(Split.heaviest)], "share": number,
       ], required: ["name", "destination", "weight"]),
     "SplitBody": object(
       [
-        "prefix": text, "backends": list(of: ref("Backend")), "on_unbound": ["type": "string", "enum": ["guard", "redistribute", "fail"]],
+        "prefix": text, "backends": list(of: ref("Backend")),
+        "on_unbound": ["type": "string", "enum": ["guard", "redistribute", "fail"]],
         "allow_zero": truth,
       ], required: ["prefix", "backends"]),
     "Split": object([
-      "name": text, "prefix": text, "backends": list(of: ref("Backend")), "on_unbound": text, "changed_in": whole, "revision": whole,
+      "name": text, "prefix": text, "backends": list(of: ref("Backend")), "on_unbound": text, "changed_in": whole,
+      "revision": whole,
       "warnings": warnings,
     ]),
     "SplitList": page("splits", "Split"),
     "Shift": object([
       "weights": ["type": "object", "additionalProperties": whole],
-      "percent": ["type": "object", "additionalProperties": ["type": "number", "minimum": 0, "maximum": 100]], "allow_zero": truth,
+      "percent": ["type": "object", "additionalProperties": ["type": "number", "minimum": 0, "maximum": 100]],
+      "allow_zero": truth,
     ]),
     "Changes": object(
       [
-        "changes": list(of: object(
-          [
-            "op": ["type": "string", "enum": ["put", "delete"]], "kind": ["type": "string", "enum": .array(Change.kinds.map(JSON.string))],
-            "name": text, "value": ["type": ["object", "string", "array"]],
-          ], required: ["op", "kind"]))
+        "changes": list(
+          of: object(
+            [
+              "op": ["type": "string", "enum": ["put", "delete"]],
+              "kind": ["type": "string", "enum": .array(Change.kinds.map(JSON.string))],
+              "name": text, "value": ["type": ["object", "string", "array"]],
+            ], required: ["op", "kind"]))
       ], required: ["changes"]),
   ]
 
   private static let registry: JSON = [
-    "EndpointBody": object(["weight": number, "zone": text, "metadata": ["type": "object", "additionalProperties": text], "ttl": text]),
+    "EndpointBody": object([
+      "weight": number, "zone": text, "metadata": ["type": "object", "additionalProperties": text], "ttl": text,
+    ]),
     "Endpoint": object([
-      "service": text, "address": text, "weight": number, "zone": text, "metadata": ["type": "object", "additionalProperties": text],
-      "ttl": text, "state": ["type": "string", "enum": ["static", "leased", "suspect"]], "expires_in": text, "endpoints_version": whole,
+      "service": text, "address": text, "weight": number, "zone": text,
+      "metadata": ["type": "object", "additionalProperties": text],
+      "ttl": text, "state": ["type": "string", "enum": ["static", "leased", "suspect"]], "expires_in": text,
+      "endpoints_version": whole,
     ]),
     "ServiceBody": object([
-      "protocol": ["type": "string", "enum": .array(ServiceProtocol.allCases.map { .string($0.rawValue) })], "ttl": text,
+      "protocol": ["type": "string", "enum": .array(ServiceProtocol.allCases.map { .string($0.rawValue) })],
+      "ttl": text,
       "endpoints": list(of: ref("Endpoint")),
     ]),
     "Service": object([
@@ -98,31 +125,41 @@ extension OpenAPI {
   private static let facts: JSON = [
     "Resolution": object([
       "name": text, "namespace": text, "revision": whole,
-      "result": ["type": "string", "enum": ["bound", "negative", "failed", "empty", "unavailable"]], "tree": ref("ResolutionNode"),
+      "result": ["type": "string", "enum": ["bound", "negative", "failed", "empty", "unavailable"]],
+      "tree": ref("ResolutionNode"),
     ]),
     "ResolutionNode": object([
-      "kind": ["type": "string", "enum": ["lookup", "alternatives", "union", "leaf", "negative", "fail", "empty", "failure"]],
+      "kind": [
+        "type": "string", "enum": ["lookup", "alternatives", "union", "leaf", "negative", "fail", "empty", "failure"],
+      ],
       "result": text, "detail": text, "chosen": truth, "path": text, "steps": list(of: ["type": "object"]),
-      "alternatives": list(of: ref("ResolutionNode")), "branches": list(of: ["type": "object"]), "missing_share": number,
+      "alternatives": list(of: ref("ResolutionNode")), "branches": list(of: ["type": "object"]),
+      "missing_share": number,
       "name": text, "residual": text, "endpoint_count": whole, "endpoints": list(of: ref("Endpoint")),
     ]),
     "Revision": object([
       "revision": whole, "at": ["type": "string", "format": "date-time"], "who": text, "why": text, "summary": text,
-      "diff": list(of: object(["op": text, "kind": text, "name": text, "before": ["type": "object"], "after": ["type": "object"]])),
+      "diff": list(
+        of: object(["op": text, "kind": text, "name": text, "before": ["type": "object"], "after": ["type": "object"]])),
     ]),
     "RevisionList": page("revisions", "Revision"),
     "Proxy": object([
       "id": text, "node": text, "namespace": text,
-      "state": ["type": "string", "enum": .array(ProxyState.allCases.map { .string($0.rawValue) })], "address": text, "zone": text,
+      "state": ["type": "string", "enum": .array(ProxyState.allCases.map { .string($0.rawValue) })], "address": text,
+      "zone": text,
       "labels": ["type": "object", "additionalProperties": text], "version": text, "capabilities": list(of: text),
-      "revision_held": whole, "revision_acknowledged": whole, "last_seen": text, "connected_since": text, "last_error": text,
+      "revision_held": whole, "revision_acknowledged": whole, "last_seen": text, "connected_since": text,
+      "last_error": text,
       "warnings": list(of: text),
     ]),
     "ProxyList": page("proxies", "Proxy"),
     "MetricRow": object([
-      "service": text, "requests_per_second": number, "success_rate": ["type": ["number", "null"]], "p50": ["type": ["string", "null"]],
+      "service": text, "requests_per_second": number, "success_rate": ["type": ["number", "null"]],
+      "p50": ["type": ["string", "null"]],
       "p95": ["type": ["string", "null"]], "p99": ["type": ["string", "null"]],
     ]),
-    "Metrics": object(["group_by": text, "window": text, "metrics": list(of: ref("MetricRow")), "inbound": list(of: ref("MetricRow"))]),
+    "Metrics": object([
+      "group_by": text, "window": text, "metrics": list(of: ref("MetricRow")), "inbound": list(of: ref("MetricRow")),
+    ]),
   ]
 }

@@ -2,13 +2,20 @@ import Serving
 
 extension API {
   static let operationRoutes: [Route] = [
-    Route("GET", "/livez", id: "livez", "The process answers.", answer: "Text") { _ in HTTPResponse(status: 200, text: "ok\n") },
+    Route("GET", "/livez", id: "livez", "The process answers.", answer: "Text") { _ in
+      HTTPResponse(status: 200, text: "ok\n")
+    },
     Route(
       "GET", "/readyz", id: "readyz", "Whether configuration can be read and written; with `verbose` each check.",
       [.query("verbose", ["type": "boolean"], "Shows each check.")], answer: "Readiness"
     ) { (call) throws(Problem) in try call.ready() },
     Route("GET", "/version", id: "version", "What runs here.", answer: "Version") { call in
-      .json(200, ["program": "heddle-controller", "version": .string(call.api.version), "epoch": .string(Facts.hex(call.controller.epoch))])
+      .json(
+        200,
+        [
+          "program": "heddle-controller", "version": .string(call.api.version),
+          "epoch": .string(Facts.hex(call.controller.epoch)),
+        ])
     },
     Route("GET", "/metrics", id: "metrics", "Prometheus text.", answer: "Text") { call in
       HTTPResponse(status: 200, contentType: "text/plain; version=0.0.4; charset=utf-8", text: call.api.exposition)
@@ -29,7 +36,9 @@ struct HealthCheck: Sendable {
 
   var json: JSON {
     let base: JSON = ["name": .string(name), "ok": .bool(fault == nil)]
-    return fault.map { base.adding([.init(name: "detail", value: .string($0)), .init(name: "fatal", value: .bool(isFatal))]) } ?? base
+    return fault.map {
+      base.adding([.init(name: "detail", value: .string($0)), .init(name: "fatal", value: .bool(isFatal))])
+    } ?? base
   }
 }
 
@@ -38,7 +47,8 @@ extension Call {
     let checks = controller.readiness
     let isReady = !checks.contains { $0.fault != nil && $0.isFatal }
     guard try flag("verbose") else {
-      return HTTPResponse(status: isReady ? 200 : 503, text: isReady ? "ok\n" : checks.compactMap(\.fault).joined(separator: "\n") + "\n")
+      return HTTPResponse(
+        status: isReady ? 200 : 503, text: isReady ? "ok\n" : checks.compactMap(\.fault).joined(separator: "\n") + "\n")
     }
     return .json(isReady ? 200 : 503, ["ready": .bool(isReady), "checks": .array(checks.map(\.json))])
   }
@@ -47,7 +57,8 @@ extension Call {
 extension Controller {
   var readiness: [HealthCheck] {
     let suspects = suspects
-    let alarm = suspects.services.isEmpty
+    let alarm =
+      suspects.services.isEmpty
       ? nil
       : "\(suspects.count) leases went silent together and are kept as suspect: \(suspects.services.prefix(10).joined(separator: ", "))"
     return [

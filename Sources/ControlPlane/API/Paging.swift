@@ -57,6 +57,7 @@ struct Page<Item> {
   }
 
   func members(_ name: String, _ json: (Item) -> JSON) -> [JSON.Member] {
-    [.init(name: name, value: .array(items.map(json)))] + (token.map { [.init(name: "continue", value: .string($0.text))] } ?? [])
+    [.init(name: name, value: .array(items.map(json)))]
+      + (token.map { [.init(name: "continue", value: .string($0.text))] } ?? [])
   }
 }

@@ -7,7 +7,8 @@ struct Problem: Error, Sendable, Equatable {
   struct Fault: Sendable, Equatable {
     let pointer: Pointer
     let detail: String
-    /// Byte offset within the field's text (or within the whole body for malformed JSON), where the fault is at one place.
+    /// Byte offset within the field's text (or within the whole body for malformed JSON), where the fault is at one
+    /// place.
     var offset: Int?
   }
 
@@ -21,13 +22,19 @@ struct Problem: Error, Sendable, Equatable {
   /// The namespace's revision, where the answer is about it.
   var revision: UInt64?
 
-  static func malformed(_ detail: String, _ errors: [Fault] = []) -> Problem { Problem(status: 400, detail: detail, errors: errors) }
+  static func malformed(_ detail: String, _ errors: [Fault] = []) -> Problem {
+    Problem(status: 400, detail: detail, errors: errors)
+  }
   static func forbidden(_ detail: String) -> Problem { Problem(status: 403, detail: detail) }
   static func notFound(_ detail: String) -> Problem { Problem(status: 404, detail: detail) }
   static func conflict(_ detail: String) -> Problem { Problem(status: 409, detail: detail) }
   static func gone(_ detail: String) -> Problem { Problem(status: 410, detail: detail) }
-  static func stale(_ detail: String, revision: UInt64) -> Problem { Problem(status: 412, detail: detail, revision: revision) }
-  static func impossible(_ detail: String, _ errors: [Fault] = []) -> Problem { Problem(status: 422, detail: detail, errors: errors) }
+  static func stale(_ detail: String, revision: UInt64) -> Problem {
+    Problem(status: 412, detail: detail, revision: revision)
+  }
+  static func impossible(_ detail: String, _ errors: [Fault] = []) -> Problem {
+    Problem(status: 422, detail: detail, errors: errors)
+  }
   static func unavailable(_ detail: String, retryAfter: Int = 1) -> Problem {
     Problem(status: 503, detail: detail, retryAfter: retryAfter)
   }
@@ -39,7 +46,8 @@ struct Problem: Error, Sendable, Equatable {
 
   var response: HTTPResponse {
     var body: JSON = [
-      "type": "about:blank", "title": .string(reasonPhrase(status).description), "status": JSON(status), "detail": .string(detail),
+      "type": "about:blank", "title": .string(reasonPhrase(status).description), "status": JSON(status),
+      "detail": .string(detail),
     ]
     if !errors.isEmpty { body = body.adding([.init(name: "errors", value: .array(errors.map(\.json)))]) }
     if let revision { body = body.adding([.init(name: "revision", value: JSON(revision))]) }
@@ -60,8 +68,10 @@ extension Problem.Fault {
 
 extension Problem {
   init(_ fault: JSONFault) {
-    self = .malformed("The body is not JSON that is accepted here.", [
-      Fault(pointer: fault.pointer, detail: "\(fault.detail) (byte \(fault.offset))", offset: fault.offset)
-    ])
+    self = .malformed(
+      "The body is not JSON that is accepted here.",
+      [
+        Fault(pointer: fault.pointer, detail: "\(fault.detail) (byte \(fault.offset))", offset: fault.offset)
+      ])
   }
 }

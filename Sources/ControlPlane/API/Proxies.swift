@@ -4,7 +4,8 @@ extension API {
   static let proxyRoutes: [Route] = [
     Route(
       "GET", "/v1/proxies", id: "listProxies", "The proxies that are or were connected.",
-      [.query("namespace", ["type": "string"], "Of this namespace only.")] + Route.Parameter.list.filter { $0.place == .query },
+      [.query("namespace", ["type": "string"], "Of this namespace only.")]
+        + Route.Parameter.list.filter { $0.place == .query },
       answer: "ProxyList"
     ) { (call) throws(Problem) in
       let (token, limit) = (try call.token(), try call.limit())
@@ -14,11 +15,14 @@ extension API {
     },
     Route("GET", "/v1/proxies/{id}", id: "getProxy", "Shows a proxy.", answer: "Proxy") { (call) throws(Problem) in
       let id = try call.name("id")
-      guard let proxy = call.api.mesh.proxies.list(namespace: nil).first(where: { $0.id == id }) else { throw .notFound("There is no proxy \(id).") }
+      guard let proxy = call.api.mesh.proxies.list(namespace: nil).first(where: { $0.id == id }) else {
+        throw .notFound("There is no proxy \(id).")
+      }
       return .json(200, proxy.json)
     },
     Route(
-      "DELETE", "/v1/proxies/{id}", id: "forgetProxy", "Forgets a proxy that will not come back; nobody waits for it any more.",
+      "DELETE", "/v1/proxies/{id}", id: "forgetProxy",
+      "Forgets a proxy that will not come back; nobody waits for it any more.",
       answer: "Empty"
     ) { (call) throws(Problem) in
       let id = try call.name("id")
@@ -34,8 +38,11 @@ extension ProxyStatus {
       .init(name: "id", value: .string(id)), .init(name: "node", value: .string(node)),
       .init(name: "namespace", value: .string(namespace)), .init(name: "state", value: .string(state.rawValue)),
       .init(name: "address", value: .string(address)), .init(name: "zone", value: .string(zone)),
-      .init(name: "labels", value: .object(labels.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .string($0.value)) })),
-      .init(name: "version", value: .string(version)), .init(name: "capabilities", value: .array(capabilities.map(JSON.string))),
+      .init(
+        name: "labels",
+        value: .object(labels.sorted { $0.key < $1.key }.map { .init(name: $0.key, value: .string($0.value)) })),
+      .init(name: "version", value: .string(version)),
+      .init(name: "capabilities", value: .array(capabilities.map(JSON.string))),
       .init(name: "revision_held", value: JSON(revisionHeld)),
       .init(name: "revision_acknowledged", value: JSON(revisionAcknowledged)),
       .init(name: "last_seen", value: .string(lastSeen.rfc3339)),

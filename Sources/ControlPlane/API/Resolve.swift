@@ -25,7 +25,9 @@ extension Call {
     let (path, local) = try names()
     let state: NamespaceState
     if let revision = text("revision") {
-      guard let revision = UInt64(revision), revision > 0 else { throw .malformed("revision must be a whole number from 1.") }
+      guard let revision = UInt64(revision), revision > 0 else {
+        throw .malformed("revision must be a whole number from 1.")
+      }
       state = try controller.state(namespace, at: revision)
     } else {
       state = try present(namespace)
@@ -50,7 +52,9 @@ extension Call {
     var findings = Findings()
     let path = NameText.path(text, at: .root / "name", &findings)
     var local: [RuleEntry] = []
-    do throws(NamingError) { local = try RequestRules.parse(request: [dtab]) } catch { findings.add(.root / "dtab", error) }
+    do throws(NamingError) { local = try RequestRules.parse(request: [dtab]) } catch {
+      findings.add(.root / "dtab", error)
+    }
     guard let path, findings.isEmpty else {
       throw .malformed("The query is not understood: \(findings.faults.first?.detail ?? "")", findings.faults)
     }
@@ -79,7 +83,8 @@ struct Explanation {
     case .negative: (["kind": "negative"], .negative)
     case .fail: (["kind": "fail"], .failed)
     case .empty: (["kind": "empty"], .empty)
-    case .failure(let failure): (["kind": "failure", "code": .string(failure.code), "detail": .string(failure.message)], .failed)
+    case .failure(let failure):
+      (["kind": "failure", "code": .string(failure.code), "detail": .string(failure.message)], .failed)
     }
   }
 
@@ -87,11 +92,17 @@ struct Explanation {
     let explained = steps.map { (step: $0, result: explain($0.tree)) }
     let chosen = firstChoice(explained.map(\.result.1))
     let items = explained.enumerated().map { i, entry in
-      step(entry.step).adding([.init(name: "chosen", value: .bool(i == chosen)), .init(name: "tree", value: entry.result.0)])
+      step(entry.step).adding([
+        .init(name: "chosen", value: .bool(i == chosen)), .init(name: "tree", value: entry.result.0),
+      ])
     }
     let verdict = chosen.map { explained[$0].result.1 } ?? .negative
-    var json: JSON = ["kind": "lookup", "path": .string(path.description), "result": .string(verdict.rawValue), "steps": .array(items)]
-    if steps.isEmpty { json = json.adding([.init(name: "detail", value: "no rule matches, and there is no such name")]) }
+    var json: JSON = [
+      "kind": "lookup", "path": .string(path.description), "result": .string(verdict.rawValue), "steps": .array(items),
+    ]
+    if steps.isEmpty {
+      json = json.adding([.init(name: "detail", value: "no rule matches, and there is no such name")])
+    }
     return (json, verdict)
   }
 
@@ -101,8 +112,10 @@ struct Explanation {
     case .rule(let entry):
       let dentry = JSON.string("\(entry.dentry.prefix) => \(entry.dentry.destination)")
       switch entry.origin {
-      case .rule(let id, let revision): return ["by": "rule", "rule": .string(id), "revision": JSON(revision), "dentry": dentry]
-      case .split(let name, let revision): return ["by": "split", "split": .string(name), "revision": JSON(revision), "dentry": dentry]
+      case .rule(let id, let revision):
+        return ["by": "rule", "rule": .string(id), "revision": JSON(revision), "dentry": dentry]
+      case .split(let name, let revision):
+        return ["by": "split", "split": .string(name), "revision": JSON(revision), "dentry": dentry]
       case .request(let index): return ["by": "request", "index": JSON(index), "dentry": dentry]
       case .file(let index): return ["by": "file", "index": JSON(index), "dentry": dentry]
       }
@@ -112,7 +125,9 @@ struct Explanation {
   private func alternatives(_ trees: [DelegatedTree]) -> (JSON, Verdict) {
     let explained = trees.map(explain)
     let chosen = firstChoice(explained.map(\.1))
-    let items = explained.enumerated().map { i, entry in entry.0.adding([.init(name: "chosen", value: .bool(i == chosen))]) }
+    let items = explained.enumerated().map { i, entry in
+      entry.0.adding([.init(name: "chosen", value: .bool(i == chosen))])
+    }
     let verdict = chosen.map { explained[$0].1 } ?? .negative
     return (["kind": "alternatives", "result": .string(verdict.rawValue), "alternatives": .array(items)], verdict)
   }
@@ -127,14 +142,18 @@ struct Explanation {
     let explained = union.branches.map { (branch: $0, result: explain($0.tree)) }
     let share = { (branch: DelegatedUnion.Branch) in sum > 0 ? branch.weight.value / sum : 0 }
     let items = explained.map { entry in
-      var members: [JSON.Member] = entry.branch.name.isEmpty ? [] : [.init(name: "branch", value: .string(entry.branch.name))]
+      var members: [JSON.Member] =
+        entry.branch.name.isEmpty ? [] : [.init(name: "branch", value: .string(entry.branch.name))]
       members += [
-        .init(name: "weight", value: .number(entry.branch.weight.value)), .init(name: "share", value: .number(share(entry.branch))),
+        .init(name: "weight", value: .number(entry.branch.weight.value)),
+        .init(name: "share", value: .number(share(entry.branch))),
         .init(name: "result", value: .string(entry.result.1.rawValue)), .init(name: "tree", value: entry.result.0),
       ]
       return JSON.object(members)
     }
-    let missing = explained.filter { [.negative, .failed, .unavailable].contains($0.result.1) }.reduce(0) { $0 + share($1.branch) }
+    let missing = explained.filter { [.negative, .failed, .unavailable].contains($0.result.1) }.reduce(0) {
+      $0 + share($1.branch)
+    }
     let isBound = explained.contains { $0.result.1 == .bound || $0.result.1 == .empty }
     let verdict = verdict(isBound: isBound, missing: missing, sum: sum, union.onUnbound)
     let json: JSON = [
@@ -163,8 +182,11 @@ struct Explanation {
       switch policy {
       case .redistribute: text = "the missing share goes to the bound branches"
       case .fail: text = "the missing share fails with no-endpoints"
-      case .guard where missing <= 0.5: text = "the bound branches hold at least half of the weight, so they take the missing share"
-      case .guard: text = "the bound branches hold less than half of the weight: the missing share goes to the next alternative or fails with no-endpoints"
+      case .guard where missing <= 0.5:
+        text = "the bound branches hold at least half of the weight, so they take the missing share"
+      case .guard:
+        text =
+          "the bound branches hold less than half of the weight: the missing share goes to the next alternative or fails with no-endpoints"
       }
     }
     return [.init(name: "detail", value: .string(text))]
@@ -183,13 +205,22 @@ struct Explanation {
   }
 
   private func found(_ name: Path) -> ([JSON.Member], Verdict) {
-    if name.segments.first.map({ $0 == "$" }) ?? false { return ([.init(name: "detail", value: "the proxy makes this endpoint itself")], .bound) }
+    if name.segments.first.map({ $0 == "$" }) ?? false {
+      return ([.init(name: "detail", value: "the proxy makes this endpoint itself")], .bound)
+    }
     switch ConcreteName(name.description, askedFrom: state.name) {
     case .unknown(let reason): return ([.init(name: "detail", value: .string(reason))], .negative)
     case .registry(let registry):
-      let other = registry.service.namespace == state.name ? namespace(state.name) : namespace(registry.service.namespace)
+      let other =
+        registry.service.namespace == state.name ? namespace(state.name) : namespace(registry.service.namespace)
       guard let other, other.isPresent, other.hasService(registry.service.service) else {
-        return ([.init(name: "detail", value: .string("no service \(registry.service.service) in namespace \(registry.service.namespace)"))], .negative)
+        return (
+          [
+            .init(
+              name: "detail",
+              value: .string("no service \(registry.service.service) in namespace \(registry.service.namespace)"))
+          ], .negative
+        )
       }
       return (endpoints(other, registry.service.service), .bound)
     }

@@ -5,12 +5,14 @@ extension API {
     Route(
       "GET", "/v1/namespaces/{ns}/revisions", id: "listRevisions", "The history, newest first.",
       [
-        .query("limit", ["type": "integer", "minimum": 1, "maximum": 1000, "default": 100], "Most revisions of one answer."),
+        .query(
+          "limit", ["type": "integer", "minimum": 1, "maximum": 1000, "default": 100], "Most revisions of one answer."),
         .query("continue", ["type": "string"], "Where the last answer stopped."),
       ], answer: "RevisionList"
     ) { (call) throws(Problem) in try call.listRevisions() },
     Route(
-      "GET", "/v1/namespaces/{ns}/revisions/{n}", id: "getRevision", "One revision: who, when, why, and what it changed.",
+      "GET", "/v1/namespaces/{ns}/revisions/{n}", id: "getRevision",
+      "One revision: who, when, why, and what it changed.",
       answer: "Revision"
     ) { (call) throws(Problem) in
       let (entry, changes) = try call.controller.revision(call.namespace(), call.revision())
@@ -18,7 +20,8 @@ extension API {
     },
     Route(
       "POST", "/v1/namespaces/{ns}/revisions/{n}:rollback", id: "rollBack",
-      "Makes the configuration of an earlier revision the newest one. Endpoints stay as they are.", Route.Parameter.write,
+      "Makes the configuration of an earlier revision the newest one. Endpoints stay as they are.",
+      Route.Parameter.write,
       bodies: Route.Body.json("Empty"), answer: "Changed"
     ) { (call) async throws(Problem) in try await call.rollBack() },
   ]
@@ -45,7 +48,8 @@ extension Call {
     return try await write(namespace: namespace) { (edit) throws(Problem) in
       edit.restore(past)
       edit.isUrgent = true
-      let changed = JSON.array(edit.changes.map { ["kind": .string($0.key.kind.rawValue), "name": .string($0.key.name)] })
+      let changed = JSON.array(
+        edit.changes.map { ["kind": .string($0.key.kind.rawValue), "name": .string($0.key.name)] })
       return .init { _ in [.init(name: "restored", value: JSON(revision)), .init(name: "changed", value: changed)] }
     }
   }

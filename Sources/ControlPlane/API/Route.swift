@@ -1,7 +1,7 @@
 import Serving
 
-/// One method on one pattern of paths: what it does, and what the description of the API says of it. The table of routes is the
-/// source of `/openapi.json`, so they cannot drift apart.
+/// One method on one pattern of paths: what it does, and what the description of the API says of it. The table of
+/// routes is the source of `/openapi.json`, so they cannot drift apart.
 struct Route: Sendable {
   let method: String
   let pattern: RoutePattern
@@ -24,7 +24,8 @@ struct Route: Sendable {
   }
 
   init(
-    _ method: String, _ pattern: String, id: String, _ summary: String, _ parameters: [Parameter] = [], bodies: [Body] = [],
+    _ method: String, _ pattern: String, id: String, _ summary: String, _ parameters: [Parameter] = [],
+    bodies: [Body] = [],
     answer: String, status: Int = 200, handle: @escaping @Sendable (Call) async throws(Problem) -> HTTPResponse
   ) {
     self.method = method

@@ -19,9 +19,14 @@ struct Router: Sendable {
 
   func match(_ method: String, _ path: [String]) -> Match {
     var methods: [String] = []
+    var verbLength: Int?
     for route in byLength[path.count] ?? [] {
-      guard let values = route.pattern.match(path) else { continue }
+      // A path with a verb that is known is that verb's, under whatever method.
+      guard verbLength == nil || verbLength == route.pattern.verbLength, let values = route.pattern.match(path) else {
+        continue
+      }
       if route.method == method { return .route(route, values) }
+      verbLength = route.pattern.verbLength
       methods.append(route.method)
     }
     if methods.isEmpty { return .none }

@@ -1,6 +1,7 @@
 extension API {
   /// Every route. The order is that of the description.
   static let routes: [Route] =
-    operationRoutes + namespaceRoutes + ruleRoutes + dtabRoutes + splitRoutes + serviceRoutes + endpointRoutes + changeRoutes
+    operationRoutes + namespaceRoutes + ruleRoutes + dtabRoutes + splitRoutes + serviceRoutes + endpointRoutes
+    + changeRoutes
     + resolveRoutes + revisionRoutes + proxyRoutes + metricRoutes + watchRoutes
 }

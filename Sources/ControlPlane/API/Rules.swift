@@ -3,7 +3,10 @@ import Serving
 
 extension API {
   static let ruleRoutes: [Route] = [
-    Route("GET", "/v1/namespaces/{ns}/rules", id: "listRules", "Lists the rules in order.", Route.Parameter.list, answer: "RuleList") {
+    Route(
+      "GET", "/v1/namespaces/{ns}/rules", id: "listRules", "Lists the rules in order.", Route.Parameter.list,
+      answer: "RuleList"
+    ) {
       (call) throws(Problem) in try call.listRules()
     },
     Route(
@@ -11,15 +14,18 @@ extension API {
       "Adds a rule, last, so that it wins over the other rules; or before another one.", Route.Parameter.write,
       bodies: Route.Body.json("RuleBody"), answer: "Rule", status: 201
     ) { (call) async throws(Problem) in try await call.postRule() },
-    Route("GET", "/v1/namespaces/{ns}/rules/{id}", id: "getRule", "Shows a rule.", Route.Parameter.read, answer: "Rule") {
+    Route("GET", "/v1/namespaces/{ns}/rules/{id}", id: "getRule", "Shows a rule.", Route.Parameter.read, answer: "Rule")
+    {
       (call) throws(Problem) in try call.getDocument(.rule, "id")
     },
     Route(
-      "PUT", "/v1/namespaces/{ns}/rules/{id}", id: "putRule", "Changes a rule; with `before` it also moves.", Route.Parameter.write,
+      "PUT", "/v1/namespaces/{ns}/rules/{id}", id: "putRule", "Changes a rule; with `before` it also moves.",
+      Route.Parameter.write,
       bodies: Route.Body.json("RuleBody"), answer: "Rule"
     ) { (call) async throws(Problem) in try await call.putRule() },
     Route(
-      "DELETE", "/v1/namespaces/{ns}/rules/{id}", id: "deleteRule", "Deletes a rule.", Route.Parameter.write, answer: "Written"
+      "DELETE", "/v1/namespaces/{ns}/rules/{id}", id: "deleteRule", "Deletes a rule.", Route.Parameter.write,
+      answer: "Written"
     ) { (call) async throws(Problem) in try await call.deleteDocument(.rule, "id") },
   ]
 }
@@ -43,7 +49,9 @@ extension Call {
   fileprivate func listRules() throws(Problem) -> HTTPResponse {
     let (token, limit) = (try token(), try limit())
     let state = try pinned(token)
-    guard let after = token.map({ SortKey(hex: $0.after) }) ?? .some(nil) else { throw .malformed("continue is not what an earlier answer gave.") }
+    guard let after = token.map({ SortKey(hex: $0.after) }) ?? .some(nil) else {
+      throw .malformed("continue is not what an earlier answer gave.")
+    }
     let ids = state.sequence.ids(after: after, limit: limit == .max ? .max : limit + 1)
     let page = Page(ids.compactMap { state.rules[$0] }, limit: limit, revision: state.revision) { $0.place?.hex ?? "" }
     let head: [JSON.Member] = [.init(name: "revision", value: JSON(state.revision))]
@@ -56,7 +64,9 @@ extension Call {
     return try await write(namespace: namespace) { (edit) throws(Problem) in
       let id = try edit.addRule(body, at: .root)
       let key = DocumentKey(kind: .rule, name: id)
-      return .init(status: 201, location: "/v1/namespaces/\(namespace)/rules/\(id)", places: [key: .root]) { $0.shown(key) }
+      return .init(status: 201, location: "/v1/namespaces/\(namespace)/rules/\(id)", places: [key: .root]) {
+        $0.shown(key)
+      }
     }
   }
 
@@ -90,7 +100,9 @@ extension Edit {
   }
 
   mutating func changeRule(_ id: String, _ body: RuleBody, at pointer: Pointer) throws(Problem) {
-    guard let rule = state.rule(id) else { throw .notFound("There is no rule \(id). Rules get their ids when they are added.") }
+    guard let rule = state.rule(id) else {
+      throw .notFound("There is no rule \(id). Rules get their ids when they are added.")
+    }
     if body.before == id { throw .impossible(at: pointer / "before", "a rule cannot stand before itself") }
     let place = body.before == nil ? rule.place : try place(body.before, at: pointer)
     put(.rule, id, .rule(body.wanted.at(place)))
@@ -100,14 +112,17 @@ extension Edit {
   private func place(_ before: String?, at pointer: Pointer) throws(Problem) -> SortKey {
     let high: SortKey?
     if let before {
-      guard let rule = state.rule(before) else { throw .impossible(at: pointer / "before", "there is no rule \(before)") }
+      guard let rule = state.rule(before) else {
+        throw .impossible(at: pointer / "before", "there is no rule \(before)")
+      }
       high = rule.place
     } else {
       high = nil
     }
     let low = high.map { state.sequence.before($0)?.key } ?? state.sequence.last?.key
     guard let place = SortKey.between(low, high) else {
-      throw .impossible(at: pointer / "before", "there is no room left between these rules; writing the dtab anew makes room")
+      throw .impossible(
+        at: pointer / "before", "there is no room left between these rules; writing the dtab anew makes room")
     }
     return place
   }
@@ -131,13 +146,16 @@ extension Call {
     let key = DocumentKey(kind: kind, name: try name(parameter))
     let state = try present(namespace())
     guard let document = state[key] else { throw .notFound("There is no \(kind.rawValue) \(key.name).") }
-    return try answer(tag: String(state.revision), document.shown.adding([.init(name: "revision", value: JSON(state.revision))]))
+    return try answer(
+      tag: String(state.revision), document.shown.adding([.init(name: "revision", value: JSON(state.revision))]))
   }
 
   func deleteDocument(_ kind: DocumentKey.Kind, _ parameter: String) async throws(Problem) -> HTTPResponse {
     let name = try name(parameter)
     return try await write(namespace: try namespace()) { (edit) throws(Problem) in
-      guard edit.state[DocumentKey(kind: kind, name: name)] != nil else { throw .notFound("There is no \(kind.rawValue) \(name).") }
+      guard edit.state[DocumentKey(kind: kind, name: name)] != nil else {
+        throw .notFound("There is no \(kind.rawValue) \(name).")
+      }
       edit.remove(kind, name)
       return .init()
     }

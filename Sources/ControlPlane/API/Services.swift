@@ -9,7 +9,8 @@ extension API {
       answer: "ServiceList"
     ) { (call) throws(Problem) in try call.listServices() },
     Route(
-      "GET", "/v1/namespaces/{ns}/services/{name}", id: "getService", "Shows a service with its endpoints.", Route.Parameter.read,
+      "GET", "/v1/namespaces/{ns}/services/{name}", id: "getService", "Shows a service with its endpoints.",
+      Route.Parameter.read,
       answer: "Service"
     ) { (call) throws(Problem) in try call.getService() },
     Route(
@@ -48,7 +49,9 @@ struct ServiceBody: Sendable {
     var seen: Set<String> = []
     for (i, item) in items.enumerated() {
       guard let endpoint = Endpoint.read(item, address: nil, at: pointer / i, leased: true, &findings) else { continue }
-      if !seen.insert(endpoint.address).inserted { findings.add(pointer / i / "address", "a second endpoint of this address") }
+      if !seen.insert(endpoint.address).inserted {
+        findings.add(pointer / i / "address", "a second endpoint of this address")
+      }
       if endpoint.ttl == nil { endpoints.append(endpoint) }
     }
     return endpoints
@@ -70,7 +73,8 @@ extension Call {
     let name = try name("name")
     let state = try present(namespace())
     guard state.hasService(name) else { throw .notFound("There is no service \(name).") }
-    let value = JSON.object(controller.shownService(name, state) + [.init(name: "revision", value: JSON(state.revision))])
+    let value = JSON.object(
+      controller.shownService(name, state) + [.init(name: "revision", value: JSON(state.revision))])
     // Leases count down and turn suspect without any version: such an answer is never "not modified".
     if state.services[name]?.endpoints.values.contains(where: { $0.ttl != nil }) == true {
       return .json(200, value, tag: state.serviceTag(name))
@@ -87,7 +91,8 @@ extension Call {
     return try await write(namespace: namespace, isNew: { !$0.hasService(name) }) { (edit) throws(Problem) in
       let isNew = !edit.state.hasService(name)
       try edit.putService(name, body)
-      return .init(status: isNew ? 201 : 200, location: isNew ? "/v1/namespaces/\(namespace)/services/\(name)" : nil) { state in
+      return .init(status: isNew ? 201 : 200, location: isNew ? "/v1/namespaces/\(namespace)/services/\(name)" : nil) {
+        state in
         controller.shownService(name, state)
       }
     }
@@ -133,7 +138,9 @@ extension NamespaceState {
 extension Controller {
   func shownService(_ name: String, _ state: NamespaceState) -> [JSON.Member] {
     let service = state.services[name]
-    let endpoints = (service?.endpoints.values.sorted { $0.address < $1.address } ?? []).map { shownEndpoint($0, of: name, state) }
+    let endpoints = (service?.endpoints.values.sorted { $0.address < $1.address } ?? []).map {
+      shownEndpoint($0, of: name, state)
+    }
     return [.init(name: "name", value: .string(name))] + state.fields(name).members + [
       .init(name: "endpoints", value: .array(endpoints.map(JSON.object))),
       .init(name: "endpoints_version", value: JSON(service?.version ?? 0)),

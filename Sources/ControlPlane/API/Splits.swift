@@ -3,10 +3,16 @@ import Serving
 
 extension API {
   static let splitRoutes: [Route] = [
-    Route("GET", "/v1/namespaces/{ns}/splits", id: "listSplits", "Lists the splits by name.", Route.Parameter.list, answer: "SplitList") {
+    Route(
+      "GET", "/v1/namespaces/{ns}/splits", id: "listSplits", "Lists the splits by name.", Route.Parameter.list,
+      answer: "SplitList"
+    ) {
       (call) throws(Problem) in try call.listSplits()
     },
-    Route("GET", "/v1/namespaces/{ns}/splits/{name}", id: "getSplit", "Shows a split.", Route.Parameter.read, answer: "Split") {
+    Route(
+      "GET", "/v1/namespaces/{ns}/splits/{name}", id: "getSplit", "Shows a split.", Route.Parameter.read,
+      answer: "Split"
+    ) {
       (call) throws(Problem) in try call.getDocument(.split, "name")
     },
     Route(
@@ -14,12 +20,15 @@ extension API {
       bodies: Route.Body.json("SplitBody"), answer: "Split"
     ) { (call) async throws(Problem) in try await call.putSplit() },
     Route(
-      "PATCH", "/v1/namespaces/{ns}/splits/{name}", id: "shiftSplit", "Shifts traffic: new weights, or exact shares in percent.",
-      Route.Parameter.write, bodies: Route.Body.json("Shift") + [.init(contentType: "application/merge-patch+json", schema: "Shift")],
+      "PATCH", "/v1/namespaces/{ns}/splits/{name}", id: "shiftSplit",
+      "Shifts traffic: new weights, or exact shares in percent.",
+      Route.Parameter.write,
+      bodies: Route.Body.json("Shift") + [.init(contentType: "application/merge-patch+json", schema: "Shift")],
       answer: "Split"
     ) { (call) async throws(Problem) in try await call.shift() },
     Route(
-      "DELETE", "/v1/namespaces/{ns}/splits/{name}", id: "deleteSplit", "Deletes a split; the rules below it take over.",
+      "DELETE", "/v1/namespaces/{ns}/splits/{name}", id: "deleteSplit",
+      "Deletes a split; the rules below it take over.",
       Route.Parameter.write, answer: "Written"
     ) { (call) async throws(Problem) in try await call.deleteDocument(.split, "name") },
   ]
@@ -81,7 +90,8 @@ extension Edit {
     if !wanted.allowZero { next.checkWeights(at: .root, &findings) }
     try findings.check()
     if case .weights = wanted.shift, next.weightSum != split.weightSum {
-      let detail = "the weights of split \(name) add up to \(next.weightSum), before to \(split.weightSum): shares of backends not named moved too"
+      let detail =
+        "the weights of split \(name) add up to \(next.weightSum), before to \(split.weightSum): shares of backends not named moved too"
       warnings.append(Warning(code: "weights_sum_changed", detail: detail))
     }
     put(.split, name, .split(next))

@@ -36,7 +36,9 @@ extension Call {
 
   private func reason() throws(Problem) -> String {
     let text = request.headers["heddle-reason"] ?? ""
-    guard text.utf8.count <= Self.longestReason else { throw .malformed("Heddle-Reason is longer than \(Self.longestReason) bytes.") }
+    guard text.utf8.count <= Self.longestReason else {
+      throw .malformed("Heddle-Reason is longer than \(Self.longestReason) bytes.")
+    }
     return text
   }
 
@@ -54,7 +56,8 @@ extension Call {
   private func tried(_ order: WriteOrder) throws(Problem) -> HTTPResponse {
     let edit = try controller.plan(order)
     let value: JSON = [
-      "dry_run": true, "revision": JSON(edit.base.revision), "diff": .array(edit.diff), "warnings": .array(edit.warnings.map(\.json)),
+      "dry_run": true, "revision": JSON(edit.base.revision), "diff": .array(edit.diff),
+      "warnings": .array(edit.warnings.map(\.json)),
     ]
     return .json(200, value, tag: String(edit.base.revision))
   }

@@ -23,7 +23,9 @@ public struct ControllerConfiguration: Sendable {
   public init(file path: String?, options: [(name: String, value: String)]) throws(ConfigurationFailure) {
     var bytes: [UInt8]?
     if let path {
-      do { bytes = try readFile(path, limit: Self.longestFile) } catch { throw ConfigurationFailure(description: "\(path): \(error)") }
+      do { bytes = try readFile(path, limit: Self.longestFile) } catch {
+        throw ConfigurationFailure(description: "\(path): \(error)")
+      }
     }
     do throws(SettingsError) {
       self = try ControllerConfiguration(bytes: bytes, environment: { SystemIO.environment($0) }, options: options)
@@ -49,25 +51,32 @@ public struct ControllerConfiguration: Sendable {
     logLevel = values.text("log.level").flatMap { LogLevel($0) } ?? .info
     logFormat = values.text("log.format").flatMap { LogFormat(rawValue: $0) } ?? .text
     if storePath.isEmpty || storePath.hasSuffix("/") {
-      problems.add(Settings.Problem(path: "store.path", message: "expected the path of a file", origin: values.origin("store.path")))
+      problems.add(
+        Settings.Problem(
+          path: "store.path", message: "expected the path of a file", origin: values.origin("store.path")))
     }
     try problems.check()
   }
 
-  private static func address(_ key: String, _ values: SettingsValues, _ isInsecure: Bool, _ problems: ProblemList) -> SocketAddress {
+  private static func address(_ key: String, _ values: SettingsValues, _ isInsecure: Bool, _ problems: ProblemList)
+    -> SocketAddress
+  {
     let text = values.text(key) ?? ""
     guard let address = SocketAddress(text) else {
       problems.add(
         Settings.Problem(
-          path: key, message: "expected an address with port such as 127.0.0.1:4180 or [::1]:4180, found \"\(text.prefix(80))\"",
+          path: key,
+          message: "expected an address with port such as 127.0.0.1:4180 or [::1]:4180, found \"\(text.prefix(80))\"",
           origin: values.origin(key)))
       return .loopback(port: 0)
     }
     if !address.isLoopback, !isInsecure {
       problems.add(
         Settings.Problem(
-          path: key, message: "\(address) can be reached from other hosts, and there is neither TLS nor a token to protect it",
-          origin: values.origin(key), hint: "use a loopback address, or set insecure_listen: true on a network that you trust"))
+          path: key,
+          message: "\(address) can be reached from other hosts, and there is neither TLS nor a token to protect it",
+          origin: values.origin(key),
+          hint: "use a loopback address, or set insecure_listen: true on a network that you trust"))
     }
     return address
   }

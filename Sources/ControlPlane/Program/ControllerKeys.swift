@@ -1,7 +1,7 @@
 import Settings
 
-/// Every key of the controller's configuration: file, environment and command line, the documentation and the validation all come
-/// from this table.
+/// Every key of the controller's configuration: file, environment and command line, the documentation and the
+/// validation all come from this table.
 enum ControllerKeys {
   static let table = SettingsTable([
     Setting(
@@ -18,13 +18,15 @@ enum ControllerKeys {
       "store.path", .text, standard: "./heddle.db", environment: "HEDDLE_STORE_PATH", option: "--store-path",
       "The database. Beside it lie its write-ahead log and a lock: a second controller on it refuses to start."),
     Setting(
-      "insecure_listen", .boolean, standard: "false", environment: "HEDDLE_INSECURE_LISTEN", option: "--insecure-listen",
+      "insecure_listen", .boolean, standard: "false", environment: "HEDDLE_INSECURE_LISTEN",
+      option: "--insecure-listen",
       "Allows rest.listen and mesh.listen on addresses that others can reach, without TLS and tokens."),
     Setting(
       "log.level", .choice(["error", "warning", "info", "debug"]), standard: "info", environment: "HEDDLE_LOG_LEVEL",
       option: "--log-level", "Lines above this level are left out."),
     Setting(
-      "log.format", .choice(["text", "json"]), standard: "text", environment: "HEDDLE_LOG_FORMAT", option: "--log-format",
+      "log.format", .choice(["text", "json"]), standard: "text", environment: "HEDDLE_LOG_FORMAT",
+      option: "--log-format",
       "How lines look."),
   ])
 }

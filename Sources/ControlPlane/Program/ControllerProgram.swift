@@ -28,7 +28,8 @@ public final class ControllerProgram: Sendable {
   /// Opens the store, listens, and returns when requests and proxies can come.
   public init(_ configuration: ControllerConfiguration) throws {
     log = Log(
-      level: configuration.logLevel, format: configuration.logFormat, clock: { Int64(clamping: wallClockMilliseconds()) },
+      level: configuration.logLevel, format: configuration.logFormat,
+      clock: { Int64(clamping: wallClockMilliseconds()) },
       write: { writeStandardError($0) })
     // Without randomness there can be no epoch; reading it once here makes the failure one of the start.
     let seed = try randomBytes(16)
@@ -40,7 +41,8 @@ public final class ControllerProgram: Sendable {
     let api = API(
       controller: controller, mesh: service.half, names: configuration.names + [hostName()], version: Self.version)
     let started = try ServiceLoop.start(name: "rest") { loop in
-      let server = try HTTPServer(loop: loop, address: configuration.rest, handler: AsyncHandler { await api.respond(to: $0) })
+      let server = try HTTPServer(
+        loop: loop, address: configuration.rest, handler: AsyncHandler { await api.respond(to: $0) })
       return (loop.confine(server), server.localAddress)
     }
     (rest, restAddress) = started.value
@@ -53,7 +55,10 @@ public final class ControllerProgram: Sendable {
     }
     log.info(
       "controller", "ready",
-      [("rest", "\(restAddress)"), ("mesh", "\(meshAddress)"), ("store", configuration.storePath), ("version", Self.version)])
+      [
+        ("rest", "\(restAddress)"), ("mesh", "\(meshAddress)"), ("store", configuration.storePath),
+        ("version", Self.version),
+      ])
   }
 
   /// Lets requests under way finish, asks the proxies to leave, and writes what only memory has.
@@ -66,6 +71,10 @@ public final class ControllerProgram: Sendable {
     await ticking.value
     await controller.close()
     restExecutor.stop()
+    do { try controller.store.close() } catch {
+      // Everything answered is on disk; the next start recovers from the write-ahead log.
+      log.warning("controller", "the store was not closed cleanly", [("error", "\(error)")])
+    }
   }
 
   /// Takes over what can change while it runs.

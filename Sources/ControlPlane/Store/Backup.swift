@@ -18,7 +18,9 @@ enum Backup {
 
   /// Copies the store at `path` to the new file `file`. The controller may run.
   static func save(store path: String, to file: String) throws {
-    guard FileManager.default.fileExists(atPath: path) else { throw StoreFault(description: "there is no store at \(path)") }
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw StoreFault(description: "there is no store at \(path)")
+    }
     guard !FileManager.default.fileExists(atPath: file) else { throw StoreFault(description: "\(file) exists already") }
     var configuration = Store.configuration()
     configuration.readonly = true
@@ -30,10 +32,12 @@ enum Backup {
     try FileManager.default.moveItem(atPath: partial, toPath: file)
   }
 
-  /// Puts the copy `file` in the place of the store at `path`, under a new epoch: proxies must see that history went back. What
-  /// stood there is kept as `<path>.before-restore-<epoch>`. No controller may run on it.
+  /// Puts the copy `file` in the place of the store at `path`, under a new epoch: proxies must see that history went
+  /// back. What stood there is kept as `<path>.before-restore-<epoch>`. No controller may run on it.
   static func restore(_ file: String, to path: String, random: (Int) -> [UInt8]) throws {
-    guard FileManager.default.fileExists(atPath: file) else { throw StoreFault(description: "there is no file \(file)") }
+    guard FileManager.default.fileExists(atPath: file) else {
+      throw StoreFault(description: "there is no file \(file)")
+    }
     let lock = try StoreLock(beside: path)
     defer { lock.release() }
     try verify(file)
@@ -54,7 +58,9 @@ enum Backup {
 
   /// Gives the store at `path` a new epoch: the operator accepts that the history the proxies saw is lost.
   static func renewEpoch(_ path: String, random: (Int) -> [UInt8]) throws -> String {
-    guard FileManager.default.fileExists(atPath: path) else { throw StoreFault(description: "there is no store at \(path)") }
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw StoreFault(description: "there is no store at \(path)")
+    }
     let lock = try StoreLock(beside: path)
     defer { lock.release() }
     try verify(path)
@@ -72,7 +78,9 @@ enum Backup {
     do {
       let queue = try DatabaseQueue(path: path, configuration: configuration)
       try queue.read { db in
-        guard try String.fetchAll(db, sql: "PRAGMA quick_check(5)") == ["ok"] else { throw StoreFault(description: "\(path) is damaged") }
+        guard try String.fetchAll(db, sql: "PRAGMA quick_check(5)") == ["ok"] else {
+          throw StoreFault(description: "\(path) is damaged")
+        }
         let schema = try Int.fetchOne(db, sql: "PRAGMA user_version") ?? 0
         guard (1...Migrations.all.count).contains(schema), try Facts.read(db, .epoch) != nil else {
           throw StoreFault(description: "\(path) is not a store of a schema that this program knows")
@@ -92,7 +100,9 @@ enum Backup {
   }
 
   private static func flush(_ path: String) throws {
-    guard let handle = FileHandle(forReadingAtPath: path) else { throw StoreFault(description: "cannot open \(path) to flush it") }
+    guard let handle = FileHandle(forReadingAtPath: path) else {
+      throw StoreFault(description: "cannot open \(path) to flush it")
+    }
     defer { try? handle.close() }
     try handle.synchronize()
   }

@@ -59,7 +59,9 @@ final class Controller: Sendable {
 
   var namespaces: [NamespaceState] { states.withLock { $0.values.filter(\.isPresent).sorted { $0.name < $1.name } } }
 
-  func snapshot(_ namespace: String) -> NamespaceSnapshot? { state(namespace)?.snapshot(publishedAt: clocks.monotonic()) }
+  func snapshot(_ namespace: String) -> NamespaceSnapshot? {
+    state(namespace)?.snapshot(publishedAt: clocks.monotonic())
+  }
 
   func endpoints(_ namespace: String, _ service: String) -> ServiceEndpoints {
     let state = state(namespace) ?? .absent(namespace, epoch: epoch, now: clocks.wall())
@@ -108,7 +110,7 @@ final class Controller: Sendable {
   /// Waits for writes under way and writes what only memory has.
   func close() async {
     await writeBatches()
-    _ = await submit(.upkeep { _ in })
+    await writer.withLock { $0 }?.flush()
   }
 
   private func perform(_ jobs: [Writer.Job]) {
@@ -130,13 +132,16 @@ final class Controller: Sendable {
     } catch {
       // The transaction is undone as a whole: nobody's write stands.
       counters.failed(error)
-      let problem = Problem.unavailable("The store cannot be written now: \(StoreCounters.reason(error)). Nothing was changed.")
+      let problem = Problem.unavailable(
+        "The store cannot be written now: \(StoreCounters.reason(error)). Nothing was changed.")
       results = jobs.map { _ in .failure(problem) }
     }
     for (job, result) in zip(jobs, results) { job.done(result) }
   }
 
-  private func one(_ task: WriterTask, _ db: Database, _ transaction: inout Transaction) throws -> Result<WriteAnswer, Problem> {
+  private func one(_ task: WriterTask, _ db: Database, _ transaction: inout Transaction) throws -> Result<
+    WriteAnswer, Problem
+  > {
     do { return .success(try transaction.carryOut(task, db)) } catch let problem as Problem { return .failure(problem) }
   }
 

@@ -10,7 +10,8 @@ struct DocumentKey: Hashable, Comparable, Sendable {
   static func < (a: DocumentKey, b: DocumentKey) -> Bool { (a.kind.rawValue, a.name) < (b.kind.rawValue, b.name) }
 }
 
-/// One unit of configuration. Each kind is a type that reads itself from JSON, prints itself, and encodes itself for proxies.
+/// One unit of configuration. Each kind is a type that reads itself from JSON, prints itself, and encodes itself for
+/// proxies.
 struct Document: Sendable, Equatable {
   enum Body: Sendable, Equatable {
     case rule(Rule)
@@ -56,7 +57,9 @@ struct Document: Sendable, Equatable {
     }
     guard let body, findings.isEmpty else {
       let first = findings.faults.first
-      throw StoreFault(description: "\(key.kind.rawValue) \(key.name): \(first?.pointer.description ?? "") \(first?.detail ?? "unreadable")")
+      throw StoreFault(
+        description:
+          "\(key.kind.rawValue) \(key.name): \(first?.pointer.description ?? "") \(first?.detail ?? "unreadable")")
     }
     return Document(key: key, revision: revision, body: body)
   }

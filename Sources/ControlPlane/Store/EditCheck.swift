@@ -31,7 +31,9 @@ extension Edit {
   /// Proxies hear of a service's protocol with its endpoints.
   private mutating func touchServices(of changes: [DocumentChange]) {
     for change in changes where change.key.kind == .service {
-      if base.fields(change.key.name).protocol != state.fields(change.key.name).protocol, state.hasService(change.key.name) {
+      if base.fields(change.key.name).protocol != state.fields(change.key.name).protocol,
+        state.hasService(change.key.name)
+      {
         touchService(change.key.name)
       }
     }
@@ -42,23 +44,35 @@ extension Edit {
     let empties = !base.routesNothing && state.routesNothing
     guard vanishes || empties, connectedProxies > 0, !isForced else { return }
     let what = vanishes ? "delete the namespace" : "leave the namespace without any rule and split"
-    throw .conflict("This would \(what) while \(connectedProxies) of its proxies are connected. Say ?force=true if that is meant.")
+    throw .conflict(
+      "This would \(what) while \(connectedProxies) of its proxies are connected. Say ?force=true if that is meant.")
   }
 
   private func checkSizes(_ changes: [DocumentChange], _ places: [DocumentKey: Pointer]) throws(Problem) {
-    guard state.rules.count <= Self.mostRules else { throw .impossible("A namespace has at most \(Self.mostRules) rules.") }
-    guard state.splits.count <= Self.mostSplits else { throw .impossible("A namespace has at most \(Self.mostSplits) splits.") }
+    guard state.rules.count <= Self.mostRules else {
+      throw .impossible("A namespace has at most \(Self.mostRules) rules.")
+    }
+    guard state.splits.count <= Self.mostSplits else {
+      throw .impossible("A namespace has at most \(Self.mostSplits) splits.")
+    }
     for change in changes {
-      guard let key = change.after?.resourceKey, let size = state.encoded[key]?.bytes.count, size > Self.largestResource else { continue }
-      throw .impossible(at: places[change.key] ?? .root, "\(change.key.name) is \(size) bytes for the proxies; at most \(Self.largestResource)")
+      guard let key = change.after?.resourceKey, let size = state.encoded[key]?.bytes.count, size > Self.largestResource
+      else { continue }
+      throw .impossible(
+        at: places[change.key] ?? .root,
+        "\(change.key.name) is \(size) bytes for the proxies; at most \(Self.largestResource)")
     }
   }
 
-  /// A name that goes round in a circle fails every request; where a changed resource's own prefix shows it, it is refused.
+  /// A name that goes round in a circle fails every request; where a changed resource's own prefix shows it, it is
+  /// refused.
   private func checkLoops(_ changes: [DocumentChange], _ places: [DocumentKey: Pointer]) throws(Problem) {
     for change in changes.prefix(Self.mostProbes) {
-      guard let entry = change.after?.ruleEntry, let loop = Interpreter.visibleLoop(through: [entry], in: state.index) else { continue }
-      throw .impossible(at: (places[change.key] ?? .root) / "destination", "\(change.key.kind.rawValue) \(change.key.name) makes a loop: \(loop.message)")
+      guard let entry = change.after?.ruleEntry, let loop = Interpreter.visibleLoop(through: [entry], in: state.index)
+      else { continue }
+      throw .impossible(
+        at: (places[change.key] ?? .root) / "destination",
+        "\(change.key.kind.rawValue) \(change.key.name) makes a loop: \(loop.message)")
     }
   }
 
@@ -89,7 +103,9 @@ extension Edit {
       guard leaf.count >= 3, leaf.segments[0] == "#", leaf.segments[1] == "registry" else { continue }
       let service = leaf.segments[2].text
       if !state.hasService(service) {
-        add("unknown_service", "\(key.kind.rawValue) \(key.name) leads to \(leaf), and no service \(service) is registered")
+        add(
+          "unknown_service",
+          "\(key.kind.rawValue) \(key.name) leads to \(leaf), and no service \(service) is registered")
       }
     }
   }

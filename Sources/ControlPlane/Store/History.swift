@@ -24,7 +24,8 @@ struct RevisionEntry: Sendable, Equatable {
 
   var members: [JSON.Member] {
     [
-      .init(name: "revision", value: JSON(revision)), .init(name: "at", value: .string(at.rfc3339)), .init(name: "who", value: .string(who)),
+      .init(name: "revision", value: JSON(revision)), .init(name: "at", value: .string(at.rfc3339)),
+      .init(name: "who", value: .string(who)),
       .init(name: "why", value: .string(why)), .init(name: "summary", value: .string(summary)),
     ]
   }
@@ -32,7 +33,8 @@ struct RevisionEntry: Sendable, Equatable {
 
 enum History {
   /// Newest first, up to `limit`, beginning below `before` (nil: from the newest).
-  static func list(_ database: DatabasePool, _ namespace: String, before: UInt64?, limit: Int) throws -> [RevisionEntry] {
+  static func list(_ database: DatabasePool, _ namespace: String, before: UInt64?, limit: Int) throws -> [RevisionEntry]
+  {
     try database.read { db in
       let rows = try Row.fetchAll(
         db,
@@ -43,13 +45,17 @@ enum History {
   }
 
   /// One revision with what it changed; nil when it is not in the history.
-  static func find(_ database: DatabasePool, _ namespace: String, _ revision: UInt64) throws -> (RevisionEntry, [DocumentChange])? {
+  static func find(_ database: DatabasePool, _ namespace: String, _ revision: UInt64) throws -> (
+    RevisionEntry, [DocumentChange]
+  )? {
     try database.read { db in
       let number = Int64(clamping: revision)
-      let row = try Row.fetchOne(db, sql: "SELECT * FROM revisions WHERE namespace = ? AND revision = ?", arguments: [namespace, number])
+      let row = try Row.fetchOne(
+        db, sql: "SELECT * FROM revisions WHERE namespace = ? AND revision = ?", arguments: [namespace, number])
       guard let row else { return nil }
       let changes = try Row.fetchAll(
-        db, sql: "SELECT * FROM revision_changes WHERE namespace = ? AND revision = ? ORDER BY kind, name", arguments: [namespace, number])
+        db, sql: "SELECT * FROM revision_changes WHERE namespace = ? AND revision = ? ORDER BY kind, name",
+        arguments: [namespace, number])
       return (entry(row), try changes.map(change))
     }
   }
@@ -57,7 +63,8 @@ enum History {
   /// The oldest revision whose state can be told.
   static func oldest(_ database: DatabasePool, _ namespace: String) throws -> UInt64 {
     try database.read { db in
-      let number = try Int64.fetchOne(db, sql: "SELECT oldest_revision FROM namespaces WHERE name = ?", arguments: [namespace])
+      let number = try Int64.fetchOne(
+        db, sql: "SELECT oldest_revision FROM namespaces WHERE name = ?", arguments: [namespace])
       return UInt64(clamping: number ?? 1)
     }
   }
@@ -67,14 +74,17 @@ enum History {
     var past = state
     try database.read { db in
       let rows = try Row.fetchCursor(
-        db, sql: "SELECT * FROM revision_changes WHERE namespace = ? AND revision > ? AND revision <= ? ORDER BY revision DESC",
+        db,
+        sql:
+          "SELECT * FROM revision_changes WHERE namespace = ? AND revision > ? AND revision <= ? ORDER BY revision DESC",
         arguments: [state.name, Int64(clamping: revision), Int64(clamping: state.revision)])
       while let row = try rows.next() {
         let change = try change(row)
         past.set(change.key, to: change.before)
       }
       let at = try Int64.fetchOne(
-        db, sql: "SELECT at FROM revisions WHERE namespace = ? AND revision = ?", arguments: [state.name, Int64(clamping: revision)])
+        db, sql: "SELECT at FROM revisions WHERE namespace = ? AND revision = ?",
+        arguments: [state.name, Int64(clamping: revision)])
       past.committedAt = WallTime(milliseconds: at ?? past.committedAt.milliseconds)
     }
     past.revision = revision
@@ -92,8 +102,12 @@ enum History {
     let before: String? = row["before_value"]
     let beforeRevision: Int64? = row["before_revision"]
     let after: String? = row["after_value"]
-    let old = try before.map { try Rows.document(kind: kind, name: name, revision: Rows.number(beforeRevision ?? 0), value: $0) }
-    let new = try after.map { try Rows.document(kind: kind, name: name, revision: Rows.number(row["revision"]), value: $0) }
+    let old = try before.map {
+      try Rows.document(kind: kind, name: name, revision: Rows.number(beforeRevision ?? 0), value: $0)
+    }
+    let new = try after.map {
+      try Rows.document(kind: kind, name: name, revision: Rows.number(row["revision"]), value: $0)
+    }
     guard let key = (old ?? new)?.key else { throw StoreFault(description: "history: a change of nothing at \(name)") }
     return DocumentChange(key: key, before: old, after: new)
   }
@@ -104,7 +118,8 @@ enum History {
 extension History {
   static func prune(_ db: Database, _ limits: HistoryLimits, at now: WallTime) throws {
     for name in try String.fetchAll(db, sql: "SELECT name FROM namespaces") {
-      let current = try Int64.fetchOne(db, sql: "SELECT revision FROM namespaces WHERE name = ?", arguments: [name]) ?? 0
+      let current =
+        try Int64.fetchOne(db, sql: "SELECT revision FROM namespaces WHERE name = ?", arguments: [name]) ?? 0
       let youngestOld = try Int64.fetchOne(
         db, sql: "SELECT max(revision) FROM revisions WHERE namespace = ? AND at < ?",
         arguments: [name, now.milliseconds - limits.age.wholeMilliseconds])
@@ -116,7 +131,8 @@ extension History {
 
   /// Revision `first` becomes the oldest that is kept.
   private static func cut(_ db: Database, _ namespace: String, below first: Int64) throws {
-    let oldest = try Int64.fetchOne(db, sql: "SELECT oldest_revision FROM namespaces WHERE name = ?", arguments: [namespace]) ?? 1
+    let oldest =
+      try Int64.fetchOne(db, sql: "SELECT oldest_revision FROM namespaces WHERE name = ?", arguments: [namespace]) ?? 1
     guard first > oldest else { return }
     try db.run(sql: "DELETE FROM revisions WHERE namespace = ? AND revision < ?", arguments: [namespace, first])
     try db.run(sql: "UPDATE namespaces SET oldest_revision = ? WHERE name = ?", arguments: [first, namespace])

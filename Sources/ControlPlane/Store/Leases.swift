@@ -7,11 +7,12 @@ struct LeaseKey: Hashable, Sendable {
   let address: String
 }
 
-/// The leases of all leased endpoints: when each ends unless it is renewed. Runs on monotonic time and begins anew with the
-/// controller, so that neither a clock that jumps nor a restart takes endpoints away.
+/// The leases of all leased endpoints: when each ends unless it is renewed. Runs on monotonic time and begins anew
+/// with the controller, so that neither a clock that jumps nor a restart takes endpoints away.
 ///
-/// When more than half of a service's leases (at least 3) go silent within one ttl, it is more likely that the way to the
-/// controller broke than that the service died: they are kept as *suspect* for ten ttls, and proxies go by health.
+/// When more than half of a service's leases (at least 3) go silent within one ttl, it is more likely that the way to
+/// the controller broke than that the service died: they are kept as *suspect* for ten ttls, and proxies go by
+/// health.
 struct LeaseTable: Sendable {
   struct Lease: Sendable {
     var ttl: Duration
@@ -56,7 +57,8 @@ struct LeaseTable: Sendable {
   var suspects: Int { services.values.reduce(0) { $0 + $1.values.count(where: \.isSuspect) } }
   /// Services with suspects, as `namespace/service`.
   var suspectServices: [String] {
-    services.filter { $0.value.values.contains(where: \.isSuspect) }.map { "\($0.key.namespace)/\($0.key.service)" }.sorted()
+    services.filter { $0.value.values.contains(where: \.isSuspect) }.map { "\($0.key.namespace)/\($0.key.service)" }
+      .sorted()
   }
 
   mutating func start(_ key: LeaseKey, ttl: Duration, now: Instant, grace: Duration = .zero) {
@@ -127,8 +129,8 @@ extension LeaseTable {
     var alarmed: [String] = []
   }
 
-  /// Looks at the leases whose time has come. Costs what is due. The ends found by one look must be settled (`ended`, `keep`)
-  /// before the next.
+  /// Looks at the leases whose time has come. Costs what is due. The ends found by one look must be settled (`ended`,
+  /// `keep`) before the next.
   mutating func look(now: Instant) -> Look {
     var look = Look()
     for key in due(now) {
@@ -151,14 +153,16 @@ extension LeaseTable {
     if lookedAt == 0 { lookedAt = agenda.keys.min() ?? second }
     guard lookedAt <= second else { return [] }
     // After a long pause there may be more seconds than entries.
-    let seconds = second - lookedAt > UInt64(agenda.count) ? agenda.keys.filter { $0 <= second } : Array(lookedAt...second)
+    let seconds =
+      second - lookedAt > UInt64(agenda.count) ? agenda.keys.filter { $0 <= second } : Array(lookedAt...second)
     var keys: [LeaseKey] = []
     for at in seconds { keys += agenda.removeValue(forKey: at) ?? [] }
     lookedAt = second
     return keys.sorted { ($0.namespace, $0.service, $0.address) < ($1.namespace, $1.service, $1.address) }
   }
 
-  /// Silent for so long that a healthy registrant would have spoken: three quarters of its ttl (they renew at a third to a half).
+  /// Silent for so long that a healthy registrant would have spoken: three quarters of its ttl (they renew at a third
+  /// to a half).
   private func isSilent(_ lease: Lease, _ now: Instant) -> Bool {
     lease.isSuspect || lease.isLapsing || now - lease.renewedAt >= lease.ttl * 3 / 4
   }

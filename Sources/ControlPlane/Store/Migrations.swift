@@ -1,4 +1,5 @@
-// The text of migrations/*.sql, so that the program needs no files beside it. A test compares; never edit one that was released.
+// The text of migrations/*.sql, so that the program needs no files beside it. A test compares; never edit one that
+// was released.
 
 struct Migration: Sendable {
   /// The file's name without `.sql`.

@@ -12,7 +12,9 @@ struct Migrator {
     let have = try database.read { db in try Int.fetchOne(db, sql: "PRAGMA user_version") } ?? 0
     guard have <= migrations.count else {
       throw StoreFault(
-        description: "store \(path) has schema \(have), this program knows \(migrations.count): it was written by a newer heddle-controller")
+        description:
+          "store \(path) has schema \(have), this program knows \(migrations.count): it was written by a newer heddle-controller"
+      )
     }
     guard have < migrations.count else { return }
     if have > 0 { try copy(schema: have) }

@@ -3,8 +3,8 @@ import MeshProtocol
 import SystemIO
 import Traffic
 
-/// Everything the controller knows of one namespace at one moment. A value: the writer makes the next one from the last, readers
-/// keep what they took. All tables share structure, so a change costs what it changes.
+/// Everything the controller knows of one namespace at one moment. A value: the writer makes the next one from the
+/// last, readers keep what they took. All tables share structure, so a change costs what it changes.
 struct NamespaceState: Sendable {
   let name: String
   let epoch: [UInt8]

@@ -40,7 +40,8 @@ struct ProxyBatch: Sendable {
     try Row.fetchAll(db, sql: "SELECT id, namespace, document, seen_at FROM proxies ORDER BY id").map { row in
       let document: Data = row["document"]
       return KnownProxy(
-        id: row["id"], namespace: row["namespace"], document: Array(document), seenAt: WallTime(milliseconds: row["seen_at"]))
+        id: row["id"], namespace: row["namespace"], document: Array(document),
+        seenAt: WallTime(milliseconds: row["seen_at"]))
     }
   }
 

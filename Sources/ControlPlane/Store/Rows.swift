@@ -10,7 +10,8 @@ enum Rows {
     for row in try Row.fetchAll(db, sql: "SELECT * FROM namespaces") {
       let name: String = row["name"]
       states[name] = NamespaceState(
-        name: name, epoch: epoch, isPresent: row["present"], revision: number(row["revision"]), lastRule: number(row["last_rule"]),
+        name: name, epoch: epoch, isPresent: row["present"], revision: number(row["revision"]),
+        lastRule: number(row["last_rule"]),
         endpointsVersion: number(row["endpoints_version"]), committedAt: WallTime(milliseconds: row["committed_at"]))
     }
     try loadResources(db, &states)
@@ -21,7 +22,8 @@ enum Rows {
   private static func loadResources(_ db: Database, _ states: inout [String: NamespaceState]) throws {
     let rows = try Row.fetchCursor(db, sql: "SELECT namespace, kind, name, revision, value FROM resources")
     while let row = try rows.next() {
-      let document = try document(kind: row["kind"], name: row["name"], revision: number(row["revision"]), value: row["value"])
+      let document = try document(
+        kind: row["kind"], name: row["name"], revision: number(row["revision"]), value: row["value"])
       states[row["namespace"]]?.set(document.key, to: document)
     }
   }
@@ -40,7 +42,9 @@ enum Rows {
   }
 
   static func document(kind: String, name: String, revision: UInt64, value: String) throws -> Document {
-    guard let kind = DocumentKey.Kind(rawValue: kind) else { throw StoreFault(description: "\(name): unknown kind \(kind)") }
+    guard let kind = DocumentKey.Kind(rawValue: kind) else {
+      throw StoreFault(description: "\(name): unknown kind \(kind)")
+    }
     return try Document.load(DocumentKey(kind: kind, name: name), revision: revision, text: value)
   }
 
@@ -57,7 +61,9 @@ enum Rows {
 }
 
 extension Endpoint {
-  func leased(for ttl: Duration?) -> Endpoint { Endpoint(address: address, weight: weight, zone: zone, metadata: metadata, ttl: ttl) }
+  func leased(for ttl: Duration?) -> Endpoint {
+    Endpoint(address: address, weight: weight, zone: zone, metadata: metadata, ttl: ttl)
+  }
 
   /// What the row keeps beside address and ttl.
   fileprivate var storedValue: String {
@@ -90,7 +96,9 @@ extension Rows {
 
   private static func writeRevision(_ db: Database, _ edit: Edit, who: String, why: String, at now: WallTime) throws {
     let changes = edit.changes
-    let stored = changes.map { (change: $0, before: $0.before?.stored.printedText, after: $0.after?.stored.printedText) }
+    let stored = changes.map {
+      (change: $0, before: $0.before?.stored.printedText, after: $0.after?.stored.printedText)
+    }
     let size = stored.reduce(0) { $0 + ($1.before?.utf8.count ?? 0) + ($1.after?.utf8.count ?? 0) + 64 }
     let (name, revision) = (edit.state.name, Int64(edit.state.revision))
     try db.run(
@@ -104,13 +112,16 @@ extension Rows {
           VALUES (?, ?, ?, ?, ?, ?, ?)
           """,
         arguments: [
-          name, revision, key.kind.rawValue, key.name, entry.change.before.map { Int64($0.revision) }, entry.before, entry.after,
+          name, revision, key.kind.rawValue, key.name, entry.change.before.map { Int64($0.revision) }, entry.before,
+          entry.after,
         ])
       try writeResource(db, name, entry.change, entry.after)
     }
   }
 
-  private static func writeResource(_ db: Database, _ namespace: String, _ change: DocumentChange, _ value: String?) throws {
+  private static func writeResource(_ db: Database, _ namespace: String, _ change: DocumentChange, _ value: String?)
+    throws
+  {
     guard let after = change.after, let value else {
       return try db.run(
         sql: "DELETE FROM resources WHERE namespace = ? AND kind = ? AND name = ?",
@@ -143,9 +154,12 @@ extension Rows {
     }
     guard let service = state.services[name] else { return }
     try db.run(
-      sql: "INSERT INTO services (namespace, name, version) VALUES (?1, ?2, ?3) ON CONFLICT (namespace, name) DO UPDATE SET version = ?3",
+      sql:
+        "INSERT INTO services (namespace, name, version) VALUES (?1, ?2, ?3) ON CONFLICT (namespace, name) DO UPDATE SET version = ?3",
       arguments: [state.name, name, Int64(service.version)])
-    for address in touch.addresses { try writeEndpoint(db, state.name, name, address, service.endpoints[address], at: now) }
+    for address in touch.addresses {
+      try writeEndpoint(db, state.name, name, address, service.endpoints[address], at: now)
+    }
   }
 
   private static func writeEndpoint(
@@ -153,7 +167,8 @@ extension Rows {
   ) throws {
     guard let endpoint else {
       return try db.run(
-        sql: "DELETE FROM endpoints WHERE namespace = ? AND service = ? AND address = ?", arguments: [namespace, service, address])
+        sql: "DELETE FROM endpoints WHERE namespace = ? AND service = ? AND address = ?",
+        arguments: [namespace, service, address])
     }
     try db.run(
       sql: """

@@ -27,7 +27,8 @@ struct Rule: Sendable, Equatable {
 
   var members: [JSON.Member] {
     var members: [JSON.Member] = [
-      .init(name: "prefix", value: .string(prefix.description)), .init(name: "destination", value: .string(destination.description)),
+      .init(name: "prefix", value: .string(prefix.description)),
+      .init(name: "destination", value: .string(destination.description)),
     ]
     if !comment.isEmpty { members.append(.init(name: "comment", value: .string(comment))) }
     return members
@@ -85,5 +86,7 @@ enum NameText {
 }
 
 extension Findings {
-  mutating func add(_ pointer: Pointer, _ error: NamingError) { add(pointer, "\(error.message) (byte \(error.offset))", offset: error.offset) }
+  mutating func add(_ pointer: Pointer, _ error: NamingError) {
+    add(pointer, "\(error.message) (byte \(error.offset))", offset: error.offset)
+  }
 }

@@ -1,5 +1,5 @@
-/// The rules of a namespace by sort key: a persistent AVL tree (Adelson-Velsky and Landis, 1962), so that a change costs the
-/// logarithm of the table and every older snapshot keeps its own order.
+/// The rules of a namespace by sort key: a persistent AVL tree (Adelson-Velsky and Landis, 1962), so that a change
+/// costs the logarithm of the table and every older snapshot keeps its own order.
 struct RuleSequence: Sendable {
   private var root: Node?
 

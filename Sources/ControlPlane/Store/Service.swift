@@ -18,9 +18,15 @@ struct Endpoint: Sendable, Equatable {
   static let longestText = 1024
 
   /// - Parameter address: from the path; nil when the body names it.
-  static func read(_ json: JSON, address: String?, at pointer: Pointer, leased: Bool, _ findings: inout Findings) -> Endpoint? {
+  static func read(_ json: JSON, address: String?, at pointer: Pointer, leased: Bool, _ findings: inout Findings)
+    -> Endpoint?
+  {
     var fields = Fields(json, at: pointer, &findings)
-    let address = address ?? fields.required("address", longest: 100, &findings).flatMap { canonical($0, at: fields.place("address"), &findings) }
+    let address =
+      address
+      ?? fields.required("address", longest: 100, &findings).flatMap {
+        canonical($0, at: fields.place("address"), &findings)
+      }
     let weight = fields.number("weight", 0...heaviest, &findings) ?? 1
     let zone = fields.string("zone", longest: 253, &findings) ?? ""
     let metadata = readMetadata(&fields, &findings)
@@ -60,11 +66,14 @@ struct Endpoint: Sendable, Equatable {
   }
 
   var members: [JSON.Member] {
-    var members: [JSON.Member] = [.init(name: "address", value: .string(address)), .init(name: "weight", value: .number(weight))]
+    var members: [JSON.Member] = [
+      .init(name: "address", value: .string(address)), .init(name: "weight", value: .number(weight)),
+    ]
     if !zone.isEmpty { members.append(.init(name: "zone", value: .string(zone))) }
     if !metadata.isEmpty {
       let sorted = metadata.sorted { $0.key < $1.key }
-      members.append(.init(name: "metadata", value: .object(sorted.map { .init(name: $0.key, value: .string($0.value)) })))
+      members.append(
+        .init(name: "metadata", value: .object(sorted.map { .init(name: $0.key, value: .string($0.value)) })))
     }
     if let ttl { members.append(.init(name: "ttl", value: .string(ttl.configured))) }
     return members
@@ -113,7 +122,8 @@ extension NamespaceState {
   func published(_ service: String) -> ServiceEndpoints {
     let record = services[service]
     return ServiceEndpoints(
-      namespace: name, service: service, version: record?.version ?? endpointsVersion, endpoints: record?.encoded ?? [:],
+      namespace: name, service: service, version: record?.version ?? endpointsVersion,
+      endpoints: record?.encoded ?? [:],
       protocol: fields(service).protocol, setHash: record?.setHash ?? .empty, exists: isPresent && hasService(service))
   }
 }

@@ -28,7 +28,9 @@ struct ServiceFields: Sendable, Equatable {
     if let text = fields.string("protocol", longest: 100, &findings) {
       out.protocol = ServiceProtocol(rawValue: text)
       if out.protocol == nil {
-        findings.add(fields.place("protocol"), "must be one of \(ServiceProtocol.allCases.map(\.rawValue).joined(separator: ", "))")
+        findings.add(
+          fields.place("protocol"), "must be one of \(ServiceProtocol.allCases.map(\.rawValue).joined(separator: ", "))"
+        )
       }
     }
     out.ttl = fields.duration("ttl", leaseTimes, &findings)

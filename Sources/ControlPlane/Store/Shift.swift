@@ -64,7 +64,9 @@ enum Shift: Sendable, Equatable {
     case .weights(let weights):
       checkNames(weights.keys, split, "weights", &findings)
       var next = split
-      for i in next.backends.indices { next.backends[i].weight = weights[next.backends[i].name] ?? next.backends[i].weight }
+      for i in next.backends.indices {
+        next.backends[i].weight = weights[next.backends[i].name] ?? next.backends[i].weight
+      }
       return next
     case .percent(let percent):
       checkNames(percent.keys, split, "percent", &findings)
@@ -85,14 +87,18 @@ enum Shift: Sendable, Equatable {
     let otherSum = others.reduce(UInt64(0)) { $0 + UInt64($1.weight) }
     if named > whole { findings.add(pointer, "the shares add up to more than 100") }
     if named < whole, otherSum == 0 {
-      findings.add(pointer, others.isEmpty ? "the shares must add up to 100" : "the other backends have weight 0: they cannot take the rest")
+      findings.add(
+        pointer,
+        others.isEmpty ? "the shares must add up to 100" : "the other backends have weight 0: they cannot take the rest"
+      )
     }
     guard findings.isEmpty else { return split }
     return small(split, percent, named, otherSum) ?? large(split, percent, named, otherSum)
   }
 
   /// The smallest whole weights with exactly these proportions; nil when one is above the heaviest.
-  private static func small(_ split: Split, _ percent: [String: UInt64], _ named: UInt64, _ otherSum: UInt64) -> Split? {
+  private static func small(_ split: Split, _ percent: [String: UInt64], _ named: UInt64, _ otherSum: UInt64) -> Split?
+  {
     // Multiplied out by whole * otherSum: at most 1e8 * 1e8 < 2^64.
     let scale = max(otherSum, 1)
     let parts = split.backends.map { percent[$0.name].map { $0 * scale } ?? UInt64($0.weight) * (whole - named) }
@@ -105,14 +111,19 @@ enum Shift: Sendable, Equatable {
     return replaced(split, weights)
   }
 
-  /// Out of a million: the named shares exactly, the rest as near as whole numbers allow (largest remainder, Hamilton's method).
+  /// Out of a million: the named shares exactly, the rest as near as whole numbers allow (largest remainder,
+  /// Hamilton's method).
   private static func large(_ split: Split, _ percent: [String: UInt64], _ named: UInt64, _ otherSum: UInt64) -> Split {
     let million = UInt64(Split.heaviest)
     let rest = million - named / 100
     var weights = split.backends.map { percent[$0.name].map { $0 / 100 } ?? UInt64($0.weight) * rest / otherSum }
     let left = million - weights.reduce(0, +)
-    let byRemainder = split.backends.indices.filter { percent[split.backends[$0].name] == nil && split.backends[$0].weight > 0 }
-      .sorted { UInt64(split.backends[$0].weight) * rest % otherSum > UInt64(split.backends[$1].weight) * rest % otherSum }
+    let byRemainder = split.backends.indices.filter {
+      percent[split.backends[$0].name] == nil && split.backends[$0].weight > 0
+    }
+    .sorted {
+      UInt64(split.backends[$0].weight) * rest % otherSum > UInt64(split.backends[$1].weight) * rest % otherSum
+    }
     for i in byRemainder.prefix(Int(left)) { weights[i] += 1 }
     return replaced(split, weights)
   }
@@ -123,5 +134,7 @@ enum Shift: Sendable, Equatable {
     return next
   }
 
-  private static func greatestCommonDivisor(_ a: UInt64, _ b: UInt64) -> UInt64 { b == 0 ? a : greatestCommonDivisor(b, a % b) }
+  private static func greatestCommonDivisor(_ a: UInt64, _ b: UInt64) -> UInt64 {
+    b == 0 ? a : greatestCommonDivisor(b, a % b)
+  }
 }

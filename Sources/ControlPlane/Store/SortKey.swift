@@ -1,14 +1,16 @@
-/// A place in the order of rules: bytes compared one by one, a proper prefix first. Read as the fraction `0.b1b2b3…` to base 256,
-/// so a place between any two others can be named and inserting a rule moves no other.
+/// A place in the order of rules: bytes compared one by one, a proper prefix first. Read as the fraction `0.b1b2b3…`
+/// to base 256, so a place between any two others can be named and inserting a rule moves no other.
 struct SortKey: Hashable, Comparable, Sendable {
   /// Never ends with 0, so that equal fractions are equal bytes.
   let bytes: [UInt8]
 
-  /// In bytes; below what the mesh stream takes (`ResourceLimits.sortKey`). Keys grow by 4 bytes for about 65 000 insertions before one rule (16 after one). At the limit the answer is to
-  /// write the whole dtab anew, which spreads the keys.
+  /// In bytes; below what the mesh stream takes (`ResourceLimits.sortKey`). Keys grow by 4 bytes for about 65 000
+  /// insertions before one rule (16 after one). At the limit the answer is to write the whole dtab anew, which
+  /// spreads the keys.
   static let longest = 240
 
-  /// How far apart neighbours are put while there is room: 2^44 rules fit behind the first, and 20 halvings between any two.
+  /// How far apart neighbours are put while there is room: 2^44 rules fit behind the first, and 20 halvings between
+  /// any two.
   private static let step: UInt64 = 1 << 20
 
   static func < (a: SortKey, b: SortKey) -> Bool { a.bytes.lexicographicallyPrecedes(b.bytes) }
@@ -75,6 +77,7 @@ struct SortKey: Hashable, Comparable, Sendable {
   init?(hex: String) {
     let digits = hex.utf8.map { Character(Unicode.Scalar($0)).hexDigitValue }
     guard digits.count % 2 == 0, !digits.contains(nil) else { return nil }
-    self.init(bytes: stride(from: 0, to: digits.count, by: 2).map { UInt8((digits[$0] ?? 0) << 4 | (digits[$0 + 1] ?? 0)) })
+    self.init(
+      bytes: stride(from: 0, to: digits.count, by: 2).map { UInt8((digits[$0] ?? 0) << 4 | (digits[$0 + 1] ?? 0)) })
   }
 }

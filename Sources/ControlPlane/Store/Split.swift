@@ -30,12 +30,16 @@ struct Split: Sendable, Equatable {
 
   private func members(_ more: (Backend) -> [JSON.Member]) -> [JSON.Member] {
     let list = backends.map { backend in
-      JSON.object([
-        .init(name: "name", value: .string(backend.name)), .init(name: "destination", value: .string(backend.destination.description)),
-        .init(name: "weight", value: .integer(Int64(backend.weight))),
-      ] + more(backend))
+      JSON.object(
+        [
+          .init(name: "name", value: .string(backend.name)),
+          .init(name: "destination", value: .string(backend.destination.description)),
+          .init(name: "weight", value: .integer(Int64(backend.weight))),
+        ] + more(backend))
     }
-    var members: [JSON.Member] = [.init(name: "prefix", value: .string(prefix.description)), .init(name: "backends", value: .array(list))]
+    var members: [JSON.Member] = [
+      .init(name: "prefix", value: .string(prefix.description)), .init(name: "backends", value: .array(list)),
+    ]
     if let onUnbound { members.append(.init(name: "on_unbound", value: .string(onUnbound.rawValue))) }
     return members
   }
@@ -60,7 +64,9 @@ extension Split {
   }
 
   func checkWeights(at pointer: Pointer, _ findings: inout Findings) {
-    if weightSum == 0 { findings.add(pointer, "all weights are 0: every request would get 503; say \"allow_zero\": true if that is meant") }
+    if weightSum == 0 {
+      findings.add(pointer, "all weights are 0: every request would get 503; say \"allow_zero\": true if that is meant")
+    }
   }
 
   private static func readBackends(_ fields: inout Fields, _ findings: inout Findings) -> [Backend]? {
@@ -72,7 +78,9 @@ extension Split {
     var backends: [Backend] = []
     for (i, item) in items.enumerated() {
       guard let backend = readBackend(item, at: pointer / i, &findings) else { continue }
-      if backends.contains(where: { $0.name == backend.name }) { findings.add(pointer / i / "name", "a second backend of this name") }
+      if backends.contains(where: { $0.name == backend.name }) {
+        findings.add(pointer / i / "name", "a second backend of this name")
+      }
       backends.append(backend)
     }
     return backends.count == items.count ? backends : nil
@@ -81,7 +89,9 @@ extension Split {
   private static func readBackend(_ json: JSON, at pointer: Pointer, _ findings: inout Findings) -> Backend? {
     var fields = Fields(json, at: pointer, &findings)
     let name = fields.required("name", longest: 253, &findings)
-    if let name, !ResourceName.isValid(name) { findings.add(fields.place("name"), "must match \(ResourceName.pattern)") }
+    if let name, !ResourceName.isValid(name) {
+      findings.add(fields.place("name"), "must match \(ResourceName.pattern)")
+    }
     let destination = fields.required("destination", longest: Rule.longestDestination, &findings)
       .flatMap { NameText.tree($0, at: fields.place("destination"), &findings) }
     if fields.value("weight") == nil { findings.add(fields.place("weight"), "is missing") }

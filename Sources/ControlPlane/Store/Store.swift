@@ -48,7 +48,9 @@ final class Store: Sendable {
     try pool.writeWithoutTransaction { db in
       // The library sets NORMAL for WAL, which may lose the last answered writes when the power fails.
       try db.execute(sql: "PRAGMA synchronous = FULL")
-      guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2, try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal" else {
+      guard try Int.fetchOne(db, sql: "PRAGMA synchronous") == 2,
+        try String.fetchOne(db, sql: "PRAGMA journal_mode") == "wal"
+      else {
         throw StoreFault(description: "store \(path): SQLite refuses WAL with synchronous=FULL here")
       }
     }
@@ -59,7 +61,9 @@ final class Store: Sendable {
     let verdict = try database.read { db in try String.fetchAll(db, sql: "PRAGMA quick_check(5)") }
     guard verdict == ["ok"] else {
       throw StoreFault(
-        description: "store \(path) is damaged: \(verdict.joined(separator: "; ")). Restore a backup: heddle-controller restore FILE")
+        description:
+          "store \(path) is damaged: \(verdict.joined(separator: "; ")). Restore a backup: heddle-controller restore FILE"
+      )
     }
   }
 
@@ -74,7 +78,8 @@ final class Store: Sendable {
         VALUES ('default', 1, 1, 0, 0, 1, ?);
         """, arguments: [now.milliseconds])
     try db.execute(
-      sql: "INSERT INTO revisions (namespace, revision, at, who, why, summary, size) VALUES ('default', 1, ?, 'controller', '', 'add namespace', 0)",
+      sql:
+        "INSERT INTO revisions (namespace, revision, at, who, why, summary, size) VALUES ('default', 1, ?, 'controller', '', 'add namespace', 0)",
       arguments: [now.milliseconds])
   }
 

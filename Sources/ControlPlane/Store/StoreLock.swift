@@ -9,7 +9,8 @@ final class StoreLock: Sendable {
     do throws(SystemError) {
       held = Mutex(try lockFile(path + ".lock"))
     } catch {
-      throw StoreFault(description: "store \(path) is in use by another process, or its lock cannot be taken (\(error))")
+      throw StoreFault(
+        description: "store \(path) is in use by another process, or its lock cannot be taken (\(error))")
     }
   }
 

@@ -1,7 +1,8 @@
 import GRDB
 import SystemIO
 
-/// One transaction in the making: the states as the orders in it left them, and what is to be published once it is on disk.
+/// One transaction in the making: the states as the orders in it left them, and what is to be published once it is on
+/// disk.
 struct Transaction {
   /// One thing that observers hear of after the commit.
   enum Publication: Sendable {
@@ -89,7 +90,8 @@ struct Transaction {
 
   private mutating func attempt(_ order: WriteOrder, _ db: Database) throws -> WriteAnswer {
     if let answer = try Answers.find(db, order, at: now) { return answer }
-    var (edit, reply) = try Self.plan(order, states[order.namespace], epoch: epoch, now: now, connectedProxies: connectedProxies)
+    var (edit, reply) = try Self.plan(
+      order, states[order.namespace], epoch: epoch, now: now, connectedProxies: connectedProxies)
     if edit.changesConfiguration, let lostHistory { throw Problem.unavailable(lostHistory, retryAfter: 60) }
     if edit.changesConfiguration || !edit.registry.isEmpty {
       try Rows.write(db, edit, who: order.who, why: order.why, at: now)
@@ -131,7 +133,8 @@ struct Transaction {
   }
 
   private mutating func dropLeases(_ edit: Edit, _ service: String, _ touch: Edit.RegistryTouch) {
-    let addresses = touch.wasRemoved ? edit.base.services[service].map { Set($0.endpoints.keys) } ?? [] : touch.addresses
+    let addresses =
+      touch.wasRemoved ? edit.base.services[service].map { Set($0.endpoints.keys) } ?? [] : touch.addresses
     for address in addresses where edit.state.services[service]?.endpoints[address]?.ttl == nil {
       leaseSteps.append(.drop(LeaseKey(namespace: edit.state.name, service: service, address: address)))
     }
@@ -173,7 +176,8 @@ extension Edit {
       }
     }
     return ConfigurationChange(
-      before: base.snapshot(publishedAt: published), after: after, upserts: upserts, removes: removes, urgent: isUrgent, who: who,
+      before: base.snapshot(publishedAt: published), after: after, upserts: upserts, removes: removes, urgent: isUrgent,
+      who: who,
       why: why)
   }
 }

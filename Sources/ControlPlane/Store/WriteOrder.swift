@@ -1,5 +1,5 @@
-/// One write as the API asks for it. What it does is a function over an `Edit`, so that the same order can be tried (dry run)
-/// and, later, carried out on whatever the state is then.
+/// One write as the API asks for it. What it does is a function over an `Edit`, so that the same order can be tried
+/// (dry run) and, later, carried out on whatever the state is then.
 struct WriteOrder: Sendable {
   let namespace: String
   /// Who it is, for the history and for idempotency keys.
@@ -48,7 +48,8 @@ struct WriteAnswer: Sendable, Equatable {
 
   var stored: JSON {
     [
-      "status": JSON(status), "location": location.map(JSON.string) ?? .null, "revision": JSON(revision), "tag": .string(tag),
+      "status": JSON(status), "location": location.map(JSON.string) ?? .null, "revision": JSON(revision),
+      "tag": .string(tag),
       "members": .object(members), "warnings": .array(warnings),
     ]
   }
@@ -69,7 +70,8 @@ struct WriteAnswer: Sendable, Equatable {
       let warnings = json["warnings"]?.items
     else { return nil }
     self.init(
-      status: Int(status), location: json["location"]?.text, revision: UInt64(max(0, revision)), tag: tag, members: members,
+      status: Int(status), location: json["location"]?.text, revision: UInt64(max(0, revision)), tag: tag,
+      members: members,
       warnings: warnings)
     isReplayed = true
   }
@@ -90,7 +92,8 @@ struct Preconditions: Sendable, Equatable {
     guard let match else { return }
     let held = match.compactMap { tag in tag.split(separator: "-").first.flatMap { UInt64($0) } }
     guard held.contains(revision) else {
-      throw .stale("The namespace is at revision \(revision), not at \(match.joined(separator: ", ")).", revision: revision)
+      throw .stale(
+        "The namespace is at revision \(revision), not at \(match.joined(separator: ", ")).", revision: revision)
     }
   }
 }

@@ -1,5 +1,5 @@
-// The one writer. Orders that wait together share a transaction and its fsync: each is applied under its own savepoint, the
-// transaction commits once, then all are answered. Nothing is answered before it is on disk.
+// The one writer. Orders that wait together share a transaction and its fsync: each is applied under its own
+// savepoint, the transaction commits once, then all are answered. Nothing is answered before it is on disk.
 import Dispatch
 import GRDB
 import Synchronization

@@ -68,9 +68,9 @@ extension ProxyControl {
     for worker in workers { worker.send(.drain(grace: start.configuration.drainGrace)) }
   }
 
-  /// A worker has drained; after the last one the program ends.
+  /// A worker has drained; after the last one the state is written and the program ends.
   func drained(_ worker: Int) {
     drain?.missing.remove(worker)
-    if drain?.missing.isEmpty == true { onDrained() }
+    if drain?.missing.isEmpty == true { saveBeforeEnd(then: onDrained) }
   }
 }

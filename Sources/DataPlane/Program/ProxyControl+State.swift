@@ -3,17 +3,27 @@ import SystemIO
 
 /// What the state file does not hold yet, and when it is to be written.
 struct UnsavedState {
-  /// Endpoints change often and the file holds everything: it is written for them alone at most this often. A restart
-  /// within that time starts with endpoints a little older.
+  /// Endpoints change often and the file holds everything: it is written for their sake at most this often. A crash within
+  /// that time means starting with endpoints a little older.
   static let endpointPeriod = Duration.seconds(5)
 
   var configuration = false
   var endpoints = false
   var isSaving = false
-  var lastSaved = Instant.zero
+  /// When the file was last written because of endpoints.
+  private var lastEndpoints: Instant?
 
   func isDue(at now: Instant) -> Bool {
-    !isSaving && (configuration || (endpoints && now - lastSaved >= Self.endpointPeriod))
+    guard !isSaving else { return false }
+    if configuration { return true }
+    return endpoints && lastEndpoints.map { now - $0 >= Self.endpointPeriod } ?? true
+  }
+
+  var isAny: Bool { configuration || endpoints }
+
+  mutating func begin(at now: Instant) {
+    if !configuration { lastEndpoints = now }
+    (configuration, endpoints, isSaving) = (false, false, true)
   }
 }
 
@@ -51,16 +61,33 @@ extension ProxyControl {
 
   /// Writes what is held, when that is due and no writing is under way.
   func saveIfDue() {
-    guard unsaved.isDue(at: loop.now), let state = start.state, let confined, let kept = keptState() else { return }
-    unsaved = UnsavedState(isSaving: true, lastSaved: loop.now)
+    if unsaved.isDue(at: loop.now) { save() }
+  }
+
+  /// Writes what is held now, if anything of it is not on disk; `then` is called afterwards, or at once.
+  func saveBeforeEnd(then finish: @escaping () -> Void) {
+    guard start.state != nil, unsaved.isAny || unsaved.isSaving else { return finish() }
+    afterSaving = finish
+    if !unsaved.isSaving { save() }
+  }
+
+  private func save() {
+    guard let state = start.state, let confined, let kept = keptState() else { return finishSaving() }
+    unsaved.begin(at: loop.now)
     state.execute { keeper in
       let error = keeper.save(kept)
       confined.execute { $0.saved(error) }
     }
   }
 
+  private func finishSaving() {
+    afterSaving?()
+    afterSaving = nil
+  }
+
   private func saved(_ error: SystemError?) {
     unsaved.isSaving = false
+    defer { finishSaving() }
     guard let error else {
       counters.stateWrites += 1
       return

@@ -65,6 +65,8 @@ final class ProxyControl {
   var lastDisconnect = ""
   /// What of the state file is older than what is held.
   var unsaved = UnsavedState()
+  /// Waits for the writing under way.
+  var afterSaving: (() -> Void)?
   var drain: DrainProgress?
   /// Called once every worker has drained.
   var onDrained: () -> Void = {}

@@ -1,4 +1,5 @@
-/// One rule of a delegation table: what begins with `prefix` goes to `destination`, the rest of the name appended to each leaf.
+/// One rule of a delegation table: what begins with `prefix` goes to `destination`, the rest of the name appended to
+/// each leaf.
 public struct Dentry: Hashable, Sendable, CustomStringConvertible {
   public let prefix: Prefix
   public let destination: NameTree<Path>
@@ -42,7 +43,8 @@ public struct Dtab: Hashable, Sendable, CustomStringConvertible {
     dentries = try parser.whole { parser throws(NamingError) in try parser.dtab(atMost: limit) }
   }
 
-  /// One lookup step: negative without a match, the tree of a single match, else all of them as alternatives, last entry first.
+  /// One lookup step: negative without a match, the tree of a single match, else all of them as alternatives, last
+  /// entry first.
   public func lookup(_ path: Path) -> NameTree<Path> {
     let matches = dentries.reversed().compactMap { $0.apply(to: path) }
     return matches.isEmpty ? .neg : matches.count == 1 ? matches[0] : .alt(matches)
@@ -55,7 +57,10 @@ public struct Dtab: Hashable, Sendable, CustomStringConvertible {
 
   /// Destinations simplified, entries without one dropped.
   public var simplified: Dtab {
-    Dtab(dentries.map { Dentry(prefix: $0.prefix, destination: $0.destination.simplified) }.filter { $0.destination != .neg })
+    Dtab(
+      dentries.map { Dentry(prefix: $0.prefix, destination: $0.destination.simplified) }.filter {
+        $0.destination != .neg
+      })
   }
 
   public static func + (a: Dtab, b: Dtab) -> Dtab { Dtab(a.dentries + b.dentries) }

@@ -10,7 +10,8 @@
 ///     path     := '/' | ('/' label)+
 ///     label    := (labelchar | '\x' hex hex)+
 ///
-/// Between tokens, white space and `#` comments up to the end of the line are skipped. Inside a path `#` is a label character.
+/// Between tokens, white space and `#` comments up to the end of the line are skipped. Inside a path `#` is a label
+/// character.
 struct NameParser {
   private let text: [UInt8]
   private var index = 0
@@ -21,7 +22,8 @@ struct NameParser {
   init(bytes: [UInt8]) throws(NamingError) {
     guard bytes.count <= NamingLimits.textBytes else {
       throw NamingError(
-        expected: "at most \(NamingLimits.textBytes) bytes", in: bytes, at: NamingLimits.textBytes, found: "\(bytes.count) bytes")
+        expected: "at most \(NamingLimits.textBytes) bytes", in: bytes, at: NamingLimits.textBytes,
+        found: "\(bytes.count) bytes")
     }
     text = bytes
   }
@@ -187,7 +189,9 @@ extension NameParser {
         guard !seenPoint else { throw wanted("number char") }
         seenPoint = true
       }
-      guard index - start < NamingLimits.numberBytes else { throw wanted("number of at most \(NamingLimits.numberBytes) digits") }
+      guard index - start < NamingLimits.numberBytes else {
+        throw wanted("number of at most \(NamingLimits.numberBytes) digits")
+      }
       index += 1
     }
     let digits = String(decoding: text[start..<index], as: UTF8.self)
@@ -195,7 +199,8 @@ extension NameParser {
     // A digit on either side of the point, whatever the standard library thinks of `.5` and `1.`.
     guard let value = Double("0" + digits + (seenPoint ? "0" : "")), let weight = Weight(value) else {
       throw NamingError(
-        expected: "weight of at most \(shortestDecimal(NamingLimits.weight))", in: text, at: start, found: "'\(digits)'")
+        expected: "weight of at most \(shortestDecimal(NamingLimits.weight))", in: text, at: start, found: "'\(digits)'"
+      )
     }
     return weight
   }

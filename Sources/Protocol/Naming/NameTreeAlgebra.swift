@@ -1,8 +1,8 @@
 // Simplification and evaluation, as Finagle defines them (`NameTree.simplified`, `NameTree.eval`).
 
 extension NameTree {
-  /// Drops what cannot matter: negatives, what follows a `fail`, negative and failing branches, and the shells of single items.
-  /// Idempotent. A weight left alone is lost with its union.
+  /// Drops what cannot matter: negatives, what follows a `fail`, negative and failing branches, and the shells of
+  /// single items. Idempotent. A weight left alone is lost with its union.
   public var simplified: NameTree {
     switch self {
     case .alt(let trees): trees.count == 1 ? trees[0].simplified : Self.alternatives(trees)

@@ -1,4 +1,5 @@
-/// Checks of text before it is stored: nil when it is well formed, else why not. What these pass, the initialisers read.
+/// Checks of text before it is stored: nil when it is well formed, else why not. What these pass, the initialisers
+/// read.
 public enum NamingCheck {
   public static func fault(inPath text: String) -> NamingError? {
     fault { () throws(NamingError) in _ = try Path(parsing: text) }

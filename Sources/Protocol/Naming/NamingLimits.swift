@@ -1,4 +1,5 @@
-/// Bounds on names that people and peers send. Beyond a bound the text is refused with a `NamingError` that states it; nothing is cut.
+/// Bounds on names that people and peers send. Beyond a bound the text is refused with a `NamingError` that states it;
+/// nothing is cut.
 public enum NamingLimits {
   /// Longest text of a path, prefix, tree or dtab, in bytes. A dtab of 10 000 rules is about 600 kB.
   public static let textBytes = 1 << 20

@@ -1,7 +1,7 @@
 /// One part of a path: one or more bytes of any value.
 ///
-/// Held as a string with one Unicode scalar per byte (U+0000 to U+00FF), so that the usual ASCII names of up to 15 bytes need
-/// no memory of their own, and equality and order are those of the bytes.
+/// Held as a string with one Unicode scalar per byte (U+0000 to U+00FF), so that the usual ASCII names of up to 15
+/// bytes need no memory of their own, and equality and order are those of the bytes.
 public struct Segment: Hashable, Comparable, Sendable, CustomStringConvertible {
   let scalars: String
 
@@ -56,8 +56,11 @@ public struct Segment: Hashable, Comparable, Sendable, CustomStringConvertible {
   /// `0-9 A-Z a-z _ : . # $ % -`
   static func isLabelCharacter(_ byte: UInt8) -> Bool {
     switch byte {
-    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"): true
-    case UInt8(ascii: "_"), UInt8(ascii: ":"), UInt8(ascii: "."), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"),
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "a")...UInt8(ascii: "z"):
+      true
+    case UInt8(ascii: "_"), UInt8(ascii: ":"), UInt8(ascii: "."), UInt8(ascii: "#"), UInt8(ascii: "$"),
+      UInt8(ascii: "%"),
       UInt8(ascii: "-"):
       true
     default: false

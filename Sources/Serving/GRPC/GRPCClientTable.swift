@@ -44,4 +44,10 @@ final class GRPCClientTable: LoopSource {
     }
     if !dirty.isEmpty { loop.executor.execute {} }
   }
+
+  func loopEnded() {
+    for index in 0..<clients.slotCount {
+      if let handle = clients.handle(at: index) { clients[handle].close() }
+    }
+  }
 }

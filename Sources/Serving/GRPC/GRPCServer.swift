@@ -143,6 +143,8 @@ public final class GRPCServer: LoopSource {
     if connections.contains(handle) { connections[handle].expired() }
   }
 
+  func loopEnded() { close() }
+
   func edge() {
     // Writing may end calls, and their service may send to others.
     for _ in 0..<Self.edgeRounds where !dirty.isEmpty {

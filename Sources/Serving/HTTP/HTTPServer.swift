@@ -102,6 +102,8 @@ public final class HTTPServer: LoopSource {
     if connections.contains(handle) { connections[handle].expired() }
   }
 
+  func loopEnded() { close() }
+
   func edge() {
     // Writing an answer may bring up the request behind it, and its refusal; a few rounds settle that. Then others have a turn.
     for _ in 0..<Self.edgeRounds where !dirty.isEmpty {

@@ -6,4 +6,5 @@ final class LoopSlot: LoopSource {
   func ready(_ handle: Handle, _ readiness: Readiness) {}
   func expired(_ handle: Handle) {}
   func edge() {}
+  func loopEnded() {}
 }

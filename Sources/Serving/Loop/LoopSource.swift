@@ -10,4 +10,6 @@ protocol LoopSource: AnyObject {
   func expired(_ handle: Handle)
   /// The turn's events are done: write what they produced, once.
   func edge()
+  /// The loop has stopped for good: close everything.
+  func loopEnded()
 }

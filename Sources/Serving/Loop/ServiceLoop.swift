@@ -55,6 +55,7 @@ public final class ServiceLoop: LoopHandler {
   /// Serves until `stop()`; then every connection is closed and the loop is used up.
   public func run() {
     events.run(self)
+    for source in sources { source?.loopEnded() }
     sources = []
     clientTable = nil
     confinedObjects = [:]
@@ -72,17 +73,24 @@ public final class ServiceLoop: LoopHandler {
     let started = try Gate<Result<(LoopExecutor, Value), any Error>>()
     let poller = try started.watch()
     startThread(name: name) {
-      do {
-        let loop = try ServiceLoop()
-        let value = try setup(loop)
-        started.open(.success((loop.executor, value)))
-        loop.run()
-      } catch {
-        started.open(.failure(error))
-      }
+      // In a call of its own, so that this thread keeps nothing of what `setup` gave away.
+      prepare(setup, started)?.run()
     }
     let (executor, value) = try started.wait(poller).get()
     return (executor, value)
+  }
+
+  private static func prepare<Value: Sendable>(
+    _ setup: @Sendable (ServiceLoop) throws -> Value, _ started: Gate<Result<(LoopExecutor, Value), any Error>>
+  ) -> ServiceLoop? {
+    do {
+      let loop = try ServiceLoop()
+      started.open(.success((loop.executor, try setup(loop))))
+      return loop
+    } catch {
+      started.open(.failure(error))
+      return nil
+    }
   }
 
   /// Calls `body` on this thread once, `delay` from now, unless cancelled. Not for hot paths: it keeps a closure.
@@ -184,7 +192,8 @@ private final class Gate<Value: Sendable>: Sendable {
 
   func wait(_ poller: borrowing Poller) -> Value {
     while true {
-      if let value = value.withLock({ $0 }) { return value }
+      // Taken out, so that the gate does not keep alive what passed it.
+      if let value = value.withLock({ $0.take() }) { return value }
       _ = poller.wait(milliseconds: -1)
     }
   }

@@ -1,4 +1,5 @@
-/// xoshiro256** (Blackman and Vigna 2018), seeded through SplitMix64. For choices, not for secrets: its numbers can be predicted.
+/// xoshiro256** (Blackman and Vigna 2018), seeded through SplitMix64. For choices, not for secrets: its numbers can be
+/// predicted.
 public struct FastRandom: RandomNumberGenerator, Sendable {
   private var s0, s1, s2, s3: UInt64
 

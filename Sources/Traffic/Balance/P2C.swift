@@ -1,5 +1,5 @@
-/// Power of two choices: draw two different nodes, take the less loaded. The maximum load is exponentially better than with one
-/// draw, and nobody has to look at all nodes. M. Mitzenmacher, IEEE TPDS 12(10), 2001.
+/// Power of two choices: draw two different nodes, take the less loaded. The maximum load is exponentially better than
+/// with one draw, and nobody has to look at all nodes. M. Mitzenmacher, IEEE TPDS 12(10), 2001.
 public enum P2C {
   /// - Parameters:
   ///   - count: number of nodes, at least 1.

@@ -1,7 +1,7 @@
 import MeshProtocol
 
-/// A delegation with what each of its nodes amounts to by naming, given the states of the concrete names. Routes are compiled
-/// from it and explanations drawn from it, so that both say the same.
+/// A delegation with what each of its nodes amounts to by naming, given the states of the concrete names. Routes are
+/// compiled from it and explanations drawn from it, so that both say the same.
 struct Judgement {
   enum Verdict: Equatable {
     case bound, pending, negative, fail, empty

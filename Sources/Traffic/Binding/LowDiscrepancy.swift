@@ -1,5 +1,6 @@
-/// Evenly spread numbers: the additive recurrence with the golden ratio (Weyl sequence), which has the lowest discrepancy of its
-/// kind. However many are drawn, each interval of 2^64 gets its part to within about one draw; random starts do no harm.
+/// Evenly spread numbers: the additive recurrence with the golden ratio (Weyl sequence), which has the lowest
+/// discrepancy of its kind. However many are drawn, each interval of 2^64 gets its part to within about one draw;
+/// random starts do no harm.
 public enum LowDiscrepancy {
   /// 2^64 divided by the golden ratio.
   static let step: UInt64 = 0x9e37_79b9_7f4a_7c15

@@ -3,7 +3,8 @@ import MeshProtocol
 /// Turns a judged delegation into the flat table of a `RouteTree`. A node is appended after those it points to.
 struct RouteCompiler {
   struct Union {
-    /// Where in the delegation it stands, in names of rules and branches, so that it outlives changes of weights and of others.
+    /// Where in the delegation it stands, in names of rules and branches, so that it outlives changes of weights and of
+    /// others.
     let key: String
     let firstSlot: Int32
     let lastSlot: Int32
@@ -75,7 +76,8 @@ extension RouteCompiler {
   private mutating func firstOf(_ judgement: Judgement, missing: Int32?) -> Int32 {
     var later = missing
     for index in candidates(judgement).reversed() {
-      later = takesMissing(judgement, index) ? child(index, of: judgement, missing: later) : end(.noEndpoints(.missingShare))
+      later =
+        takesMissing(judgement, index) ? child(index, of: judgement, missing: later) : end(.noEndpoints(.missingShare))
     }
     return later ?? end(.noRoute(.negative))
   }
@@ -91,7 +93,8 @@ extension RouteCompiler {
       }
       let part = self.part { $0.child(index, of: judgement, missing: later) }
       rest = choice(part, rest)
-      // A share that is missing before this one comes here; while this one is pending it waits, whatever follows is ready.
+      // A share that is missing before this one comes here; while this one is pending it waits, whatever follows is
+      // ready.
       later = judgement.children[index].verdict == .bound ? rest?.node : part.node
     }
     return rest?.node ?? later ?? end(.noRoute(.negative))

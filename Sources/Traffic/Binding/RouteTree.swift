@@ -1,7 +1,7 @@
 import MeshProtocol
 
-/// A delegation, compiled for the states its names are in: a flat table from which each request's leaf is picked without
-/// allocation. Made anew when a state changes; the sequences of its unions live outside and go on.
+/// A delegation, compiled for the states its names are in: a flat table from which each request's leaf is picked
+/// without allocation. Made anew when a state changes; the sequences of its unions live outside and go on.
 public struct RouteTree: Sendable {
   /// What health decides between alternatives written with `|`.
   public enum Failover: String, Hashable, Sendable, CaseIterable {
@@ -59,8 +59,8 @@ public struct RouteTree: Sendable {
     }
   }
 
-  /// The leaf of all requests with this key: equal keys get equal branches while weights stand; when weights move, only as many
-  /// keys move as must.
+  /// The leaf of all requests with this key: equal keys get equal branches while weights stand; when weights move, only
+  /// as many keys move as must.
   public func pick(key: UInt64, isReady: (Int32) -> Bool) -> Pick {
     walk(isReady) { union in LowDiscrepancy.scatter(key ^ union.salt) }
   }
@@ -141,7 +141,8 @@ struct RouteUnion: Sendable {
   let sequence: Int32
   let firstSlot: Int32
   let lastSlot: Int32
-  /// From the union's key, the same in every proxy: a key gets the same branch everywhere, and another one in each union.
+  /// From the union's key, the same in every proxy: a key gets the same branch everywhere, and another one in each
+  /// union.
   let salt: UInt64
 }
 

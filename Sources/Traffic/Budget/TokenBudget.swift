@@ -1,5 +1,5 @@
-/// Allows retries in proportion to requests, so that they never multiply an outage: Finagle's `TokenRetryBudget` over its
-/// `WindowedAdder`, exact to the constants. Time is an argument, in nanoseconds of any monotonic clock.
+/// Allows retries in proportion to requests, so that they never multiply an outage: Finagle's `TokenRetryBudget` over
+/// its `WindowedAdder`, exact to the constants. Time is an argument, in nanoseconds of any monotonic clock.
 public struct TokenBudget: Sendable {
   private let deposited: Int64
   private let withdrawn: Int64
@@ -12,7 +12,9 @@ public struct TokenBudget: Sendable {
   ///   - minRetriesPerSecond: allowed whatever the requests; may be a fraction, when a floor is shared by many proxies.
   ///   - percent: retries per request, 0 to 1000; 0.2 is a fifth.
   /// Values outside are brought to the nearest bound. Both zero: never a retry.
-  public init(ttlNanoseconds: UInt64 = 10_000_000_000, minRetriesPerSecond: Double = 10, percent: Double = 0.2, now: UInt64) {
+  public init(
+    ttlNanoseconds: UInt64 = 10_000_000_000, minRetriesPerSecond: Double = 10, percent: Double = 0.2, now: UInt64
+  ) {
     let ttl = min(max(ttlNanoseconds, 1_000_000_000), 60_000_000_000)
     let share = Self.clamped(percent, to: 1000)
     ttlSeconds = Double(ttl) / 1e9

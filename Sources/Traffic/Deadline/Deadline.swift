@@ -18,7 +18,9 @@ public struct Deadline: Hashable, Sendable, CustomStringConvertible {
   /// Reads two whole numbers with one space between; nil for anything else, which is ignored as if it were not there.
   public init?(parsing text: Span<UInt8>) {
     var index = 0
-    guard let timestamp = Self.number(text, &index), index < text.count, text[index] == UInt8(ascii: " ") else { return nil }
+    guard let timestamp = Self.number(text, &index), index < text.count, text[index] == UInt8(ascii: " ") else {
+      return nil
+    }
     index += 1
     guard let deadline = Self.number(text, &index), index == text.count else { return nil }
     self.init(timestamp: timestamp, deadline: deadline)

@@ -1,5 +1,5 @@
-/// How a name binds, for people: a plain tree of what was looked up, which rule and revision led on, what each end is, what is
-/// chosen and why. The controller's and the proxy's `/resolve` answer with it.
+/// How a name binds, for people: a plain tree of what was looked up, which rule and revision led on, what each end is,
+/// what is chosen and why. The controller's and the proxy's `/resolve` answer with it.
 public struct ExplainTree: Hashable, Sendable {
   public enum Kind: String, Hashable, Sendable, CaseIterable {
     /// A path was looked up; the children are the rules that match, preferred first.

@@ -7,7 +7,8 @@ public func explain(_ delegation: Delegation, states: (Path) -> NameState) -> Ex
 
 extension ExplainTree {
   fileprivate init(_ judgement: Judgement, isChosen: Bool) {
-    self.init(kind: Kind(judgement.tree), path: judgement.tree.ownPath, state: State(judgement.verdict), isChosen: isChosen)
+    self.init(
+      kind: Kind(judgement.tree), path: judgement.tree.ownPath, state: State(judgement.verdict), isChosen: isChosen)
     switch judgement.tree {
     case .lookup(_, let steps): describeAlternatives(judgement, rules: steps.map { Rule($0.source) })
     case .alternatives(let trees): describeAlternatives(judgement, rules: trees.map { _ in nil })
@@ -66,7 +67,9 @@ extension Judgement {
     if children[index].verdict == .negative { return "" }
     if index == chosen { return chosen == 0 ? "first" : "the first that is not negative" }
     let earlier = children[chosen..<index]
-    if earlier.contains(where: { $0.verdict == .fail || $0.verdict == .empty }) { return "not reached: an earlier one stops the search" }
+    if earlier.contains(where: { $0.verdict == .fail || $0.verdict == .empty }) {
+      return "not reached: an earlier one stops the search"
+    }
     if case .failed = children[chosen].verdict { return "not reached: errors do not fall through" }
     if children[chosen].verdict == .pending { return "not decided: an earlier one is pending" }
     if earlier.allSatisfy(\.leaks) { return "takes the missing share of those before" }
@@ -127,7 +130,8 @@ extension ExplainTree.Rule {
     case .namer(let name): self.init(tier: "built-in", id: name, revision: 0, dentry: "")
     case .rule(let entry):
       self.init(
-        tier: "\(entry.order.tier)", id: entry.key.name, revision: entry.origin.revision, dentry: entry.dentry.description)
+        tier: "\(entry.order.tier)", id: entry.key.name, revision: entry.origin.revision,
+        dentry: entry.dentry.description)
     }
   }
 }

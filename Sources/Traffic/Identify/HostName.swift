@@ -15,8 +15,9 @@ public struct HostOptions: Sendable {
 
 /// The name in a `Host` field, an authority or an SNI: lower-cased, without port and trailing dot.
 ///
-/// An IPv6 literal loses its brackets, so that `[::1]:80` is `::1`. Refused, as nobody's name: empty, longer than 255 bytes, user
-/// information, bytes other than letters, digits and `-._~`, empty labels, zone ids, a port that is no number up to 65 535.
+/// An IPv6 literal loses its brackets, so that `[::1]:80` is `::1`. Refused, as nobody's name: empty, longer than 255
+/// bytes, user information, bytes other than letters, digits and `-._~`, empty labels, zone ids, a port that is no
+/// number up to 65 535.
 /// - Parameter name: replaced by the name's bytes; what it holds after false is undefined.
 /// - Returns: whether there is a name.
 public func identifyHost(_ host: Span<UInt8>, into name: inout [UInt8], options: HostOptions = HostOptions()) -> Bool {

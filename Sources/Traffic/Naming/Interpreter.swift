@@ -2,15 +2,16 @@ import MeshProtocol
 
 /// Follows a name through the rules, step by step, to concrete names.
 ///
-/// One step (Finagle's `Namer.bind` and `Dtab.lookup`): all rules that match, later ones preferred, the rest of the path appended
-/// to each leaf; without a match, or when the only match is `~`, the built-in names; a `/#/…` path that no rule captures is
-/// concrete. Unlike a lazy bind this goes down every branch: what is negative or pending may change at any time.
+/// One step (Finagle's `Namer.bind` and `Dtab.lookup`): all rules that match, later ones preferred, the rest of the
+/// path appended to each leaf; without a match, or when the only match is `~`, the built-in names; a `/#/…` path that
+/// no rule captures is concrete. Unlike a lazy bind this goes down every branch: what is negative or pending may change
+/// at any time.
 public enum Interpreter {
-  /// Most lookups of one delegation, over all branches. Rules can branch at each step, so 100 steps could be 2^100 leaves;
-  /// real names need 2 to 30. The branch beyond it fails, and only if a request gets there.
+  /// Most lookups of one delegation, over all branches. Rules can branch at each step, so 100 steps could be 2^100
+  /// leaves; real names need 2 to 30. The branch beyond it fails, and only if a request gets there.
   public static let lookupLimit = 1024
-  /// Deepest tree, in nodes, at which a path is still looked up: every walk over a delegation recurses this deep, and at most
-  /// twice `NamingLimits.nesting` deeper.
+  /// Deepest tree, in nodes, at which a path is still looked up: every walk over a delegation recurses this deep, and
+  /// at most twice `NamingLimits.nesting` deeper.
   public static let depthLimit = 400
 
   /// - Parameters:
@@ -81,8 +82,12 @@ private struct DelegationWalk {
 
   private func limitReached(_ path: Path, _ place: Place) -> NamingFailure? {
     if place.lookups >= depthLimit { return .loop(limit: depthLimit, path: path, dentries: loop()) }
-    if visited.count >= Interpreter.lookupLimit { return .tooLarge(path: path, limit: "\(Interpreter.lookupLimit) lookups") }
-    if place.nodes >= Interpreter.depthLimit { return .tooLarge(path: path, limit: "\(Interpreter.depthLimit) nested steps") }
+    if visited.count >= Interpreter.lookupLimit {
+      return .tooLarge(path: path, limit: "\(Interpreter.lookupLimit) lookups")
+    }
+    if place.nodes >= Interpreter.depthLimit {
+      return .tooLarge(path: path, limit: "\(Interpreter.depthLimit) nested steps")
+    }
     if path.count > NamingLimits.segments { return .tooLarge(path: path, limit: "\(NamingLimits.segments) segments") }
     return nil
   }

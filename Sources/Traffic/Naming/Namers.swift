@@ -21,8 +21,9 @@ public enum Namers {
     }
   }
 
-  /// `/#/registry/<service>/…` and `/#/registry.ns/<namespace>/<service>/…` are ours, so their names have a known length. What
-  /// other namers take of a path is theirs to say: the whole path is the name, and the answer comes with id and residual.
+  /// `/#/registry/<service>/…` and `/#/registry.ns/<namespace>/<service>/…` are ours, so their names have a known
+  /// length. What other namers take of a path is theirs to say: the whole path is the name, and the answer comes with
+  /// id and residual.
   private static func registered(_ path: Path) -> NamerAnswer {
     let length =
       switch path.segments[1].scalarText {
@@ -45,7 +46,8 @@ public enum Namers {
     }
   }
 
-  /// `/$/inet/<host>/<port>/rest`, or `/$/inet/<port>/rest` for this host. A path of neither shape has no namer, as in Finagle.
+  /// `/$/inet/<host>/<port>/rest`, or `/$/inet/<port>/rest` for this host. A path of neither shape has no namer, as in
+  /// Finagle.
   private static func inet(_ path: Path, _ arguments: [Segment]) -> NamerAnswer {
     let kind = Array(path.segments.prefix(2))
     if arguments.count >= 2, let port = Port(arguments[1]) {

@@ -1,6 +1,7 @@
 import MeshProtocol
 
-/// Linkerd's `/$/io.buoyant.…` names, which only rewrite a path. Each is negative when its arguments have another shape.
+/// Linkerd's `/$/io.buoyant.…` names, which only rewrite a path. Each is negative when its arguments have another
+/// shape.
 enum UtilityNamers {
   /// nil when nothing has this name.
   static func answer(_ name: String, _ arguments: [Segment]) -> NamerAnswer? {
@@ -48,7 +49,9 @@ enum UtilityNamers {
 
   /// `<pfx>/…`: what the rule makes of the rest, below `/<pfx>`.
   private static func prefixed(_ arguments: [Segment], _ rule: ([Segment]) -> NamerAnswer) -> NamerAnswer {
-    guard let prefix = arguments.first, case .rewritten(let path) = rule(Array(arguments.dropFirst())) else { return .negative }
+    guard let prefix = arguments.first, case .rewritten(let path) = rule(Array(arguments.dropFirst())) else {
+      return .negative
+    }
     return .rewritten(Path(segments: [prefix] + path.segments))
   }
 
@@ -75,7 +78,9 @@ enum UtilityNamers {
   private static func reversedDomain(_ arguments: [Segment]) -> NamerAnswer {
     guard let domain = arguments.first, isHost(domain) else { return .negative }
     let name = domain.scalarText.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)[0]
-    let labels = name.split(separator: ".", omittingEmptySubsequences: false).reversed().map { Segment(latin1: String($0)) }
+    let labels = name.split(separator: ".", omittingEmptySubsequences: false).reversed().map {
+      Segment(latin1: String($0))
+    }
     guard labels.allSatisfy({ $0 != nil }) else { return .negative }
     return .rewritten(Path(segments: labels.compactMap { $0 } + arguments.dropFirst()))
   }

@@ -3,16 +3,23 @@ import MeshProtocol
 extension Interpreter {
   /// Most names tried for one new rule.
   static let loopProbes = 100
+  /// Lookups of one check, about 50 ms: rules that branch without end must not hold up the writer. What is left over then is not
+  /// tried; such a loop shows when it is asked for.
+  static let loopLookups = 20_000
 
   /// A loop through one of `entries` that can be seen without a request: refused when the rule is written.
   ///
-  /// `rules` already holds `entries`. Tried are each rule's own prefix, and that prefix followed by what other rules expect below
-  /// its destinations; `*` is tried as the segment `*`. A loop that needs another rest of the name shows only when it is asked for.
+  /// `rules` already holds `entries`. Tried are each rule's own prefix, and that prefix followed by what other rules
+  /// expect below its destinations; `*` is tried as the segment `*`. A loop that needs another rest of the name shows
+  /// only when it is asked for.
   public static func visibleLoop(through entries: [RuleEntry], in rules: RuleIndex) -> NamingFailure? {
     let written = Set(entries.map(\.dentry))
+    var lookups = 0
     for entry in entries {
-      for path in probes(of: entry, in: rules) {
-        if let failure = delegate(path, rules: rules).tree.firstLoop(through: written) { return failure }
+      for path in probes(of: entry, in: rules) where lookups < loopLookups {
+        let delegation = delegate(path, rules: rules)
+        if let failure = delegation.tree.firstLoop(through: written) { return failure }
+        lookups += delegation.visited.count
       }
     }
     return nil

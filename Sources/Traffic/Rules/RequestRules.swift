@@ -5,8 +5,8 @@ public enum RequestRules {
   /// Most dentries of one request. Each is compared at each step of a delegation; people write one to five.
   public static let limit = 256
 
-  /// The rules of one header line, following those of earlier lines: lines are concatenated in order, not split at commas.
-  /// Throws on a text that is no dtab (the caller's fault: 400 `bad-dtab`), and beyond `limit`.
+  /// The rules of one header line, following those of earlier lines: lines are concatenated in order, not split at
+  /// commas. Throws on a text that is no dtab (the caller's fault: 400 `bad-dtab`), and beyond `limit`.
   public static func append(
     _ text: String, tier: RuleTier, to rules: inout [RuleEntry]
   ) throws(NamingError) {
@@ -26,21 +26,12 @@ public enum RequestRules {
     return rules
   }
 
-  /// What travels on as `l5d-ctx-dtab`: all but the spent ones. A dentry is spent when what is left of the name, as delivered,
-  /// begins with the dentry's own prefix: a debug proxy's own call must not come back to it.
+  /// What travels on as `l5d-ctx-dtab`: all but the spent ones. A dentry is spent when what is left of the name, as
+  /// delivered, begins with the dentry's own prefix: a debug proxy's own call must not come back to it.
   public static func travelling(_ rules: [RuleEntry], residual: Path) -> [RuleEntry] {
     residual.isRoot ? rules : rules.filter { $0.dentry.prefix.count == 0 || !$0.dentry.prefix.matches(residual) }
   }
 
   /// The text of `l5d-ctx-dtab`; empty when nothing travels.
   public static func text(_ rules: [RuleEntry]) -> String { Dtab(rules.map(\.dentry)).description }
-}
-
-/// Both headers' values as they came, each the lines of one header joined by `;`, as rules: least preferred first.
-/// Throws on a text that is no dtab, and beyond `RequestRules.limit` dentries.
-public func requestEntries(context: [UInt8], own: [UInt8]) throws(NamingError) -> [RuleEntry] {
-  var rules: [RuleEntry] = []
-  try RequestRules.append(String(decoding: context, as: UTF8.self), tier: .context, to: &rules)
-  try RequestRules.append(String(decoding: own, as: UTF8.self), tier: .request, to: &rules)
-  return rules
 }

@@ -107,6 +107,7 @@ public final class RuleEntry: Sendable {
   /// Whether this one is looked at before `other` when both match.
   public func isPreferred(over other: RuleEntry) -> Bool {
     if order != other.order { return other.order < order }
-    return other.key.description < key.description  // two splits of one length, or a sort key used twice: any fixed order
+    // Two splits of one length, or a sort key used twice: any fixed order will do.
+    return other.key.description < key.description
   }
 }

@@ -3,8 +3,8 @@ import MeshProtocol
 
 /// All rules, found by the paths they match: a persistent trie over prefix elements.
 ///
-/// A copy is O(1) and shares everything; a change costs depth · log n and leaves copies as they were; a lookup visits the nodes
-/// along the path, whatever the number of other rules.
+/// A copy is O(1) and shares everything; a change costs depth · log n and leaves copies as they were; a lookup visits
+/// the nodes along the path, whatever the number of other rules.
 public struct RuleIndex: Sendable {
   private var root = RuleNode()
   private var byKey: TreeDictionary<RuleKey, RuleEntry> = [:]
@@ -46,7 +46,8 @@ public struct RuleIndex: Sendable {
   /// Whether no node is left of rules that were removed. For tests.
   var isPruned: Bool { byKey.isEmpty ? root.isEmpty : !root.isEmpty }
 
-  /// Rules whose prefix is `path` or longer, in no order, at most `limit`: what a name that leads to `path` can reach later.
+  /// Rules whose prefix is `path` or longer, in no order, at most `limit`: what a name that leads to `path` can reach
+  /// later.
   func entries(under path: Path, limit: Int) -> [RuleEntry] {
     guard let node = root.node(at: path.segments) else { return [] }
     var found: [RuleEntry] = []

@@ -4,14 +4,18 @@ import Testing
 
 struct DtabTests {
   private func put(_ plane: Plane, _ text: String, query: String = "") async -> Answer {
-    await plane.raw("PUT", "/v1/namespaces/default/dtab\(query)", Array(text.utf8), headers: [("content-type", "text/plain; charset=utf-8")])
+    await plane.raw(
+      "PUT", "/v1/namespaces/default/dtab\(query)", Array(text.utf8),
+      headers: [("content-type", "text/plain; charset=utf-8")])
   }
 
   private func text(_ plane: Plane, query: String = "") async -> String {
     await plane.raw("GET", "/v1/namespaces/default/dtab\(query)", headers: [("accept", "text/plain")]).text
   }
 
-  private func ids(_ plane: Plane) async -> [String] { await plane.at("GET", "/rules").list("rules").compactMap { $0["id"]?.text } }
+  private func ids(_ plane: Plane) async -> [String] {
+    await plane.at("GET", "/rules").list("rules").compactMap { $0["id"]?.text }
+  }
 
   @Test func textGoesInAndComesOut() async throws {
     let plane = try Plane()
@@ -30,7 +34,9 @@ struct DtabTests {
     #expect(shown == "/svc => /#/registry ;\n# split users: /svc/users => 90*/#/registry/v1 & 10*/#/registry/v2 ;\n")
     let before = await plane.revision()
     #expect(await put(plane, shown).json["revision"]?.whole == before)
-    #expect(await text(plane, query: "?effective=true") == "/svc => /#/registry ;\n/svc/users => 90*/#/registry/v1 & 10*/#/registry/v2 ;\n")
+    #expect(
+      await text(plane, query: "?effective=true")
+        == "/svc => /#/registry ;\n/svc/users => 90*/#/registry/v1 & 10*/#/registry/v2 ;\n")
     let effective = await plane.at("GET", "/dtab?effective=true")
     #expect(effective.list("dtab").map { $0["split"] != nil } == [false, true])
   }
@@ -58,7 +64,9 @@ struct DtabTests {
   @Test func jsonTablesAreTakenToo() async throws {
     let plane = try Plane()
     #expect(await plane.at("PUT", "/dtab", ["dtab": "/a => /b ; /c => /d"]).status == 200)
-    let list = await plane.at("PUT", "/dtab", ["dtab": [["prefix": "/c", "destination": "/d", "comment": "kept"], ["prefix": "/*/x", "destination": "/e"]]])
+    let list = await plane.at(
+      "PUT", "/dtab",
+      ["dtab": [["prefix": "/c", "destination": "/d", "comment": "kept"], ["prefix": "/*/x", "destination": "/e"]]])
     #expect(list.status == 200)
     #expect(await ids(plane) == ["r-2", "r-3"])
     let bad = await plane.at("PUT", "/dtab", ["dtab": [["prefix": "/c", "destination": "/d/"], ["prefx": "/a"]]])
@@ -71,7 +79,8 @@ struct DtabTests {
     #expect(bad.status == 422)
     #expect(bad.list("errors")[0]["offset"] == 10)
     #expect(await plane.revision() == 1)
-    let type = await plane.raw("PUT", "/v1/namespaces/default/dtab", Array("/a => /b".utf8), headers: [("content-type", "text/html")])
+    let type = await plane.raw(
+      "PUT", "/v1/namespaces/default/dtab", Array("/a => /b".utf8), headers: [("content-type", "text/html")])
     #expect(type.status == 415)
     let bytes = await plane.raw("PUT", "/v1/namespaces/default/dtab", [0xFF], headers: [("content-type", "text/plain")])
     #expect(bytes.status == 400)

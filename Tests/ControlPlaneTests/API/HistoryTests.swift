@@ -26,7 +26,9 @@ struct HistoryTests {
     await plane.rule("/a", "/x")
     await plane.split("users", "/svc/users", [("v1", 90), ("v2", 10)])
     _ = await plane.at("PUT", "/services/v1", ["protocol": "http2", "endpoints": [["address": "10.0.0.1:80"]]])
-    let before = await plane.at("GET", "/dtab?effective=true").list("dtab").map { [$0["prefix"], $0["destination"], $0["id"] ?? $0["split"]] }
+    let before = await plane.at("GET", "/dtab?effective=true").list("dtab").map {
+      [$0["prefix"], $0["destination"], $0["id"] ?? $0["split"]]
+    }
     _ = await plane.at("DELETE", "/rules/r-1")
     await plane.rule("/b", "/y")
     _ = await plane.at("PATCH", "/splits/users", ["weights": ["v1": 0]])
@@ -34,11 +36,14 @@ struct HistoryTests {
     let back = await plane.at("POST", "/revisions/4:rollback", nil, headers: [("heddle-reason", "bad")])
     #expect(back.status == 200)
     #expect(back.json["revision"] == 9 && back.json["restored"] == 4)
-    let after = await plane.at("GET", "/dtab?effective=true").list("dtab").map { [$0["prefix"], $0["destination"], $0["id"] ?? $0["split"]] }
+    let after = await plane.at("GET", "/dtab?effective=true").list("dtab").map {
+      [$0["prefix"], $0["destination"], $0["id"] ?? $0["split"]]
+    }
     #expect(after == before)
     let service = await plane.at("GET", "/services/v1")
     #expect(service.json["protocol"] == "http2")
-    #expect(service.list("endpoints").compactMap { $0["address"]?.text } == ["10.0.0.2:80"], "endpoints stand in no history")
+    #expect(
+      service.list("endpoints").compactMap { $0["address"]?.text } == ["10.0.0.2:80"], "endpoints stand in no history")
     #expect(plane.listener.changes.withLock { $0.last?.urgent } == true)
     // Rolled back to what it is: nothing to do.
     #expect(await plane.at("POST", "/revisions/9:rollback").json["revision"] == 9)
@@ -51,16 +56,24 @@ struct HistoryTests {
     var random = SeededRandomTable(seed: 4)
     var states: [(UInt64, [[JSON?]])] = []
     for i in 0..<40 {
-      _ = await plane.raw("PUT", "/v1/namespaces/default/dtab", Array(random.table().joined(separator: ";").utf8), headers: [("content-type", "text/plain")])
+      _ = await plane.raw(
+        "PUT", "/v1/namespaces/default/dtab", Array(random.table().joined(separator: ";").utf8),
+        headers: [("content-type", "text/plain")])
       if i % 3 == 0 { await plane.split("s\(i % 4)", "/svc/s\(i % 4)", [("v1", i + 1)]) }
       let shown = await plane.at("GET", "/dtab?effective=true")
-      states.append((UInt64(shown.json["revision"]?.whole ?? 0), shown.list("dtab").map { [$0["id"], $0["prefix"], $0["destination"], $0["changed_in"]] }))
+      states.append(
+        (
+          UInt64(shown.json["revision"]?.whole ?? 0),
+          shown.list("dtab").map { [$0["id"], $0["prefix"], $0["destination"], $0["changed_in"]] }
+        ))
     }
     for (revision, expected) in states {
       let past = try plane.controller.state("default", at: revision)
       let shown = past.index.entries.map { entry -> [JSON?] in
         let id: JSON? = if case .rule(let id, _) = entry.origin { .string(id) } else { nil }
-        return [id, .string("\(entry.dentry.prefix)"), .string("\(entry.dentry.destination)"), JSON(entry.origin.revision)]
+        return [
+          id, .string("\(entry.dentry.prefix)"), .string("\(entry.dentry.destination)"), JSON(entry.origin.revision),
+        ]
       }
       #expect(shown == expected, "revision \(revision)")
     }

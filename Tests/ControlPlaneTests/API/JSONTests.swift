@@ -1,4 +1,3 @@
-import TestSupport
 import Testing
 
 @testable import ControlPlane
@@ -32,8 +31,10 @@ struct JSONTests {
 
   @Test func refusesWhatIsNoJSON() {
     let texts = [
-      "", " ", "{", "[", "[1", "[1,]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "'a'", "tru", "nul", "01", "-", "1.", ".5", "+1", "1e", "0x1",
-      "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "\"a", "\"\\q\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\u0041\"", "\"a\nb\"",
+      "", " ", "{", "[", "[1", "[1,]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "'a'", "tru", "nul", "01", "-",
+      "1.", ".5", "+1", "1e", "0x1",
+      "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "\"a", "\"\\q\"", "\"\\u12\"", "\"\\ud800\"", "\"\\udc00\"",
+      "\"\\ud800\\u0041\"", "\"a\nb\"",
       "[1] 2", "{} {}", "\u{FEFF}{}", "[1 2]", "{\"a\" 1}", "\"\u{1}\"",
     ]
     for text in texts { #expect(fault(text) != nil, "\(text)") }
@@ -58,19 +59,5 @@ struct JSONTests {
     #expect(try parse("9223372036854775808").whole == nil)
     #expect(try parse("1.0").whole == nil)
     #expect(try parse("-0") == .integer(0))
-  }
-
-  @Test func noMutationOfADocumentMakesItTrap() throws {
-    var random = SeededRandom(seed: 7)
-    let whole = Array(#"{"a":[1,-2.5e3,true,false,null,{"b":"x\né\ud83d\ude00"}],"c":{}}"#.utf8)
-    forEveryPrefix(of: whole) { prefix in
-      #expect(throws: JSONFault.self) { try JSONParser.parse(prefix) }
-    }
-    for _ in 0..<5000 {
-      let bytes = random.mutated(whole, alphabet: Array("{}[]\",:\\u0123456789eE+-. tfn".utf8))
-      guard let json = try? JSONParser.parse(bytes) else { continue }
-      // `2e3` prints as 2000, so what is read back is compared by its print.
-      #expect((try? JSONParser.parse(json.printed))?.printed == json.printed)
-    }
   }
 }

@@ -7,7 +7,9 @@ struct LeaseTests {
     await plane.at("PUT", "/services/users/endpoints/10.0.0.\(host):80", ["ttl": .string(ttl)])
   }
 
-  private func addresses(_ plane: Plane) -> [String] { plane.controller.endpoints("default", "users").endpoints.keys.sorted() }
+  private func addresses(_ plane: Plane) -> [String] {
+    plane.controller.endpoints("default", "users").endpoints.keys.sorted()
+  }
 
   private func pass(_ plane: Plane, _ time: Duration) async {
     plane.clock.advance(time)

@@ -25,7 +25,9 @@ final class Folder: Sendable {
 
   init() {
     path = NSTemporaryDirectory() + "heddle-" + UUID().uuidString
-    do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch { preconditionFailure("\(error)") }
+    do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
+      preconditionFailure("\(error)")
+    }
   }
 
   deinit { try? FileManager.default.removeItem(atPath: path) }
@@ -41,7 +43,9 @@ final class FakeMesh: ProxyDirectory, MetricsStore, EventFeed {
   let rows = Mutex<[MetricRow]>([])
   let streams = Mutex<[(String, String?)]>([])
 
-  func list(namespace: String?) -> [ProxyStatus] { known.withLock { $0.filter { namespace == nil || $0.namespace == namespace } } }
+  func list(namespace: String?) -> [ProxyStatus] {
+    known.withLock { $0.filter { namespace == nil || $0.namespace == namespace } }
+  }
 
   func barrier(namespace: String, revision: UInt64, timeout: Duration, minApplied: Int) async -> BarrierResult {
     barriers.withLock { $0.append("\(namespace) \(revision) \(timeout.configured) \(minApplied)") }
@@ -73,7 +77,9 @@ final class Listener: ChangeObserver {
   let endpoints = Mutex<[(ServiceEndpoints, ServiceEndpoints)]>([])
 
   func configurationChanged(_ change: ConfigurationChange) { changes.withLock { $0.append(change) } }
-  func endpointsChanged(_ old: ServiceEndpoints, _ new: ServiceEndpoints) { endpoints.withLock { $0.append((old, new)) } }
+  func endpointsChanged(_ old: ServiceEndpoints, _ new: ServiceEndpoints) {
+    endpoints.withLock { $0.append((old, new)) }
+  }
 }
 
 /// One answer, opened.
@@ -129,7 +135,9 @@ final class Plane: Sendable {
   func raw(_ method: String, _ target: String, _ body: [UInt8] = [], headers: [(String, String)] = []) async -> Answer {
     var list = HeaderList([("host", "127.0.0.1:4180")])
     for (name, value) in headers where name != "host" { list.append(name, value) }
-    if let host = headers.first(where: { $0.0 == "host" }) { list = HeaderList([("host", host.1)] + headers.filter { $0.0 != "host" }) }
+    if let host = headers.first(where: { $0.0 == "host" }) {
+      list = HeaderList([("host", host.1)] + headers.filter { $0.0 != "host" })
+    }
     let request = HTTPRequest(method: method, target: target, headers: list, body: body, peer: .loopback(port: 50_000))
     return Answer(response: await api.respond(to: request))
   }
@@ -145,7 +153,9 @@ final class Plane: Sendable {
     await at("POST", "/rules", ["prefix": .string(prefix), "destination": .string(destination)])
   }
 
-  @discardableResult func split(_ name: String, _ prefix: String, _ weights: [(String, Int)], query: String = "") async -> Answer {
+  @discardableResult func split(_ name: String, _ prefix: String, _ weights: [(String, Int)], query: String = "") async
+    -> Answer
+  {
     let backends = weights.map { name, weight -> JSON in
       ["name": .string(name), "destination": .string("/#/registry/\(name)"), "weight": JSON(weight)]
     }

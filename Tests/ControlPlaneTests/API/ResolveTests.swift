@@ -5,7 +5,8 @@ import Testing
 struct ResolveTests {
   private func leaves(_ node: JSON) -> [JSON] {
     if node["kind"] == "leaf" { return [node] }
-    let inner = (node["steps"]?.items ?? []).compactMap { $0["tree"] } + (node["alternatives"]?.items ?? [])
+    let inner =
+      (node["steps"]?.items ?? []).compactMap { $0["tree"] } + (node["alternatives"]?.items ?? [])
       + (node["branches"]?.items ?? []).compactMap { $0["tree"] }
     return inner.flatMap(leaves)
   }

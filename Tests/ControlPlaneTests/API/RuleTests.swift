@@ -12,7 +12,8 @@ struct RuleTests {
     #expect(first.json["revision"] == 2)
     #expect(first.tag == "\"2\"")
     await plane.rule("/svc/users", "/#/registry/users-v1")
-    let inserted = await plane.at("POST", "/rules", ["prefix": "/host", "destination": "/svc | ~", "comment": "hosts", "before": "r-2"])
+    let inserted = await plane.at(
+      "POST", "/rules", ["prefix": "/host", "destination": "/svc | ~", "comment": "hosts", "before": "r-2"])
     #expect(inserted.status == 201)
     let list = await plane.at("GET", "/rules")
     #expect(list.list("rules").compactMap { $0["id"]?.text } == ["r-1", "r-3", "r-2"])
@@ -39,7 +40,10 @@ struct RuleTests {
     #expect(changed.json["changed_in"] == 5)
     #expect(await plane.at("GET", "/rules").list("rules").compactMap { $0["id"]?.text } == ["r-2", "r-1", "r-3"])
     #expect(await plane.at("PUT", "/rules/r-9", ["prefix": "/a", "destination": "/y"]).status == 404)
-    #expect(await plane.at("PUT", "/rules/r-1", ["prefix": "/a", "destination": "/y", "before": "r-1"]).pointers == ["/before"])
+    #expect(
+      await plane.at("PUT", "/rules/r-1", ["prefix": "/a", "destination": "/y", "before": "r-1"]).pointers == [
+        "/before"
+      ])
   }
 
   @Test func writingTheSameMovesNoRevision() async throws {
@@ -73,8 +77,10 @@ struct RuleTests {
     #expect(bad.list("errors")[1]["offset"] == 8)
     #expect(await plane.revision() == 1)
     #expect(await plane.at("POST", "/rules", ["prefix": "/a"]).pointers == ["/destination"])
-    #expect(await plane.at("POST", "/rules", ["prefix": 1, "destination": nil]).pointers == ["/prefix", "/destination"])
-    #expect(await plane.at("POST", "/rules", ["prefix": "/a", "destination": "/b", "before": "r-7"]).pointers == ["/before"])
+    #expect(
+      await plane.at("POST", "/rules", ["prefix": 1, "destination": nil]).pointers == ["/prefix", "/destination"])
+    #expect(
+      await plane.at("POST", "/rules", ["prefix": "/a", "destination": "/b", "before": "r-7"]).pointers == ["/before"])
   }
 
   @Test func visibleLoopsAreRefused() async throws {

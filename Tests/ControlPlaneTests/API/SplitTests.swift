@@ -67,8 +67,13 @@ struct SplitTests {
       (["prefix": "/a"], ["/backends"]),
       (["prefix": "/a", "backends": [backend, backend]], ["/backends/1/name"]),
       (["prefix": "/a", "backends": [["name": "v 1", "destination": "/a", "weight": 1]]], ["/backends/0/name"]),
-      (["prefix": "/a", "backends": [["name": "v1", "destination": "a", "weight": -1]]], ["/backends/0/destination", "/backends/0/weight"]),
-      (["prefix": "/a", "backends": [["name": "v1", "destination": "/a", "weight": 1_000_001]]], ["/backends/0/weight"]),
+      (
+        ["prefix": "/a", "backends": [["name": "v1", "destination": "a", "weight": -1]]],
+        ["/backends/0/destination", "/backends/0/weight"]
+      ),
+      (
+        ["prefix": "/a", "backends": [["name": "v1", "destination": "/a", "weight": 1_000_001]]], ["/backends/0/weight"]
+      ),
       (["prefix": "/a", "backends": [["name": "v1", "destination": "/a"]]], ["/backends/0/weight"]),
       (["prefix": "/a", "backends": [backend], "on_unbound": "maybe"], ["/on_unbound"]),
       (["prefix": "/a", "backends": [backend], "sticky": true], ["/sticky"]),

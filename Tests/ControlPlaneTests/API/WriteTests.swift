@@ -9,15 +9,22 @@ struct WriteTests {
     let plane = try Plane()
     await plane.rule("/a", "/x")
     let tag = try #require(await plane.at("GET", "/rules/r-1").tag)
-    let first = await plane.at("PUT", "/rules/r-1", ["prefix": "/a", "destination": "/y"], headers: [("if-match", tag)])
+    let first = await plane.at(
+      "PUT", "/rules/r-1", ["prefix": "/a", "destination": "/y"], headers: [("if-match", tag)])
     #expect(first.status == 200)
-    let second = await plane.at("PUT", "/rules/r-1", ["prefix": "/a", "destination": "/z"], headers: [("if-match", tag)])
+    let second = await plane.at(
+      "PUT", "/rules/r-1", ["prefix": "/a", "destination": "/z"], headers: [("if-match", tag)])
     #expect(second.status == 412)
     #expect(second.json["revision"] == 3)
     #expect(second.tag == "\"3\"")
     #expect(await plane.at("GET", "/rules/r-1").json["destination"] == "/y")
-    #expect(await plane.at("PUT", "/rules/r-1", ["prefix": "/a", "destination": "/z"], headers: [("if-match", "3")]).status == 400)
-    #expect(await plane.at("PUT", "/rules/r-1", ["prefix": "/a", "destination": "/z"], headers: [("if-match", "\"9\", \"3\"")]).status == 200)
+    #expect(
+      await plane.at("PUT", "/rules/r-1", ["prefix": "/a", "destination": "/z"], headers: [("if-match", "3")]).status
+        == 400)
+    #expect(
+      await plane.at(
+        "PUT", "/rules/r-1", ["prefix": "/a", "destination": "/z"], headers: [("if-match", "\"9\", \"3\"")]
+      ).status == 200)
   }
 
   @Test func unchangedIsNotSentAgain() async throws {
@@ -35,8 +42,12 @@ struct WriteTests {
     let plane = try Plane()
     let rule: JSON = ["prefix": "/a", "destination": "/b"]
     #expect(await plane.call("POST", "/v1/namespaces/prod/rules", rule).status == 404)
-    #expect(await plane.call("POST", "/v1/namespaces/prod/rules?create=true", rule, headers: [("if-match", "\"0\"")]).status == 201)
-    #expect(await plane.call("POST", "/v1/namespaces/prod/rules?create=true", rule, headers: [("if-match", "\"0\"")]).status == 412)
+    #expect(
+      await plane.call("POST", "/v1/namespaces/prod/rules?create=true", rule, headers: [("if-match", "\"0\"")]).status
+        == 201)
+    #expect(
+      await plane.call("POST", "/v1/namespaces/prod/rules?create=true", rule, headers: [("if-match", "\"0\"")]).status
+        == 412)
     #expect(await plane.call("PUT", "/v1/namespaces/test").status == 201)
     #expect(await plane.call("PUT", "/v1/namespaces/test").status == 200)
     #expect(await plane.call("PUT", "/v1/namespaces/test", headers: [("if-none-match", "*")]).status == 412)
@@ -66,7 +77,8 @@ struct WriteTests {
     #expect(await plane.at("DELETE", "/rules/r-1").status == 409)
     #expect(await plane.at("DELETE", "").status == 409)
     #expect(await plane.at("PUT", "/dtab", ["dtab": ""]).status == 409)
-    #expect(await plane.at("POST", "/changes", ["changes": [["op": "delete", "kind": "rule", "name": "r-1"]]]).status == 409)
+    #expect(
+      await plane.at("POST", "/changes", ["changes": [["op": "delete", "kind": "rule", "name": "r-1"]]]).status == 409)
     #expect(await plane.revision() == 2)
     #expect(await plane.at("DELETE", "/rules/r-1?force=true").status == 200)
     // Already without rules: adding a service's fields takes nothing from the proxies.
@@ -94,8 +106,11 @@ struct WriteTests {
 
   @Test func misspeltParametersDoNotBecomeWrites() async throws {
     let plane = try Plane()
-    for query in ["dryrun=true", "dry_run=yes", "dry_run=true&dry_run=true", "wait=some", "timeout=2h&wait=applied", "%zz=1"] {
-      #expect(await plane.at("POST", "/rules?\(query)", ["prefix": "/a", "destination": "/b"]).status == 400, "\(query)")
+    for query in [
+      "dryrun=true", "dry_run=yes", "dry_run=true&dry_run=true", "wait=some", "timeout=2h&wait=applied", "%zz=1",
+    ] {
+      #expect(
+        await plane.at("POST", "/rules?\(query)", ["prefix": "/a", "destination": "/b"]).status == 400, "\(query)")
     }
     #expect(await plane.revision() == 1)
   }
@@ -104,9 +119,11 @@ struct WriteTests {
     let plane = try Plane()
     plane.mesh.result.withLock {
       $0 = BarrierResult(
-        revision: 2, complete: false, applied: 2, pending: ["p1"], rejected: [.init(id: "p2", error: "no")], disconnected: ["p3"])
+        revision: 2, complete: false, applied: 2, pending: ["p1"], rejected: [.init(id: "p2", error: "no")],
+        disconnected: ["p3"])
     }
-    let answer = await plane.at("POST", "/rules?wait=applied&timeout=250ms&min_applied=3", ["prefix": "/a", "destination": "/b"])
+    let answer = await plane.at(
+      "POST", "/rules?wait=applied&timeout=250ms&min_applied=3", ["prefix": "/a", "destination": "/b"])
     #expect(answer.status == 200)
     #expect(plane.mesh.barriers.withLock { $0 } == ["default 2 250ms 3"])
     #expect(answer.json["complete"] == false && answer.json["applied"] == 2 && answer.json["pending"] == ["p1"])
@@ -125,7 +142,8 @@ struct WriteTests {
     #expect(second.response.headers["location"] == first.response.headers["location"])
     #expect(second.response.headers["idempotency-replayed"] == "true")
     #expect(await again.revision() == 2)
-    let other = await again.at("POST", "/rules", ["prefix": "/a", "destination": "/c"], headers: [("idempotency-key", "k1")])
+    let other = await again.at(
+      "POST", "/rules", ["prefix": "/a", "destination": "/c"], headers: [("idempotency-key", "k1")])
     #expect(other.status == 422)
     // After 24 h the key is free.
     again.clock.advance(.seconds(86_401))
@@ -144,7 +162,10 @@ struct WriteTests {
     let plane = try Plane()
     let ids = await withTaskGroup(of: JSON?.self) { group in
       for _ in 0..<20 {
-        group.addTask { await plane.at("POST", "/rules", ["prefix": "/a", "destination": "/b"], headers: [("idempotency-key", "k")]).json["id"] }
+        group.addTask {
+          await plane.at("POST", "/rules", ["prefix": "/a", "destination": "/b"], headers: [("idempotency-key", "k")])
+            .json["id"]
+        }
       }
       return await group.reduce(into: Set<JSON?>()) { $0.insert($1) }
     }
@@ -171,7 +192,8 @@ struct WriteTests {
 
   @Test func reasonAndCallerStandInTheHistory() async throws {
     let plane = try Plane()
-    _ = await plane.at("POST", "/rules", ["prefix": "/a", "destination": "/b"], headers: [("heddle-reason", "release 31")])
+    _ = await plane.at(
+      "POST", "/rules", ["prefix": "/a", "destination": "/b"], headers: [("heddle-reason", "release 31")])
     let revision = await plane.at("GET", "/revisions/2")
     #expect(revision.json["why"] == "release 31")
     #expect(revision.json["who"] == "anonymous@127.0.0.1")
@@ -181,13 +203,18 @@ struct WriteTests {
   @Test func changesAreOneRevisionOrNothing() async throws {
     let plane = try Plane()
     await plane.rule("/old", "/x")
-    let split: JSON = ["prefix": "/svc/users", "backends": [["name": "v1", "destination": "/#/registry/users-v1", "weight": 1]]]
+    let split: JSON = [
+      "prefix": "/svc/users", "backends": [["name": "v1", "destination": "/#/registry/users-v1", "weight": 1]],
+    ]
     let body: JSON = [
       "changes": [
         ["op": "put", "kind": "rule", "value": ["prefix": "/svc", "destination": "/#/registry"]],
         ["op": "put", "kind": "rule", "name": "r-1", "value": ["prefix": "/old", "destination": "/y"]],
         ["op": "put", "kind": "split", "name": "users", "value": split],
-        ["op": "put", "kind": "service", "name": "users-v1", "value": ["protocol": "http1", "endpoints": [["address": "10.0.0.1:80"]]]],
+        [
+          "op": "put", "kind": "service", "name": "users-v1",
+          "value": ["protocol": "http1", "endpoints": [["address": "10.0.0.1:80"]]],
+        ],
       ]
     ]
     let applied = await plane.at("POST", "/changes", body)
@@ -197,19 +224,33 @@ struct WriteTests {
     #expect(applied.list("changed").compactMap { $0["name"]?.text } == ["r-2", "r-1", "users", "users-v1"])
     let bad = await plane.at(
       "POST", "/changes",
-      ["changes": [
-        ["op": "delete", "kind": "split", "name": "users"],
-        ["op": "put", "kind": "rule", "value": ["prefix": "/a", "destination": "/b/"]],
-        ["op": "put", "kind": "route", "name": "x", "value": [:]],
-        ["op": "move", "kind": "rule"],
-      ]])
+      [
+        "changes": [
+          ["op": "delete", "kind": "split", "name": "users"],
+          ["op": "put", "kind": "rule", "value": ["prefix": "/a", "destination": "/b/"]],
+          ["op": "put", "kind": "route", "name": "x", "value": [:]],
+          ["op": "move", "kind": "rule"],
+        ]
+      ])
     #expect(bad.status == 422)
     #expect(bad.pointers == ["/changes/1/value/destination", "/changes/2/kind", "/changes/3/op"])
     let late = await plane.at(
-      "POST", "/changes", ["changes": [["op": "delete", "kind": "split", "name": "users"], ["op": "delete", "kind": "split", "name": "users"]]])
+      "POST", "/changes",
+      [
+        "changes": [
+          ["op": "delete", "kind": "split", "name": "users"], ["op": "delete", "kind": "split", "name": "users"],
+        ]
+      ])
     #expect(late.status == 422 && late.pointers == ["/changes/1"])
     #expect(await plane.revision() == 3)
-    let table = await plane.at("POST", "/changes", ["changes": [["op": "put", "kind": "dtab", "name": "all", "value": ["dtab": "/old => /y"]], ["op": "delete", "kind": "service", "name": "users-v1"]]])
+    let table = await plane.at(
+      "POST", "/changes",
+      [
+        "changes": [
+          ["op": "put", "kind": "dtab", "name": "all", "value": ["dtab": "/old => /y"]],
+          ["op": "delete", "kind": "service", "name": "users-v1"],
+        ]
+      ])
     #expect(table.status == 200)
     #expect(await plane.at("GET", "/rules").list("rules").compactMap { $0["id"]?.text } == ["r-1"])
   }

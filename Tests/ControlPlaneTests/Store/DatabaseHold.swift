@@ -5,7 +5,9 @@ final class DatabaseHold {
   private let queue: DatabaseQueue
 
   init(_ path: String) throws {
-    queue = try DatabaseQueue(path: path)
+    var configuration = Configuration()
+    configuration.allowsUnsafeTransactions = true
+    queue = try DatabaseQueue(path: path, configuration: configuration)
     try queue.writeWithoutTransaction { db in try db.execute(sql: "BEGIN IMMEDIATE") }
   }
 

@@ -6,13 +6,17 @@ import Testing
 
 struct ShiftTests {
   private func split(_ weights: [(String, UInt32)]) throws -> Split {
-    let backends = try weights.map { Split.Backend(name: $0, destination: try NameTree<Path>(parsing: "/#/registry/\($0)"), weight: $1) }
+    let backends = try weights.map {
+      Split.Backend(name: $0, destination: try NameTree<Path>(parsing: "/#/registry/\($0)"), weight: $1)
+    }
     return Split(prefix: try Prefix(parsing: "/svc/users"), backends: backends, onUnbound: nil)
   }
 
   private func shifted(_ split: Split, _ body: String) throws -> ([UInt32], [String]) {
     var findings = Findings()
-    guard let wanted = Shift.read(try JSONParser.parse(Array(body.utf8)), &findings), findings.isEmpty else { return ([], findings.faults.map(\.pointer.description)) }
+    guard let wanted = Shift.read(try JSONParser.parse(Array(body.utf8)), &findings), findings.isEmpty else {
+      return ([], findings.faults.map(\.pointer.description))
+    }
     let next = wanted.shift.applied(to: split, &findings)
     if !wanted.allowZero { next.checkWeights(at: .root, &findings) }
     return (findings.isEmpty ? next.backends.map(\.weight) : [], findings.faults.map(\.pointer.description))
@@ -42,7 +46,7 @@ struct ShiftTests {
     for _ in 0..<2000 {
       let weights = (0..<4).map { _ in UInt32(1 + random.below(1_000_000)) }
       let base = try split([("a", weights[0]), ("b", weights[1]), ("c", weights[2]), ("d", weights[3])])
-      let units = UInt64(random.below(1_000_000)) // ten-thousandths of a percent
+      let units = UInt64(random.below(1_000_000))  // ten-thousandths of a percent
       let percent = Double(units) / 10_000
       let (after, faults) = try shifted(base, #"{"percent":{"d":\#(percent)}}"#)
       try #require(faults.isEmpty)

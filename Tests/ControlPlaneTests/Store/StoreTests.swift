@@ -32,7 +32,8 @@ struct StoreTests {
   }
 
   @Test func migrationsInTheProgramAreTheFiles() throws {
-    let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../../migrations")
+    let root = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
+      .appendingPathComponent("../../../migrations")
     let files = try FileManager.default.contentsOfDirectory(atPath: root.path).filter { $0.hasSuffix(".sql") }.sorted()
     #expect(files.map { String($0.dropLast(4)) } == Migrations.all.map(\.name))
     for (file, migration) in zip(files, Migrations.all) {
@@ -53,7 +54,9 @@ struct StoreTests {
     let more = Migrations.all + [Migration(name: "9999_more", sql: "CREATE TABLE more (x INTEGER) STRICT;")]
     try Migrator(database: plane.store.database, path: plane.store.path, migrations: more).run()
     let copy = try DatabaseQueue(path: plane.store.path + ".schema-\(Migrations.all.count)")
-    let old = try await copy.read { db in (try db.tableExists("more"), try Int.fetchOne(db, sql: "SELECT count(*) FROM resources")) }
+    let old = try await copy.read { db in
+      (try db.tableExists("more"), try Int.fetchOne(db, sql: "SELECT count(*) FROM resources"))
+    }
     #expect(old == (false, 1))
     let isMigrated = try await plane.store.database.read { db in try db.tableExists("more") }
     #expect(isMigrated)
@@ -61,9 +64,14 @@ struct StoreTests {
 
   @Test func brokenMigrationLeavesTheOldSchema() throws {
     let plane = try Plane()
-    let more = Migrations.all + [Migration(name: "9999_bad", sql: "CREATE TABLE more (x INTEGER) STRICT; CREATE NONSENSE;")]
-    #expect(throws: (any Error).self) { try Migrator(database: plane.store.database, path: plane.store.path, migrations: more).run() }
-    let now = try plane.store.database.read { db in (try db.tableExists("more"), try Int.fetchOne(db, sql: "PRAGMA user_version")) }
+    let more =
+      Migrations.all + [Migration(name: "9999_bad", sql: "CREATE TABLE more (x INTEGER) STRICT; CREATE NONSENSE;")]
+    #expect(throws: (any Error).self) {
+      try Migrator(database: plane.store.database, path: plane.store.path, migrations: more).run()
+    }
+    let now = try plane.store.database.read { db in
+      (try db.tableExists("more"), try Int.fetchOne(db, sql: "PRAGMA user_version"))
+    }
     #expect(now == (false, Migrations.all.count))
   }
 
@@ -99,14 +107,20 @@ struct StoreTests {
   @Test func fullDiskAnswers503AndLeavesNothingHalf() async throws {
     let plane = try Plane()
     await plane.rule("/a", "/b")
-    let pages = try await plane.store.database.writeWithoutTransaction { db in try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0 }
-    try await plane.store.database.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA max_page_count = \(pages)") }
+    let pages = try await plane.store.database.writeWithoutTransaction { db in
+      try Int.fetchOne(db, sql: "PRAGMA page_count") ?? 0
+    }
+    try await plane.store.database.writeWithoutTransaction { db in
+      try db.execute(sql: "PRAGMA max_page_count = \(pages)")
+    }
     let table = JSON.array((0..<3000).map { ["prefix": .string("/p\($0)"), "destination": "/x"] })
     let refused = await plane.at("PUT", "/dtab", ["dtab": table])
     #expect(refused.status == 503)
     #expect(refused.text.contains("full"))
     #expect(await plane.at("GET", "/rules").list("rules").compactMap { $0["id"]?.text } == ["r-1"])
-    try await plane.store.database.writeWithoutTransaction { db in try db.execute(sql: "PRAGMA max_page_count = 1000000") }
+    try await plane.store.database.writeWithoutTransaction { db in
+      try db.execute(sql: "PRAGMA max_page_count = 1000000")
+    }
     #expect(await plane.at("PUT", "/dtab", ["dtab": table]).status == 200)
     #expect(try await plane.reopened().controller.state("default")?.rules.count == 3000)
   }
@@ -120,7 +134,9 @@ struct StoreTests {
     await plane.rule("/c", "/d")
     let epoch = plane.controller.epoch
     let random: (Int) -> [UInt8] = { Array(repeating: 7, count: $0) }
-    #expect(throws: StoreFault.self, "a running controller holds the lock") { try Backup.restore(copy, to: plane.store.path, random: random) }
+    #expect(throws: StoreFault.self, "a running controller holds the lock") {
+      try Backup.restore(copy, to: plane.store.path, random: random)
+    }
     await plane.controller.close()
     try plane.store.close()
     try Backup.restore(copy, to: plane.store.path, random: random)
@@ -135,7 +151,9 @@ struct StoreTests {
     try plane.store.close()
     let junk = plane.folder.file("junk")
     try Data("not a database at all, but long enough to look like one".utf8).write(to: URL(fileURLWithPath: junk))
-    #expect(throws: (any Error).self) { try Backup.restore(junk, to: plane.store.path) { Array(repeating: 1, count: $0) } }
+    #expect(throws: (any Error).self) {
+      try Backup.restore(junk, to: plane.store.path) { Array(repeating: 1, count: $0) }
+    }
     #expect(try Plane(folder: plane.folder, clock: plane.clock).controller.state("default")?.revision == 1)
   }
 
@@ -163,10 +181,16 @@ struct StoreTests {
   @Test func knownProxiesSurviveForADay() async throws {
     let plane = try Plane()
     let now = plane.clock.clocks.wall()
-    plane.controller.keep([KnownProxy(id: "p1", namespace: "default", document: [1, 2], seenAt: now), KnownProxy(id: "p2", namespace: "default", document: [], seenAt: now)])
+    plane.controller.keep([
+      KnownProxy(id: "p1", namespace: "default", document: [1, 2], seenAt: now),
+      KnownProxy(id: "p2", namespace: "default", document: [], seenAt: now),
+    ])
     plane.controller.forget(["p2"])
     let again = try await plane.reopened()
-    #expect(try again.controller.knownProxies() == [KnownProxy(id: "p1", namespace: "default", document: [1, 2], seenAt: now)])
+    #expect(
+      try again.controller.knownProxies() == [
+        KnownProxy(id: "p1", namespace: "default", document: [1, 2], seenAt: now)
+      ])
     again.clock.advance(.seconds(90_000))
     await again.controller.prune()
     #expect(try again.controller.knownProxies().isEmpty)

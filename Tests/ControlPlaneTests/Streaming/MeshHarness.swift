@@ -143,6 +143,7 @@ final class MeshHarness {
   /// Bytes that a proxy has not read.
   var queued: [Handle: Int] = [:]
   private var lastStream: UInt32 = 0
+  private var ticks = 0
 
   init(limits: StreamLimits = StreamLimits()) throws {
     let source = MemorySource(time: time)
@@ -195,7 +196,6 @@ final class MeshHarness {
   /// Lets time pass in steps of the hub's tick. Proxies that are `isLively` send a heartbeat each second.
   func pass(_ duration: Duration) {
     var left = duration
-    var ticks = 0
     while left > .zero {
       time.advance(MeshHub.tickInterval)
       left -= MeshHub.tickInterval

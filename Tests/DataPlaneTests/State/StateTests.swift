@@ -1,5 +1,6 @@
 import Foundation
 import MeshProtocol
+import SystemIO
 import Testing
 
 @testable import DataPlane
@@ -135,5 +136,29 @@ struct StateStoreTests {
       _ = consume first
       _ = try StateStore(path: path)
     }
+  }
+}
+
+@Suite("What is due for the state file")
+struct UnsavedStateTests {
+  @Test("A configuration at once, the first endpoints at once, later ones at most every 5 s, nothing while writing")
+  func due() {
+    var unsaved = UnsavedState()
+    var now = Instant(nanoseconds: 1)
+    #expect(!unsaved.isDue(at: now))
+    unsaved.configuration = true
+    #expect(unsaved.isDue(at: now))
+    unsaved.begin(at: now)
+    unsaved.endpoints = true
+    #expect(!unsaved.isDue(at: now))
+    unsaved.isSaving = false
+    #expect(unsaved.isDue(at: now))
+    unsaved.begin(at: now)
+    unsaved.isSaving = false
+    unsaved.endpoints = true
+    #expect(!unsaved.isDue(at: now))
+    #expect(unsaved.isAny)
+    now = now + UnsavedState.endpointPeriod
+    #expect(unsaved.isDue(at: now))
   }
 }

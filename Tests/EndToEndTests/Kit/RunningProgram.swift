@@ -4,11 +4,13 @@ import Synchronization
 /// One of our programs (or a tool such as curl) as a real process, with its output kept. Killed when the test lets go of it.
 final class RunningProgram: Sendable {
   private let process: Mutex<Process>
-  private let output = Mutex<String>("")
+  private let output = Output()
   let name: String
 
-  /// The folder of the built programs: where this test itself was built.
-  static let programs = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
+  /// The folder of the built programs: `HEDDLE_BIN`, or where this test itself was built.
+  static let programs =
+    ProcessInfo.processInfo.environment["HEDDLE_BIN"].map { URL(fileURLWithPath: $0) }
+    ?? URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
 
   init(_ name: String, _ arguments: [String], environment: [String: String] = [:]) throws {
     self.name = name
@@ -21,17 +23,18 @@ final class RunningProgram: Sendable {
     process.standardOutput = pipe
     process.standardError = pipe
     self.process = Mutex(process)
-    pipe.fileHandleForReading.readabilityHandler = { [self] handle in
+    // The handler must not hold the program: it lives until the pipe closes, which is when the program ends.
+    pipe.fileHandleForReading.readabilityHandler = { [output] handle in
       let data = handle.availableData
       if data.isEmpty { handle.readabilityHandler = nil }
-      output.withLock { $0 += String(decoding: data, as: UTF8.self) }
+      output.append(String(decoding: data, as: UTF8.self))
     }
     try process.run()
   }
 
   deinit { kill() }
 
-  var text: String { output.withLock { $0 } }
+  var text: String { output.all }
   var isRunning: Bool { process.withLock { $0.isRunning } }
 
   /// Ends it without a chance to say good-bye (SIGKILL).
@@ -53,6 +56,12 @@ final class RunningProgram: Sendable {
       return line.split(separator: " ").first { $0.hasPrefix("\(key)=") }.map { String($0.dropFirst(key.count + 1)) }
     }
   }
+}
+
+private final class Output: Sendable {
+  private let text = Mutex<String>("")
+  func append(_ more: String) { text.withLock { $0 += more } }
+  var all: String { text.withLock { $0 } }
 }
 
 struct NeverHappened: Error, CustomStringConvertible {

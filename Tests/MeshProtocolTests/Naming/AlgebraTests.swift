@@ -49,13 +49,14 @@ import Testing
   }
 
   /// Finagle's `NameTreeTest`: evaluation before and after simplification gives the same set; nil is "none".
-  @Test(arguments: [
-    ("~", nil), ("!", nil), ("$", []), ("/ok", ["/ok"]), ("/ok & /ok1", ["/ok", "/ok1"]),
-    ("/ok & /ok1 & ~", ["/ok", "/ok1"]), ("$ & $ & $", []), ("$ & $ & /OK", ["/OK"]), ("~ | /foo | /bar", ["/foo"]),
-    ("~ | $ | /blah", []), ("~ | (! | /a) | /b", nil), ("(~|$|/foo) & (/bar|/blah) & ~ & /FOO", ["/bar", "/FOO"]),
-    ("/ok | !", ["/ok"]), ("/ok & !", ["/ok"]), ("! & ~", nil), ("~ | /ok | !", ["/ok"]), ("! | /ok", nil),
-    ("~ | ! | /ok", nil), ("(! & ~) | /ok", ["/ok"]),
-  ] as [(String, Set<String>?)])
+  @Test(
+    arguments: [
+      ("~", nil), ("!", nil), ("$", []), ("/ok", ["/ok"]), ("/ok & /ok1", ["/ok", "/ok1"]),
+      ("/ok & /ok1 & ~", ["/ok", "/ok1"]), ("$ & $ & $", []), ("$ & $ & /OK", ["/OK"]), ("~ | /foo | /bar", ["/foo"]),
+      ("~ | $ | /blah", []), ("~ | (! | /a) | /b", nil), ("(~|$|/foo) & (/bar|/blah) & ~ & /FOO", ["/bar", "/FOO"]),
+      ("/ok | !", ["/ok"]), ("/ok & !", ["/ok"]), ("! & ~", nil), ("~ | /ok | !", ["/ok"]), ("! | /ok", nil),
+      ("~ | ! | /ok", nil), ("(! & ~) | /ok", ["/ok"]),
+    ] as [(String, Set<String>?)])
   func evaluation(_ text: String, _ expected: Set<String>?) throws {
     let tree = try NameTree<Path>(parsing: text)
     #expect(tree.evaluated.map { Set($0.map(\.description)) } == expected)

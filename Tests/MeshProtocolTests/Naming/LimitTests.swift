@@ -18,7 +18,8 @@ import Testing
     #expect(NamingCheck.fault(inPath: String(repeating: "/a", count: 1024)) == nil)
     #expect(NamingCheck.fault(inPath: String(repeating: "/a", count: 1025))?.expected == "at most 1024 segments")
     #expect(NamingCheck.fault(inPrefix: String(repeating: "/*", count: 128)) == nil)
-    #expect(NamingCheck.fault(inPrefix: String(repeating: "/a", count: 129))?.expected == "at most 128 elements of a prefix")
+    #expect(
+      NamingCheck.fault(inPrefix: String(repeating: "/a", count: 129))?.expected == "at most 128 elements of a prefix")
   }
 
   @Test func dentries() throws {

@@ -4,18 +4,19 @@ import Testing
 
 /// The grammar, against Finagle's own cases (`NameTreeParsersTest`, `DtabTest`) and its rules at the edges.
 @Suite struct ParsingTests {
-  @Test(arguments: [
-    ("/", []),
-    ("/foo/bar", ["foo", "bar"]),
-    ("/\\x66\\x6f\\x6F", ["foo"]),
-    ("/a\\x62c", ["abc"]),
-    ("  /foo # comment", ["foo"]),
-    ("# a\n /foo", ["foo"]),
-    ("/#/x", ["#", "x"]),
-    ("/bar#x", ["bar#x"]),
-    ("/bar #x", ["bar"]),
-    ("/$/inet/127.1:80/a-b_c%", ["$", "inet", "127.1:80", "a-b_c%"]),
-  ] as [(String, [String])])
+  @Test(
+    arguments: [
+      ("/", []),
+      ("/foo/bar", ["foo", "bar"]),
+      ("/\\x66\\x6f\\x6F", ["foo"]),
+      ("/a\\x62c", ["abc"]),
+      ("  /foo # comment", ["foo"]),
+      ("# a\n /foo", ["foo"]),
+      ("/#/x", ["#", "x"]),
+      ("/bar#x", ["bar#x"]),
+      ("/bar #x", ["bar"]),
+      ("/$/inet/127.1:80/a-b_c%", ["$", "inet", "127.1:80", "a-b_c%"]),
+    ] as [(String, [String])])
   func path(_ text: String, _ labels: [String]) throws {
     let path = try Path(parsing: text)
     #expect(path == Path(labels: labels))
@@ -44,20 +45,21 @@ import Testing
     #expect(error?.offset == offset)
   }
 
-  @Test(arguments: [
-    ("! | ~ | $", NameTree.alt([.fail, .neg, .empty])),
-    ("/foo", .leaf("/foo")),
-    ("  /foo & /bar  ", .union([1 * "/foo", 1 * "/bar"])),
-    ("/foo & /bar | /bar & /baz", .alt([.union([1 * "/foo", 1 * "/bar"]), .union([1 * "/bar", 1 * "/baz"])])),
-    ("/foo | /bar & /baz", .alt([.leaf("/foo"), .union([1 * "/bar", 1 * "/baz"])])),
-    ("1 * /foo & 2 * /bar & .5 * /baz & 1. * /x", .union([1 * "/foo", 2 * "/bar", 0.5 * "/baz", 1 * "/x"])),
-    ("(/a | /b) & /c", .union([Weighted(weight: .one, tree: .alt([.leaf("/a"), .leaf("/b")])), 1 * "/c"])),
-    ("2 * (/a | /b) & 0*/c", .union([Weighted(weight: 2, tree: .alt([.leaf("/a"), .leaf("/b")])), 0 * "/c"])),
-    ("0.5 * /a", .leaf("/a")),
-    ("((/a))", .leaf("/a")),
-    ("/biz#c", .leaf("/biz#c")),
-    ("/biz # c", .leaf("/biz")),
-  ] as [(String, NameTree<Path>)])
+  @Test(
+    arguments: [
+      ("! | ~ | $", NameTree.alt([.fail, .neg, .empty])),
+      ("/foo", .leaf("/foo")),
+      ("  /foo & /bar  ", .union([1 * "/foo", 1 * "/bar"])),
+      ("/foo & /bar | /bar & /baz", .alt([.union([1 * "/foo", 1 * "/bar"]), .union([1 * "/bar", 1 * "/baz"])])),
+      ("/foo | /bar & /baz", .alt([.leaf("/foo"), .union([1 * "/bar", 1 * "/baz"])])),
+      ("1 * /foo & 2 * /bar & .5 * /baz & 1. * /x", .union([1 * "/foo", 2 * "/bar", 0.5 * "/baz", 1 * "/x"])),
+      ("(/a | /b) & /c", .union([Weighted(weight: .one, tree: .alt([.leaf("/a"), .leaf("/b")])), 1 * "/c"])),
+      ("2 * (/a | /b) & 0*/c", .union([Weighted(weight: 2, tree: .alt([.leaf("/a"), .leaf("/b")])), 0 * "/c"])),
+      ("0.5 * /a", .leaf("/a")),
+      ("((/a))", .leaf("/a")),
+      ("/biz#c", .leaf("/biz#c")),
+      ("/biz # c", .leaf("/biz")),
+    ] as [(String, NameTree<Path>)])
   func tree(_ text: String, _ expected: NameTree<Path>) throws {
     #expect(try NameTree<Path>(parsing: text) == expected)
     #expect(try NameTree<Path>(parsing: expected.description) == expected, "as printed: \(expected)")
@@ -106,19 +108,20 @@ import Testing
     #expect(NamingCheck.fault(inDtab: text)?.message == message)
   }
 
-  @Test(arguments: [
-    ("", []),
-    (" # nothing\n ", []),
-    ("  /=>!  ", ["/=>!"]),
-    ("/=>!;", ["/=>!"]),
-    ("/=>!; # end", ["/=>!"]),
-    ("/foo=>/biz#c", ["/foo=>/biz#c"]),
-    ("/foo\n=>\n/bar;\n/a => 2*/b & /c", ["/foo=>/bar", "/a=>2*/b & /c"]),
-    (
-      "# a comment\n/#foo => /biz  # another\n| ( /bliz & # yet\n/bluth ) # duh\n; #final\n#/ignore=>/me;\n",
-      ["/#foo=>/biz | /bliz & /bluth"]
-    ),
-  ] as [(String, [String])])
+  @Test(
+    arguments: [
+      ("", []),
+      (" # nothing\n ", []),
+      ("  /=>!  ", ["/=>!"]),
+      ("/=>!;", ["/=>!"]),
+      ("/=>!; # end", ["/=>!"]),
+      ("/foo=>/biz#c", ["/foo=>/biz#c"]),
+      ("/foo\n=>\n/bar;\n/a => 2*/b & /c", ["/foo=>/bar", "/a=>2*/b & /c"]),
+      (
+        "# a comment\n/#foo => /biz  # another\n| ( /bliz & # yet\n/bluth ) # duh\n; #final\n#/ignore=>/me;\n",
+        ["/#foo=>/biz | /bliz & /bluth"]
+      ),
+    ] as [(String, [String])])
   func dtab(_ text: String, _ dentries: [String]) throws {
     let dtab = try Dtab(parsing: text)
     #expect(dtab.dentries.map(\.description) == dentries)

@@ -58,8 +58,8 @@ import Traffic
     #expect(a.below(1) == 0)
   }
 
-  /// Published output of xoshiro256** for the state 1, 2, 3, 4 begins so; here the state comes from a seed, so the generator is
-  /// checked against a plain second writing of it.
+  /// Published output of xoshiro256** for the state 1, 2, 3, 4 begins so; here the state comes from a seed, so the
+  /// generator is checked against a plain second writing of it.
   @Test func isXoshiro() {
     var random = FastRandom(seed: 99)
     var state: [UInt64] = (0..<4).map { splitMix(99 &+ UInt64($0) &* 0x9e37_79b9_7f4a_7c15) }

@@ -2,7 +2,8 @@ import MeshProtocol
 import Testing
 import Traffic
 
-/// Where requests go, given what is known of the concrete names: the reference's cases 55–93, with naming.md's differences.
+/// Where requests go, given what is known of the concrete names: the reference's cases 55–93, with naming.md's
+/// differences.
 @Suite struct BindingTests {
   struct Case: Sendable, CustomTestStringConvertible {
     let dtab: String
@@ -66,7 +67,9 @@ import Traffic
     Case("/svc => 50*/#/v1 & 50*/#/v2", "100 % /#/v1", ["/#/v2": n]),
     Case("/svc => 99*/#/v1 & 1*/#/v2", "1 % /#/v2, 99 % no endpoints: missingShare", ["/#/v1": n]),
     Case("/svc => 60*/#/v1 & 40*/#/v2", "40 % /#/v2, 60 % no endpoints: missingShare", ["/#/v1": f]),
-    Case("/svc => 60*/#/v1 & 30*/#/v2 & 10*/#/v3", "30 % /#/v2, 60 % no endpoints: missingShare, 10 % pending".sorted, ["/#/v1": n, "/#/v3": p]),
+    Case(
+      "/svc => 60*/#/v1 & 30*/#/v2 & 10*/#/v3", "30 % /#/v2, 60 % no endpoints: missingShare, 10 % pending".sorted,
+      ["/#/v1": n, "/#/v3": p]),
     Case("/svc => 60*/#/v1 & 40*/#/v2 | /#/c", "40 % /#/v2, 60 % /#/c", ["/#/v1": n]),
     Case("/svc => /#/c; /svc => 60*/#/v1 & 40*/#/v2", "40 % /#/v2, 60 % /#/c", ["/#/v1": n]),
     Case("/svc => /#/c; /svc => ~; /svc => 60*/#/v1 & 40*/#/v2", "40 % /#/v2, 60 % /#/c", ["/#/v1": n]),
@@ -75,7 +78,9 @@ import Traffic
     Case("/svc => 60*/#/v1 & 40*/#/v2 | /#/c | /#/d", "40 % /#/v2, 60 % /#/d", ["/#/v1": n, "/#/c": n]),
     Case("/svc => 60*/#/v1 & 40*/#/v2 | ! | /#/d", "40 % /#/v2, 60 % no endpoints: missingShare", ["/#/v1": n]),
     Case("/svc => 60*/#/v1 & 40*/#/v2 | $ | /#/d", "40 % /#/v2, 60 % no endpoints: missingShare", ["/#/v1": n]),
-    Case("/svc => (60*/#/v1 & 40*/#/v2 | 80*/#/c & 20*/#/d) | /#/e", "40 % /#/v2, 48 % /#/e, 12 % /#/d".sorted, ["/#/v1": n, "/#/c": n]),
+    Case(
+      "/svc => (60*/#/v1 & 40*/#/v2 | 80*/#/c & 20*/#/d) | /#/e", "40 % /#/v2, 48 % /#/e, 12 % /#/d".sorted,
+      ["/#/v1": n, "/#/c": n]),
     Case("/svc => 1*((60*/#/v1 & 40*/#/v2) | /#/c) & 1*/#/d", "20 % /#/v2, 30 % /#/c, 50 % /#/d", ["/#/v1": n]),
     Case("/svc => 1*/#/v1 & 0*/#/v2", "100 % no endpoints: missingShare", ["/#/v1": n]),
     Case("/svc => 1*/#/v1 & 0*/#/v2 | /#/c", "100 % /#/c", ["/#/v1": n]),

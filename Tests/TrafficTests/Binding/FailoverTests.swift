@@ -4,21 +4,22 @@ import Traffic
 
 /// naming.md, difference 2: written alternatives yield by health too, implied ones by naming only.
 @Suite struct FailoverTests {
-  @Test(arguments: [
-    ("/svc => /#/a | /#/b", ["/#/a"], "/#/b"),
-    ("/svc => /#/a | /#/b", [], "/#/a"),
-    ("/svc => /#/a | /#/b", ["/#/b"], "/#/a"),
-    ("/svc => /#/a | /#/b", ["/#/a", "/#/b"], "/#/a"),
-    ("/svc => /#/a | /#/b | /#/c", ["/#/a", "/#/b"], "/#/c"),
-    ("/svc => /#/a | (/#/b | /#/c)", ["/#/a", "/#/b"], "/#/c"),
-    ("/svc => (/#/a | /#/b) | /#/c", ["/#/a", "/#/b"], "/#/c"),
-    // A rule below another one is no failover: an outage of prod must not reach staging.
-    ("/svc => /#/staging; /svc => /#/prod", ["/#/prod"], "/#/prod"),
-    ("/svc => /x | /#/b; /x => /#/a1; /x => /#/a2", ["/#/a2"], "/#/b"),
-    // Where a search stops, health does not go on.
-    ("/svc => /#/a | ! | /#/b", ["/#/a"], "/#/a"),
-    ("/svc => /#/a | $ | /#/b", ["/#/a"], "/#/a"),
-  ] as [(String, [String], String)])
+  @Test(
+    arguments: [
+      ("/svc => /#/a | /#/b", ["/#/a"], "/#/b"),
+      ("/svc => /#/a | /#/b", [], "/#/a"),
+      ("/svc => /#/a | /#/b", ["/#/b"], "/#/a"),
+      ("/svc => /#/a | /#/b", ["/#/a", "/#/b"], "/#/a"),
+      ("/svc => /#/a | /#/b | /#/c", ["/#/a", "/#/b"], "/#/c"),
+      ("/svc => /#/a | (/#/b | /#/c)", ["/#/a", "/#/b"], "/#/c"),
+      ("/svc => (/#/a | /#/b) | /#/c", ["/#/a", "/#/b"], "/#/c"),
+      // A rule below another one is no failover: an outage of prod must not reach staging.
+      ("/svc => /#/staging; /svc => /#/prod", ["/#/prod"], "/#/prod"),
+      ("/svc => /x | /#/b; /x => /#/a1; /x => /#/a2", ["/#/a2"], "/#/b"),
+      // Where a search stops, health does not go on.
+      ("/svc => /#/a | ! | /#/b", ["/#/a"], "/#/a"),
+      ("/svc => /#/a | $ | /#/b", ["/#/a"], "/#/a"),
+    ] as [(String, [String], String)])
   func health(_ dtab: String, _ unready: [String], _ expected: String) throws {
     var route = try TestRoute(dtab)
     #expect(route.pick(unready: Set(unready)) == expected)

@@ -4,8 +4,8 @@ import Testing
 
 @testable import Traffic
 
-/// naming.md, difference 4: over 10 000 first tries each share is right to 0.1 points (10 requests), for one to eight workers
-/// whose sequences start anywhere.
+/// naming.md, difference 4: over 10 000 first tries each share is right to 0.1 points (10 requests), for one to eight
+/// workers whose sequences start anywhere.
 @Suite struct SequenceTests {
   static let requests = 10_000
   static let tolerance = 10.0
@@ -55,7 +55,9 @@ import Testing
       route = try TestRoute("/svc => \(100 - percent)*/#/a & \(percent)*(1*/#/b & 1*/#/c)", continuing: route)
       counts.merge(route.count(Self.requests / 8), uniquingKeysWith: +)
       let share = Double(percent) / 800
-      for (name, part) in ["/#/a": 0.125 - share, "/#/b": share / 2, "/#/c": share / 2] { expected[name, default: 0] += part }
+      for (name, part) in ["/#/a": 0.125 - share, "/#/b": share / 2, "/#/c": share / 2] {
+        expected[name, default: 0] += part
+      }
       #expect(route.keys.count == 2, "a union's key changed with its weights")
     }
     expect(counts, expected, Self.requests, "shifts")

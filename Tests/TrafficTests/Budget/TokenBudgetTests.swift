@@ -22,7 +22,7 @@ import Traffic
     var budget = TokenBudget(now: at(0))
     #expect(withdrawals(&budget, at: at(0)) == 100)
     #expect(budget.balance(now: at(0)) == 0)
-    #expect(!budget.tryWithdraw(now: at(9)))
+    #expect(withdrawals(&budget, at: at(9)) == 0)
     #expect(withdrawals(&budget, at: at(10)) == 100)
   }
 
@@ -56,7 +56,7 @@ import Traffic
   @Test func never() {
     var budget = TokenBudget(minRetriesPerSecond: 0, percent: 0, now: at(0))
     for _ in 0..<100 { budget.deposit(now: at(0)) }
-    #expect(!budget.tryWithdraw(now: at(1)))
+    #expect(withdrawals(&budget, at: at(1)) == 0)
     #expect(budget.balance(now: at(1)) == 0)
   }
 

@@ -2,10 +2,11 @@ import Testing
 import Traffic
 
 @Suite struct DeadlineTests {
-  @Test(arguments: [
-    ("1500000000000000000 1500000001000000000", 1_500_000_000_000_000_000, 1_500_000_001_000_000_000),
-    ("0 0", 0, 0), ("9223372036854775807 9223372036854775807", Int64.max, Int64.max), ("007 1", 7, 1),
-  ] as [(String, Int64, Int64)])
+  @Test(
+    arguments: [
+      ("1500000000000000000 1500000001000000000", 1_500_000_000_000_000_000, 1_500_000_001_000_000_000),
+      ("0 0", 0, 0), ("9223372036854775807 9223372036854775807", Int64.max, Int64.max), ("007 1", 7, 1),
+    ] as [(String, Int64, Int64)])
   func reads(_ text: String, _ timestamp: Int64, _ deadline: Int64) {
     #expect(Deadline(parsing: text) == Deadline(timestamp: timestamp, deadline: deadline))
   }

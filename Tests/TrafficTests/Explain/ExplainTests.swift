@@ -133,5 +133,7 @@ import Traffic
     return tree.children.reduce(into: []) { $0.formUnion(chosenLeaves($1)) }
   }
 
-  private func hasMissing(_ tree: ExplainTree) -> Bool { tree.missingShare > 0 || tree.children.contains { hasMissing($0) } }
+  private func hasMissing(_ tree: ExplainTree) -> Bool {
+    tree.missingShare > 0 || tree.children.contains { hasMissing($0) }
+  }
 }

@@ -52,7 +52,8 @@ import Testing
     let two = Weighted(weight: .one, tree: try NameTree<Path>(parsing: "/inner/x | /#/registry/u2"))
     let outer = RuleEntry.split(
       name: "users", revision: 7, prefix: try Prefix(parsing: "/svc/u"), backends: [("v1", one), ("v2", two)])
-    let inner = RuleEntry.split(name: "deep", revision: 8, prefix: try Prefix(parsing: "/inner"), backends: [("only", one)])
+    let inner = RuleEntry.split(
+      name: "deep", revision: 8, prefix: try Prefix(parsing: "/inner"), backends: [("only", one)])
     let alone = RuleEntry(
       origin: .split(name: "alone", revision: 1), order: RuleOrder(tier: .splits, position: 9),
       dentry: try Dentry(parsing: "/svc/w => /#/registry/w"), branches: ["w1"])

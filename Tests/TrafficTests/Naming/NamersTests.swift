@@ -11,7 +11,8 @@ import Traffic
     ("/$/inet/1234/foobar", "/$/inet/1234 + /foobar"),
     ("/$/inet/google.com/080/a/b", "/$/inet/google.com/80 + /a/b"),
     ("/$/fixedinet/10.0.0.1/80/a", "/$/fixedinet/10.0.0.1/80 + /a"),
-    ("/$/inet", "unknown"), ("/$/inet/host", "unknown"), ("/$/inet/host/99999", "unknown"), ("/$/inet/99999", "unknown"),
+    ("/$/inet", "unknown"), ("/$/inet/host", "unknown"), ("/$/inet/host/99999", "unknown"),
+    ("/$/inet/99999", "unknown"),
     ("/$/inet/host/-1", "unknown"), ("/$/nobody/x", "unknown"),
     ("/$/fail", "!"), ("/$/fail/foo/bar", "!"), ("/$/nil", "$"), ("/$/nil/foo/bar", "$"),
     ("/$/io.buoyant.rinet/80/host/res", "/$/io.buoyant.rinet/80/host + /res"),
@@ -59,7 +60,9 @@ import Traffic
   }
 
   /// A concrete name looked up again is the same name: the address API takes only the name.
-  @Test(arguments: ["/$/inet/1234/x", "/$/inet/h/080/x", "/$/io.buoyant.rinet/80/h/x", "/#/registry/s/x", "/#/io.l5d.fs/a/b"])
+  @Test(arguments: [
+    "/$/inet/1234/x", "/$/inet/h/080/x", "/$/io.buoyant.rinet/80/h/x", "/#/registry/s/x", "/#/io.l5d.fs/a/b",
+  ])
   func namesNameThemselves(_ path: String) throws {
     guard case .concrete(let name, _) = Namers.answer(try Path(parsing: path)) else {
       Issue.record("\(path) is not concrete")

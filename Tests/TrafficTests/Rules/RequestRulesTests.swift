@@ -13,15 +13,6 @@ import Testing
     #expect(RequestRules.text(rules) == "/a=>/b;/c=>/d;/e=>/f;/g=>/h")
   }
 
-  @Test func bytes() throws {
-    let rules = try requestEntries(context: Array("/a=>/b".utf8), own: Array("/c=>/d".utf8))
-    #expect(rules.map(\.order.tier) == [.context, .request])
-    #expect(try requestEntries(context: [], own: []).isEmpty)
-    #expect { try requestEntries(context: [], own: [0x2f, 0xff]) } throws: { error in
-      (error as? NamingError)?.offset == 1
-    }
-  }
-
   @Test func limit() throws {
     let full = String(repeating: "/a=>/b;", count: 200)
     #expect(try RequestRules.parse(request: [full]).count == 200)

@@ -84,7 +84,8 @@ import Testing
     let keys = steps.map(\.source.description)
     #expect(
       keys == [
-        "request 2", "request 1", "request 0", "split long", "split short", "rule late", "rule early", "file 1", "file 0",
+        "request 2", "request 1", "request 0", "split long", "split short", "rule late", "rule early", "file 1",
+        "file 0",
       ])
   }
 }

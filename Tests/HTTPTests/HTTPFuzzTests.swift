@@ -4,20 +4,22 @@ import Testing
 
 /// Random inputs from a seed. Each must end without a trap, the same in any pieces, and whatever is accepted must
 /// hold what the rules promise.
-@Suite struct FuzzTests {
-  private let rounds = 6000
+@Suite struct HTTPFuzzTests {
+  private let rounds = fuzzRounds
+  private let requests = Mutator(corpus: goodRequests.map(bytes), alphabet: wireAlphabet, seed: 0x1eaf)
+  private let responses = Mutator(corpus: goodResponses.map(bytes), alphabet: wireAlphabet, seed: 0xbeef)
 
   @Test func mutatedRequestsKeepTheRules() {
-    var random = SeededRandom(seed: 0x1eaf)
+    var mutator = requests
     var accepted = 0
     for _ in 0..<rounds {
-      let input = random.mutated(bytes(goodRequests[random.below(goodRequests.count)]), alphabet: wireAlphabet)
+      let input = mutator.next()
       let outcome = request(input)
       if case .complete(let n) = outcome.result {
         accepted += 1
         expectSound(outcome, Array(input[..<n]))
       }
-      let cut = random.below(input.count + 1)
+      let cut = mutator.random.below(input.count + 1)
       let early = request(Array(input[..<cut]))
       #expect(agrees(early.result, outcome.result, cut: cut), "\(text(input).debugDescription) cut at \(cut)")
     }
@@ -51,11 +53,11 @@ import Testing
   }
 
   @Test func mutatedResponsesDoNotTrap() {
-    var random = SeededRandom(seed: 0xbeef)
+    var mutator = responses
     for _ in 0..<rounds {
-      let input = random.mutated(bytes(goodResponses[random.below(goodResponses.count)]), alphabet: wireAlphabet)
+      let input = mutator.next()
       let outcome = response(input)
-      let cut = random.below(input.count + 1)
+      let cut = mutator.random.below(input.count + 1)
       #expect(
         agrees(response(Array(input[..<cut])).result, outcome.result, cut: cut),
         "\(text(input).debugDescription) cut at \(cut)")
@@ -64,12 +66,13 @@ import Testing
   }
 
   @Test func mutatedBodiesAreTheSameInAnyPieces() {
-    var random = SeededRandom(seed: 0xcafe)
+    let bodies = BodyReaderTests.goodBodies
+    var mutator = Mutator(corpus: bodies.map { bytes($0.1) }, alphabet: wireAlphabet, seed: 0xcafe)
     for _ in 0..<rounds {
-      let (framing, good) = BodyReaderTests.goodBodies[random.below(4)]
-      let input = random.mutated(bytes(good), alphabet: wireAlphabet)
+      let (framing, good) = bodies[mutator.random.below(bodies.count)]
+      let input = mutator.edited(bytes(good))
       let whole = body(framing, [input])
-      let pieces = body(framing, random.pieces(of: input, most: 5))
+      let pieces = body(framing, mutator.pieces(of: input, most: 5))
       #expect(whole.isDone == pieces.isDone && whole.data == pieces.data, "\(text(input).debugDescription)")
       #expect(
         (whole.fault == nil) == (pieces.fault == nil) && whole.trailers == pieces.trailers,
@@ -78,7 +81,7 @@ import Testing
   }
 
   @Test func randomBytesDoNotTrap() {
-    var random = SeededRandom(seed: 0xd1ce)
+    var random = SeededRandom(seed: 0xd1ce ^ fuzzSeed)
     for _ in 0..<rounds {
       let input = (0..<random.below(80)).map { _ in wireAlphabet[random.below(wireAlphabet.count)] }
       _ = request(input)
@@ -87,6 +90,19 @@ import Testing
       var table = FieldTable()
       _ = table.parseTrailers(input.span)
       #expect(grpcTimeoutNanoseconds(input.span) == nil || input.count <= 9)
+    }
+  }
+
+  /// Messages come out whole and in order or the stream faults for good, however it is cut.
+  @Test func mutatedMessageStreamsAreTheSameInAnyPieces() {
+    let good = [bytes("hello"), [], [UInt8](repeating: 7, count: 99)].map { grpcFrame($0) }
+    var mutator = Mutator(corpus: good + [good.flatMap { $0 }], alphabet: [0, 1, 2, 4, 100, 0xff], seed: 0x6c)
+    for _ in 0..<rounds {
+      let input = mutator.next()
+      let whole = GRPCTests.messages([input])
+      let pieces = GRPCTests.messages(mutator.pieces(of: input, most: 7))
+      #expect(whole.0 == pieces.0 && whole.1 == pieces.1 && whole.2 == pieces.2, "\(input)")
+      #expect(whole.0.allSatisfy { $0.count <= 100 })
     }
   }
 }
