@@ -32,9 +32,11 @@ unit: ## build for development; unit and architecture tests
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --skip EndToEndTests
 
-end-to-end: venv ## real binaries, real clients (release build)
-	$(RELEASE)
-	HEDDLE_BIN=$(CURDIR)/.build/static/release HEDDLE_PYTHON=$(CURDIR)/.venv/bin/python $(SWIFT) test --filter EndToEndTests
+end-to-end: venv ## real binaries, real clients: scenarios, a Python gRPC client on the mesh stream, the demo (debug build)
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --filter EndToEndTests
+	@HEDDLE_BIN=$(CURDIR)/.build/debug .venv/bin/python scripts/check-mesh-client.py
+	@HEDDLE_BIN=$(CURDIR)/.build/debug ONCE=1 demo/run
 
 check: test ## what to run before a commit: format, warnings as errors, all tests
 

@@ -59,12 +59,13 @@ class Program:
                 pass
         return total / TICK
 
-    def resident_kb(self):
+    def resident_kb(self, field="VmRSS"):
+        """VmRSS: all that is resident; RssAnon: of it what is no file's page, such as program text that processes share."""
         total = 0
         for pid in self.pids:
             try:
                 with open(f"/proc/{pid}/status") as file:
-                    total += sum(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
+                    total += sum(int(line.split()[1]) for line in file if line.startswith(field + ":"))
             except OSError:
                 pass
         return total

@@ -39,8 +39,8 @@ def latency(result):
 
 
 def memory(result):
-    rows = [[name, row["idle_mb"], row["after_load_mb"], row["per_connection_kb"]] for name, row in result["rows"].items()]
-    return table(["proxy", "idle MB", "after load MB", "kB per idle connection"], rows)
+    rows = [[name, row["idle_mb"], row["idle_anonymous_mb"], row["after_load_mb"], row["per_connection_kb"]] for name, row in result["rows"].items()]
+    return table(["proxy", "idle MB", "of it anonymous", "after load MB", "kB per idle connection"], rows)
 
 
 def changes(result):
@@ -62,8 +62,10 @@ def rules(result):
 
 
 def propagation(result):
-    keys = sorted({key for row in result["rows"].values() for key, value in row.items() if isinstance(value, (int, float))})
-    return table(["proxies"] + keys, [[size] + [row.get(key) for key in keys] for size, row in result["rows"].items()])
+    rows = [[size, row["rest p50"], row["rest p99"], row["each_answer p50"], row["each_answer p99"], row["last_answer p50"], row["last_answer p99"],
+             f"{row['complete']} of {result['changes']}", row["sync_ms"], row["controller_mb"]] for size, row in result["rows"].items()]
+    return table(["proxies", "REST p50 ms", "p99", "each proxy p50 ms", "p99", "last proxy p50 ms", "p99", "changes complete",
+                  "all connected after ms", "controller MB"], rows)
 
 
 def document(results):

@@ -10,7 +10,9 @@ enum NameText {
 
   static func check(destination: String) throws(ConsoleError) {
     do { _ = try NameTree<Path>(parsing: destination) } catch {
-      throw .usage("the destination is no name tree\n" + Caret.pointing(at: error.offset, in: destination, saying: expected(error)))
+      throw .usage(
+        "the destination is no name tree\n" + Caret.pointing(at: error.offset, in: destination, saying: expected(error))
+      )
     }
   }
 

@@ -41,7 +41,8 @@ public struct Problem: Equatable, Sendable {
         offset: ($0["offset"] ?? $0["position"])?.integer)
     }
     self.init(
-      status: answer.status, title: body["title"]?.text ?? "status \(answer.status)", detail: body["detail"]?.text ?? "",
+      status: answer.status, title: body["title"]?.text ?? "status \(answer.status)",
+      detail: body["detail"]?.text ?? "",
       faults: faults)
   }
 

@@ -40,7 +40,8 @@ struct Session {
   func document(_ answer: APIAnswer) throws(ConsoleError) -> JSONValue {
     guard !answer.body.isEmpty else { return .object([]) }
     do { return try JSONValue(parsing: answer.body) } catch {
-      throw .failed("the controller's answer is no JSON (byte \(error.offset): \(error.reason)); is this its REST port?")
+      throw .failed(
+        "the controller's answer is no JSON (byte \(error.offset): \(error.reason)); is this its REST port?")
     }
   }
 
@@ -75,7 +76,9 @@ struct Query {
   static func encoded(_ text: String) -> String {
     text.utf8.reduce(into: "") { out, byte in
       let scalar = Unicode.Scalar(byte)
-      let isPlain = scalar.isASCII && (scalar.properties.isAlphabetic || (0x30...0x39).contains(byte) || "-._~".unicodeScalars.contains(scalar))
+      let isPlain =
+        scalar.isASCII
+        && (scalar.properties.isAlphabetic || (0x30...0x39).contains(byte) || "-._~".unicodeScalars.contains(scalar))
       if isPlain {
         out.unicodeScalars.append(scalar)
       } else {

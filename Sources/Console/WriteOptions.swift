@@ -70,7 +70,8 @@ extension Session {
   private func warn(of answer: JSONValue) {
     guard format == .table else { return }
     for warning in answer["warnings"]?.items ?? [] {
-      let text = warning.text ?? [warning["code"]?.text, warning["detail"]?.text].compactMap { $0 }.joined(separator: ": ")
+      let text =
+        warning.text ?? [warning["code"]?.text, warning["detail"]?.text].compactMap { $0 }.joined(separator: ": ")
       terminal.complain(terminal.painted("warning: ", .yellow) + (text.isEmpty ? warning.plain : text) + "\n")
     }
   }
@@ -132,7 +133,9 @@ struct BarrierOutcome {
 
   /// 0 complete, 1 rejected, 5 otherwise.
   func conclude() throws(ConsoleError) {
-    if !rejected.isEmpty { throw .failed("the change stands, but was rejected by \(rejected.map(\.id).joined(separator: ", "))") }
+    if !rejected.isEmpty {
+      throw .failed("the change stands, but was rejected by \(rejected.map(\.id).joined(separator: ", "))")
+    }
     if !isComplete {
       let why = applied == 0 && pending.isEmpty && disconnected.isEmpty ? "no proxy is connected" : summary
       throw .timedOut("the change stands, but not every proxy runs it: \(why)")

@@ -16,7 +16,9 @@ struct LoadCommand: ParsableCommand {
   @Option(help: "A file that always holds the counts so far, as JSON.") var report: String?
 
   func run() throws {
-    guard rate > 0, rate <= 100_000, connections > 0, connections <= 1000 else { throw ValidationError("--rate or --connections out of range") }
+    guard rate > 0, rate <= 100_000, connections > 0, connections <= 1000 else {
+      throw ValidationError("--rate or --connections out of range")
+    }
     // Before any thread starts, so that all of them leave these signals to this one.
     let stop = try catchSignals([SIGTERM, SIGINT])
     let tally = Tally()
@@ -25,8 +27,12 @@ struct LoadCommand: ParsableCommand {
     guard url.hasPrefix("http://"), !host.isEmpty else { throw ValidationError("--url: expected http://NAME/…") }
     let pace = Pace(interval: Double(connections) / rate, seconds: seconds)
     for number in 0..<connections {
-      guard let address = SocketAddress(proxy[number % proxy.count]) else { throw ValidationError("'\(proxy[number % proxy.count])' is no address") }
-      startThread(name: "load-\(number)") { Caller(address: address, url: url, host: host, tally: tally).call(at: pace, offset: number) }
+      guard let address = SocketAddress(proxy[number % proxy.count]) else {
+        throw ValidationError("'\(proxy[number % proxy.count])' is no address")
+      }
+      startThread(name: "load-\(number)") {
+        Caller(address: address, url: url, host: host, tally: tally).call(at: pace, offset: number)
+      }
     }
     while stop.next() == nil, tally.running(of: connections) > 0 {
       try write(tally)

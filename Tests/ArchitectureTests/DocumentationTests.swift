@@ -6,8 +6,11 @@ import Testing
   static let documented = ["Sources/Memory/", "Sources/HTTP/", "Sources/Traffic/", "Sources/Protocol/Naming/"]
 
   @Test func publicDeclarationsHaveADocComment() {
-    let missing = SourceTree.sources.filter { file in Self.documented.contains { file.path.hasPrefix($0) } }.flatMap(Self.undocumented)
-    #expect(missing.count <= Ratchet.undocumentedPublic, "\(missing.count) without: \(missing.prefix(40).joined(separator: " · "))")
+    let missing = SourceTree.sources.filter { file in Self.documented.contains { file.path.hasPrefix($0) } }.flatMap(
+      Self.undocumented)
+    #expect(
+      missing.count <= Ratchet.undocumentedPublic,
+      "\(missing.count) without: \(missing.prefix(40).joined(separator: " · "))")
   }
 
   /// Types, and functions and initialisers that take something: a plain property's name is its documentation.
@@ -21,8 +24,14 @@ import Testing
       } else if text.hasPrefix("@") && !text.contains("public ") {
         continue
       } else {
-        let isDeclaration = text.contains("public ") && text.contains(/^(?:@\w+(?:\([^)]*\))?\s+)*public\s+(?:static\s+|mutating\s+|consuming\s+|borrowing\s+|final\s+|indirect\s+)*(?:struct|class|enum|protocol|func)\s/)
-        let isWitness = isDeclaration && (text.contains(/func\s+(?:==|<|\+|hash|encode|makeIterator|next)\b/) || text.contains(/func\s+[=<>+\-]/))
+        let isDeclaration =
+          text.contains("public ")
+          && text.contains(
+            /^(?:@\w+(?:\([^)]*\))?\s+)*public\s+(?:static\s+|mutating\s+|consuming\s+|borrowing\s+|final\s+|indirect\s+)*(?:struct|class|enum|protocol|func)\s/
+          )
+        let isWitness =
+          isDeclaration
+          && (text.contains(/func\s+(?:==|<|\+|hash|encode|makeIterator|next)\b/) || text.contains(/func\s+[=<>+\-]/))
         if isDeclaration, !isWitness, !hasComment { missing.append("\(file.path):\(index + 1)") }
         hasComment = false
       }
@@ -71,5 +80,20 @@ import Testing
     #expect(keys.count >= 5)
     let missing = keys.filter { !text.contains("`\($0)`") }
     #expect(missing.isEmpty, "\(page) does not name these")
+  }
+}
+
+/// One version everywhere.
+@Suite struct VersionTests {
+  @Test(arguments: [
+    "Sources/DataPlane/Admin/ProxyVersion.swift", "Sources/ControlPlane/Program/ControllerProgram.swift",
+    "Sources/Console/Commands/HeddleCommand.swift",
+  ])
+  func programsAndChartAgree(_ source: String) throws {
+    let chart = try #require(SourceTree.files.first { $0.path == "charts/heddle/Chart.yaml" }).text
+    let version = try #require(chart.firstMatch(of: /appVersion: "?([0-9.]+)/)).1
+    let text = try #require(SourceTree.files.first { $0.path == source }).text
+    let isThere = text.contains("\"\(version)\"")
+    #expect(isThere, "\(source) does not say \(version)")
   }
 }

@@ -8,7 +8,9 @@ import Testing
   static let mayImportC: Set<String> = ["SystemIO", "HTTP2", "Settings"]
   static let cModules: Set<String> = ["Glibc", "Musl", "CLinux", "CNGHTTP2", "CYAML", "COpenSSL", "Darwin"]
   /// The only modules that may use Foundation: nothing that the proxy links.
-  static let mayImportFoundation: Set<String> = ["Console", "ControlPlane", "heddle", "heddle-controller", "heddle-demo-app"]
+  static let mayImportFoundation: Set<String> = [
+    "Console", "ControlPlane", "heddle", "heddle-controller", "heddle-demo-app",
+  ]
   static let foundation: Set<String> = ["Foundation", "FoundationEssentials", "FoundationNetworking", "Dispatch"]
   /// Products of packages by the names that the manifest gives them.
   static let products = [
@@ -28,7 +30,8 @@ import Testing
     let module = try #require(Module.named(name))
     for dependency in module.dependencies {
       guard let other = Module.named(dependency) else {
-        #expect(Self.products[dependency] != nil, "\(name) depends on \(dependency), which the manifest does not declare")
+        #expect(
+          Self.products[dependency] != nil, "\(name) depends on \(dependency), which the manifest does not declare")
         continue
       }
       #expect(other.layer < module.layer, "\(name) (\(module.layer)) depends on \(dependency) (\(other.layer))")

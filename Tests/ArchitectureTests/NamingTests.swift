@@ -7,7 +7,9 @@ import Testing
   @Test func noTypeIsNamedByNothing() {
     for file in SourceTree.swift {
       for (index, code) in file.codeLines.enumerated() where Self.empty.contains(where: { code.contains($0) }) {
-        for match in code.matches(of: /\b(?:class|struct|enum|protocol|actor|typealias)\s+(\w*(?:Manager|Helper|Util|Utils|Utility|Info))\b/) {
+        for match in code.matches(
+          of: /\b(?:class|struct|enum|protocol|actor|typealias)\s+(\w*(?:Manager|Helper|Util|Utils|Utility|Info))\b/)
+        {
           Issue.record("\(file.path):\(index + 1): \(match.1) says nothing of what it does")
         }
       }
@@ -32,7 +34,9 @@ import Testing
       for (index, line) in file.lines.enumerated() {
         guard line.contains("/") else { continue }
         let isOwn = own.count > 3 && line.contains(own)
-        let isHome = ["/home/", "/Users/", "/root/"].contains { line.contains($0) } && line.contains(/\/(?:home|Users)\/\w+\/|\/root\/\w/)
+        let isHome =
+          ["/home/", "/Users/", "/root/"].contains { line.contains($0) }
+          && line.contains(/\/(?:home|Users)\/\w+\/|\/root\/\w/)
         #expect(!isOwn && !isHome, "\(file.path):\(index + 1) names a place of one machine")
       }
     }

@@ -2,7 +2,8 @@ import Foundation
 
 /// The repository as text, found from this file's place.
 enum SourceTree {
-  static let root: URL = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent()
+  static let root: URL = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent()
+    .deletingLastPathComponent()
     .deletingLastPathComponent()
 
   struct File: Sendable {
@@ -24,7 +25,9 @@ enum SourceTree {
   /// Every file that git would show: what is built or generated for a machine is left out.
   static let files: [File] = {
     let left: Set<String> = [".build", ".git", ".venv", ".tools", "__pycache__", "results"]
-    guard let walk = FileManager.default.enumerator(at: root, includingPropertiesForKeys: [.isRegularFileKey]) else { return [] }
+    guard let walk = FileManager.default.enumerator(at: root, includingPropertiesForKeys: [.isRegularFileKey]) else {
+      return []
+    }
     var files: [File] = []
     for case let url as URL in walk {
       if left.contains(url.lastPathComponent) {
@@ -42,7 +45,9 @@ enum SourceTree {
   static let manifest: String = files.first { $0.path == "Package.swift" }?.text ?? ""
 
   /// Swift that we wrote, without what a generator wrote.
-  static let sources = files.filter { $0.path.hasPrefix("Sources/") && $0.path.hasSuffix(".swift") && !$0.path.hasSuffix(".pb.swift") }
+  static let sources = files.filter {
+    $0.path.hasPrefix("Sources/") && $0.path.hasSuffix(".swift") && !$0.path.hasSuffix(".pb.swift")
+  }
   static let swift = files.filter { $0.path.hasSuffix(".swift") && !$0.path.hasSuffix(".pb.swift") }
 }
 
@@ -83,8 +88,11 @@ extension SourceTree.File {
   var imports: [(module: String, line: Int)] {
     lines.enumerated().compactMap { index, line in
       guard line.contains("import ") else { return nil }
-      return line.firstMatch(of: /^\s*(?:@\w+(?:\([^)]*\))?\s+|public\s+|internal\s+|private\s+|package\s+|fileprivate\s+)*import\s+(?:(?:struct|class|enum|func|protocol|typealias|var|let)\s+)?([A-Za-z0-9_]+)/)
-        .map { (String($0.1), index + 1) }
+      return line.firstMatch(
+        of:
+          /^\s*(?:@\w+(?:\([^)]*\))?\s+|public\s+|internal\s+|private\s+|package\s+|fileprivate\s+)*import\s+(?:(?:struct|class|enum|func|protocol|typealias|var|let)\s+)?([A-Za-z0-9_]+)/
+      )
+      .map { (String($0.1), index + 1) }
     }
   }
 

@@ -8,7 +8,10 @@ import Testing
   @Test(arguments: Module.all.map(\.name)) func theWordStandsOnlyWhereTheMapSays(_ name: String) throws {
     guard !Self.mayBeUnsafe.contains(name) else { return }
     for file in try #require(Module.named(name)).sources {
-      for (index, code) in file.codeLines.enumerated() where Self.words.contains(where: { code.contains($0) }) && code.contains(/\bunsafe\b|@unsafe|Unsafe(Mutable|Raw|Buffer|Pointer)|@unchecked/) {
+      for (index, code) in file.codeLines.enumerated()
+      where Self.words.contains(where: { code.contains($0) })
+        && code.contains(/\bunsafe\b|@unsafe|Unsafe(Mutable|Raw|Buffer|Pointer)|@unchecked/)
+      {
         Issue.record("\(file.path):\(index + 1) is unsafe: \(code)")
       }
     }
@@ -18,14 +21,18 @@ import Testing
     #expect(SourceTree.manifest.contains(".strictMemorySafety()"))
     #expect(SourceTree.manifest.contains(".treatAllWarnings(as: .error)"))
     #expect(!SourceTree.manifest.contains("unsafeFlags"))
-    let targets = SourceTree.manifest.split(separator: "\n").filter { $0.contains(".executableTarget(") || $0.contains("TestSupport\", path:") }
+    let targets = SourceTree.manifest.split(separator: "\n").filter {
+      $0.contains(".executableTarget(") || $0.contains("TestSupport\", path:")
+    }
     for line in targets { #expect(line.contains("swiftSettings: safe"), "\(line)") }
   }
 
   @Test func uncheckedSendabilityIsCountedNotSpread() {
     let uses = SourceTree.sources.flatMap { file in
-      file.codeLines.enumerated().filter { $0.element.contains("@unchecked Sendable") || $0.element.contains("nonisolated(unsafe)") }
-        .map { "\(file.path):\($0.offset + 1)" }
+      file.codeLines.enumerated().filter {
+        $0.element.contains("@unchecked Sendable") || $0.element.contains("nonisolated(unsafe)")
+      }
+      .map { "\(file.path):\($0.offset + 1)" }
     }
     #expect(uses.count <= Ratchet.uncheckedSendable, "\(uses)")
   }

@@ -4,7 +4,8 @@ import Testing
 @testable import Console
 
 @Suite struct ShiftTests {
-  static let complete = APIAnswer.json(#"{"revision":8,"warnings":[],"complete":true,"applied":2,"pending":[],"rejected":[],"disconnected":[]}"#)
+  static let complete = APIAnswer.json(
+    #"{"revision":8,"warnings":[],"complete":true,"applied":2,"pending":[],"rejected":[],"disconnected":[]}"#)
 
   @Test func weights() {
     let run = Run("shift", "users", "v1=50", "v2=50.5", answers: [.json(#"{"revision":8}"#)])
@@ -24,7 +25,8 @@ import Testing
 
   @Test func aRejectionIsExitOneAndNamesTheProxy() {
     let answer = APIAnswer.json(
-      #"{"revision":8,"complete":false,"applied":1,"pending":[],"rejected":[{"id":"p2","error":"split users: bad"}],"disconnected":[]}"#)
+      #"{"revision":8,"complete":false,"applied":1,"pending":[],"rejected":[{"id":"p2","error":"split users: bad"}],"disconnected":[]}"#
+    )
     let run = Run("shift", "users", "v2=10%", "--wait", answers: [answer])
     #expect(run.status == .failed)
     #expect(run.complaints.contains("p2"))
@@ -57,11 +59,13 @@ import Testing
 
 @Suite struct ExitStatusTests {
   @Test(arguments: [
-    (400, ProgramExit.failed), (404, .failed), (422, .failed), (409, .conflict), (412, .conflict), (410, .failed), (503, .unreachable),
+    (400, ProgramExit.failed), (404, .failed), (422, .failed), (409, .conflict), (412, .conflict), (410, .failed),
+    (503, .unreachable),
     (504, .timedOut), (500, .failed),
   ])
   func ofErrorAnswers(_ code: Int, _ status: ProgramExit) {
-    let answer = APIAnswer.json(#"{"title":"T","detail":"D","errors":[{"pointer":"/weights/v9","detail":"no such backend"}]}"#, status: code)
+    let answer = APIAnswer.json(
+      #"{"title":"T","detail":"D","errors":[{"pointer":"/weights/v9","detail":"no such backend"}]}"#, status: code)
     let run = Run("split", "get", "users", answers: [answer])
     #expect(run.status == status)
     #expect(run.complaints.contains("/weights/v9: no such backend"))
@@ -106,7 +110,8 @@ import Testing
     let told = Run("rules", "list", answers: [Self.empty], environment: environment)
     #expect(told.address == "http://c:1")
     #expect(told.targets == ["GET /v1/namespaces/staging/rules"])
-    let asked = Run("rules", "list", "-n", "prod", "--controller", "d:2", answers: [Self.empty], environment: environment)
+    let asked = Run(
+      "rules", "list", "-n", "prod", "--controller", "d:2", answers: [Self.empty], environment: environment)
     #expect(asked.address == "d:2")
     #expect(asked.targets == ["GET /v1/namespaces/prod/rules"])
   }
@@ -132,7 +137,10 @@ import Testing
   @Test func pagesAreFollowedToTheEnd() {
     let run = Run(
       "rules", "list", "-o", "json",
-      answers: [.json(#"{"revision":1,"rules":[{"id":"r1"}],"continue":"x y"}"#), .json(#"{"revision":1,"rules":[{"id":"r2"}]}"#)])
+      answers: [
+        .json(#"{"revision":1,"rules":[{"id":"r1"}],"continue":"x y"}"#),
+        .json(#"{"revision":1,"rules":[{"id":"r2"}]}"#),
+      ])
     #expect(run.targets == ["GET /v1/namespaces/default/rules", "GET /v1/namespaces/default/rules?continue=x%20y"])
     #expect(run.output.contains("r1") && run.output.contains("r2") && !run.output.contains("continue"))
   }
@@ -142,7 +150,11 @@ import Testing
   @Test func add() {
     let run = Run(
       "rules", "add", "/svc/users", "/#/registry/a | /#/registry/b", "--reason", "net", "--if-revision", "4",
-      answers: [.json(#"{"id":"r9","revision":5,"warnings":[{"code":"shadowed_by_split","detail":"split users wins"}]}"#, status: 201)])
+      answers: [
+        .json(
+          #"{"id":"r9","revision":5,"warnings":[{"code":"shadowed_by_split","detail":"split users wins"}]}"#,
+          status: 201)
+      ])
     #expect(run.status == .done)
     #expect(run.body == ##"{"prefix":"/svc/users","destination":"/#/registry/a | /#/registry/b"}"##)
     #expect(run.calls[0].headers.contains(.init("heddle-reason", "net")))
@@ -214,20 +226,26 @@ import Testing
 
 @Suite struct SplitTests {
   @Test func set() {
-    let run = Run("split", "set", "users", "v1=90*/#/registry/users-v1", "v2= 10 * /#/registry/users-v2", answers: [.json(#"{"revision":3}"#)])
+    let run = Run(
+      "split", "set", "users", "v1=90*/#/registry/users-v1", "v2= 10 * /#/registry/users-v2",
+      answers: [.json(#"{"revision":3}"#)])
     #expect(run.status == .done)
     #expect(
       run.body
-        == ##"{"prefix":"/svc/users","backends":[{"name":"v1","destination":"/#/registry/users-v1","weight":90},{"name":"v2","destination":"/#/registry/users-v2","weight":10}]}"##)
+        == ##"{"prefix":"/svc/users","backends":[{"name":"v1","destination":"/#/registry/users-v1","weight":90},{"name":"v2","destination":"/#/registry/users-v2","weight":10}]}"##
+    )
   }
 
   @Test func getShowsShares() {
-    let answer = ##"{"name":"users","prefix":"/svc/users","backends":[{"name":"v1","destination":"/#/registry/a","weight":3,"share":0.75}]}"##
+    let answer =
+      ##"{"name":"users","prefix":"/svc/users","backends":[{"name":"v1","destination":"/#/registry/a","weight":3,"share":0.75}]}"##
     let run = Run("split", "get", "users", answers: [.json(answer)])
     #expect(run.output.contains("75.00 %"))
   }
 
-  @Test(arguments: ["v1", "v1=/x", "v1=*/x", "=1*/x", "v1=a*/x", "v1=1*x"]) func whatIsNoBackendIsRefused(_ text: String) {
+  @Test(arguments: ["v1", "v1=/x", "v1=*/x", "=1*/x", "v1=a*/x", "v1=1*x"]) func whatIsNoBackendIsRefused(
+    _ text: String
+  ) {
     #expect(throws: ConsoleError.self) { try SplitCommand.Set.backend(text) }
   }
 }
@@ -249,7 +267,8 @@ import Testing
     #expect(run.targets == ["POST /v1/namespaces/default/changes"])
     #expect(
       run.body
-        == ##"{"changes":[{"op":"put","kind":"split","name":"users","value":{"prefix":"/svc/users","backends":[{"name":"v1","destination":"/#/registry/users-v1","weight":100}]}},{"op":"delete","kind":"split","name":"old"}]}"##)
+        == ##"{"changes":[{"op":"put","kind":"split","name":"users","value":{"prefix":"/svc/users","backends":[{"name":"v1","destination":"/#/registry/users-v1","weight":100}]}},{"op":"delete","kind":"split","name":"old"}]}"##
+    )
   }
 
   @Test func diffStoresNothingAndCanFail() {
@@ -261,7 +280,8 @@ import Testing
     #expect(run.targets == ["POST /v1/namespaces/default/changes?dry_run=true"])
   }
 
-  @Test(arguments: ["", "name: x", "kind: split", "[1]", "a: ["]) func whatNamesNoResourceIsAUsageError(_ text: String) {
+  @Test(arguments: ["", "name: x", "kind: split", "[1]", "a: ["]) func whatNamesNoResourceIsAUsageError(_ text: String)
+  {
     let run = Run("apply", "-f", "-", input: text)
     #expect(run.status == .usage)
     #expect(run.calls.isEmpty)
@@ -269,12 +289,15 @@ import Testing
 }
 
 @Suite struct SeeingTests {
-  static let metrics = #"{"metrics":[{"service":"/svc/users","split":"users","branch":"v2","backend":"/#/registry/users-v2","requests_per_second":99.96,"success_rate":0.9987,"p50":"2.1ms","p95":"3ms","p99":"1.2s"}]}"#
+  static let metrics =
+    #"{"metrics":[{"service":"/svc/users","split":"users","branch":"v2","backend":"/#/registry/users-v2","requests_per_second":99.96,"success_rate":0.9987,"p50":"2.1ms","p95":"3ms","p99":"1.2s"}]}"#
 
   @Test func stat() {
     let run = Run("stat", "backend", "--window", "5m", answers: [.json(Self.metrics)])
     #expect(run.targets == ["GET /v1/namespaces/default/metrics?group_by=backend&window=5m"])
-    for text in ["users", "v2", "100.0", "99.87 %", "2.1 ms", "1200 ms"] { #expect(run.output.contains(text), "\(text)") }
+    for text in ["users", "v2", "100.0", "99.87 %", "2.1 ms", "1200 ms"] {
+      #expect(run.output.contains(text), "\(text)")
+    }
   }
 
   @Test func topDrawsAsOftenAsAsked() {
@@ -286,7 +309,10 @@ import Testing
   @Test func watchFiltersAndStops() {
     let run = Run(
       "watch", "--event", "revision", "--count", "1", "--since", "4",
-      events: ["id: 5\nevent: metrics\ndata: {}\n\nid: 6\nevent: revision\ndata: {\"revision\":6}\n\n", "event: revision\ndata: {\"revision\":7}\n\n"])
+      events: [
+        "id: 5\nevent: metrics\ndata: {}\n\nid: 6\nevent: revision\ndata: {\"revision\":6}\n\n",
+        "event: revision\ndata: {\"revision\":7}\n\n",
+      ])
     #expect(run.output.contains("revision=6") && !run.output.contains("revision=7") && !run.output.contains("metrics"))
     #expect(run.calls[0].headers.contains(.init("last-event-id", "4")))
   }
@@ -318,7 +344,8 @@ import Testing
   }
 
   @Test func anUnknownNameSaysSo() {
-    let answer = #"{"name":"/svc/x","revision":5,"result":"negative","tree":{"kind":"lookup","path":"/svc/x","result":"negative","steps":[],"detail":"no rule matches"}}"#
+    let answer =
+      #"{"name":"/svc/x","revision":5,"result":"negative","tree":{"kind":"lookup","path":"/svc/x","result":"negative","steps":[],"detail":"no rule matches"}}"#
     let run = Run("resolve", "/svc/x", answers: [.json(answer)])
     #expect(run.output == "/svc/x negative at revision 5 (no rule matches)\n")
   }
@@ -335,36 +362,48 @@ import Testing
   static let service = #"{"name":"users-v1","endpoints":[{"address":"10.0.0.1:80"}]}"#
 
   @Test func allIsWell() {
-    let run = Run("check", answers: Self.answers(proxies: #"{"id":"p","state":"synced"}"#, splits: Self.split, services: Self.service))
+    let run = Run(
+      "check",
+      answers: Self.answers(proxies: #"{"id":"p","state":"synced"}"#, splits: Self.split, services: Self.service))
     #expect(run.status == .done)
     #expect(!run.output.contains("✗"))
   }
 
   @Test(arguments: ["rejected", "stale", "disconnected"]) func aProxyThatIsNotWell(_ state: String) {
-    let run = Run("check", answers: Self.answers(proxies: #"{"id":"p7","state":"\#(state)"}"#, splits: Self.split, services: Self.service))
+    let run = Run(
+      "check",
+      answers: Self.answers(proxies: #"{"id":"p7","state":"\#(state)"}"#, splits: Self.split, services: Self.service))
     #expect(run.status == .failed)
     #expect(run.output.contains("✗ proxy p7") && run.output.contains("hint: "))
   }
 
   @Test func aServiceWithoutEndpointsAndASplitWithoutWeight() {
-    let zero = ##"{"name":"users","backends":[{"name":"v1","destination":"/#/registry/users-v1 | /#/registry/gone","weight":0}]}"##
-    let run = Run("check", answers: Self.answers(proxies: #"{"id":"p","state":"synced"}"#, splits: zero, services: Self.service))
+    let zero =
+      ##"{"name":"users","backends":[{"name":"v1","destination":"/#/registry/users-v1 | /#/registry/gone","weight":0}]}"##
+    let run = Run(
+      "check", answers: Self.answers(proxies: #"{"id":"p","state":"synced"}"#, splits: zero, services: Self.service))
     #expect(run.status == .failed)
     #expect(run.output.contains("service gone") && run.output.contains("all weights are 0"))
   }
 
   @Test func whatTheControllerFindsOfItselfIsSaid() {
     var answers = Self.answers(proxies: #"{"id":"p","state":"synced"}"#, splits: Self.split, services: Self.service)
-    answers[1] = .json(#"{"ready":true,"checks":[{"name":"store","ok":true},{"name":"disk","ok":false,"detail":"nearly full","fatal":false}]}"#)
+    answers[1] = .json(
+      #"{"ready":true,"checks":[{"name":"store","ok":true},{"name":"disk","ok":false,"detail":"nearly full","fatal":false}]}"#
+    )
     let warned = Run("check", answers: answers)
     #expect(warned.status == .done)
     #expect(warned.output.contains("! controller, disk: nearly full"))
-    answers[1] = .json(#"{"ready":false,"checks":[{"name":"history","ok":false,"detail":"lost","fatal":true}]}"#, status: 503)
+    answers[1] = .json(
+      #"{"ready":false,"checks":[{"name":"history","ok":false,"detail":"lost","fatal":true}]}"#, status: 503)
     #expect(Run("check", answers: answers).status == .failed)
   }
 
   @Test func aControllerThatIsNotReady() {
-    let run = Run("check", answers: Self.answers(proxies: #"{"id":"p","state":"synced"}"#, splits: Self.split, services: Self.service, ready: 503))
+    let run = Run(
+      "check",
+      answers: Self.answers(
+        proxies: #"{"id":"p","state":"synced"}"#, splits: Self.split, services: Self.service, ready: 503))
     #expect(run.status == .failed)
   }
 }

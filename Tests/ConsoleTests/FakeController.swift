@@ -36,7 +36,8 @@ struct Run {
   let address: String?
 
   init(
-    _ arguments: String..., answers: [APIAnswer] = [], events: [String] = [], input: String = "", environment: [String: String] = [:],
+    _ arguments: String..., answers: [APIAnswer] = [], events: [String] = [], input: String = "",
+    environment: [String: String] = [:],
     terminal isInteractive: Bool = true
   ) {
     let controller = FakeController(answers)

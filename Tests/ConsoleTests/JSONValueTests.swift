@@ -11,11 +11,14 @@ import Testing
   }
 
   @Test func membersKeepTheirOrderAndNumbersTheirText() throws {
-    #expect(try JSONValue(parsing: #"{"b": 1.10, "a": 12345678901234567890}"#).pretty == "{\n  \"b\": 1.10,\n  \"a\": 12345678901234567890\n}")
+    #expect(
+      try JSONValue(parsing: #"{"b": 1.10, "a": 12345678901234567890}"#).pretty
+        == "{\n  \"b\": 1.10,\n  \"a\": 12345678901234567890\n}")
   }
 
   @Test(arguments: [
-    ("", 0), ("{", 1), ("[1,]", 3), ("01", 2), ("1.", 2), ("nul", 0), ("\"a", 2), ("[] x", 3), ("\"\\ud800\"", 7), ("\"\\x\"", 3),
+    ("", 0), ("{", 1), ("[1,]", 3), ("01", 2), ("1.", 2), ("nul", 0), ("\"a", 2), ("[] x", 3), ("\"\\ud800\"", 7),
+    ("\"\\x\"", 3),
     ("\"\u{1}\"", 2), ("{\"a\" 1}", 5),
   ])
   func faultsAreFoundWhereTheyAre(_ text: String, _ offset: Int) {

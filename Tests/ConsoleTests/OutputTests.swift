@@ -3,7 +3,9 @@ import Testing
 @testable import Console
 
 @Suite struct FiguresTests {
-  @Test(arguments: [(0.0, 1, "0.0"), (1.25, 1, "1.3"), (99.96, 1, "100.0"), (-0.04, 1, "0.0"), (1234.5, 0, "1235"), (0.005, 2, "0.01")])
+  @Test(arguments: [
+    (0.0, 1, "0.0"), (1.25, 1, "1.3"), (99.96, 1, "100.0"), (-0.04, 1, "0.0"), (1234.5, 0, "1235"), (0.005, 2, "0.01"),
+  ])
   func rounding(_ value: Double, _ places: Int, _ text: String) {
     #expect(Figures.rounded(value, places: places) == text)
   }
@@ -27,7 +29,9 @@ import Testing
 @Suite struct CaretTests {
   @Test func theCaretStandsUnderTheByteOfItsLine() {
     let text = "/a => /b ;\n/svc => 3 * ;\n"
-    #expect(Caret.pointing(at: 23, in: text, saying: "expected a tree") == "2 | /svc => 3 * ;\n  |             ^ expected a tree")
+    #expect(
+      Caret.pointing(at: 23, in: text, saying: "expected a tree")
+        == "2 | /svc => 3 * ;\n  |             ^ expected a tree")
   }
 
   @Test(arguments: [-5, 0, 3, 4, 1000]) func anyOffsetIsShown(_ offset: Int) {
@@ -65,16 +69,18 @@ import Testing
 }
 
 @Suite struct EventReaderTests {
-  static let text = "id: 7\nevent: revision\ndata: {\"revision\": 7}\n\n: comment\ndata: a\r\ndata: b\r\n\r\nevent: empty\n\n"
+  static let text =
+    "id: 7\nevent: revision\ndata: {\"revision\": 7}\n\n: comment\ndata: a\r\ndata: b\r\n\r\nevent: empty\n\n"
 
   @Test func eventsComeOutOfEverySplit() {
     let bytes = Array(Self.text.utf8)
     for split in 0...bytes.count {
       var reader = EventReader()
       let events = reader.receive(Array(bytes[..<split])) + reader.receive(Array(bytes[split...]))
-      #expect(events == [
-        .init(id: "7", kind: "revision", data: "{\"revision\": 7}"), .init(id: "7", kind: "message", data: "a\nb"),
-      ])
+      #expect(
+        events == [
+          .init(id: "7", kind: "revision", data: "{\"revision\": 7}"), .init(id: "7", kind: "message", data: "a\nb"),
+        ])
     }
   }
 

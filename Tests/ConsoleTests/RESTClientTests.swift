@@ -4,7 +4,8 @@ import Testing
 
 @Suite struct RESTClientTests {
   @Test(arguments: [
-    ("http://127.0.0.1:4180", "127.0.0.1", 4180), ("127.0.0.1:4180", "127.0.0.1", 4180), ("http://[::1]:80/", "::1", 80),
+    ("http://127.0.0.1:4180", "127.0.0.1", 4180), ("127.0.0.1:4180", "127.0.0.1", 4180),
+    ("http://[::1]:80/", "::1", 80),
     ("controller.mesh:4180", "controller.mesh", 4180),
   ])
   func addresses(_ text: String, _ host: String, _ port: Int) throws {

@@ -14,7 +14,7 @@ def measure(shop, options):
         _, backend_port = peers.backend(shop)
         program, port = peers.start(shop, name, backend_port, options)
         time.sleep(SETTLE_SECONDS)
-        idle = program.resident_kb()
+        idle, anonymous = program.resident_kb(), program.resident_kb("RssAnon")
         load.wrk(port, 2, options.connections, peers.HOST)
         time.sleep(SETTLE_SECONDS)
         before = program.resident_kb()
@@ -23,7 +23,7 @@ def measure(shop, options):
         after = program.resident_kb()
         for connection in held:
             connection.close()
-        rows[name] = {"idle_mb": idle / 1024, "after_load_mb": before / 1024, "per_connection_kb": (after - before) / CONNECTIONS}
+        rows[name] = {"idle_mb": idle / 1024, "idle_anonymous_mb": anonymous / 1024, "after_load_mb": before / 1024, "per_connection_kb": (after - before) / CONNECTIONS}
         shop.stop_all()
     return {"connections": CONNECTIONS, "rows": rows}
 

@@ -12,7 +12,8 @@ struct ApplyCommand: Verb {
         heddle apply -f mesh/ --wait --reason 'release 31'
         heddle diff -f mesh/users.yaml
       """)
-  @Option(name: [.customShort("f"), .long], help: "File, folder (its .yaml, .yml and .json files) or - for standard input.")
+  @Option(
+    name: [.customShort("f"), .long], help: "File, folder (its .yaml, .yml and .json files) or - for standard input.")
   var file: [String]
   @OptionGroup var write: WriteOptions
   @OptionGroup var common: CommonOptions
@@ -67,7 +68,9 @@ enum ChangeFiles {
     guard file != "-", isFolder(file) else { return [file] }
     do {
       let names = try FileManager.default.contentsOfDirectory(atPath: file)
-      return names.filter { name in [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) } }.sorted().map { file + "/" + $0 }
+      return names.filter { name in [".yaml", ".yml", ".json"].contains { name.hasSuffix($0) } }.sorted().map {
+        file + "/" + $0
+      }
     } catch {
       throw .usage("cannot read \(file): \(error.localizedDescription)")
     }

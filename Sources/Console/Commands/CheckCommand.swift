@@ -29,11 +29,12 @@ struct Finding: Equatable {
   }
 
   func text(on terminal: Terminal) -> String {
-    let mark: (String, Paint) = switch verdict {
-    case .well: ("✓", .green)
-    case .warning: ("!", .yellow)
-    case .fault: ("✗", .red)
-    }
+    let mark: (String, Paint) =
+      switch verdict {
+      case .well: ("✓", .green)
+      case .warning: ("!", .yellow)
+      case .fault: ("✗", .red)
+      }
     return "\(terminal.painted(mark.0, mark.1)) \(what)\n" + (hint.map { "    hint: \($0)\n" } ?? "")
   }
 }
@@ -59,22 +60,31 @@ enum CheckUp {
     let faults = checks.filter { $0["ok"] == false }.map {
       Finding(
         verdict: $0["fatal"]?.isTrue == true ? .fault : .warning,
-        what: "controller, \($0["name"]?.plain ?? "?"): \($0["detail"]?.plain ?? "not well")", hint: "see docs/operations.md")
+        what: "controller, \($0["name"]?.plain ?? "?"): \($0["detail"]?.plain ?? "not well")",
+        hint: "see docs/operations.md")
     }
     if !faults.isEmpty { return faults }
     return answer.status == 200
       ? [Finding(verdict: .well, what: "controller is ready")]
-      : [Finding(verdict: .fault, what: "controller is not ready: \(answer.text.trimmed)", hint: "see the controller's log")]
+      : [
+        Finding(
+          verdict: .fault, what: "controller is not ready: \(answer.text.trimmed)", hint: "see the controller's log")
+      ]
   }
 
   static func ofProxies(_ session: Session) throws(ConsoleError) -> [Finding] {
     let proxies = try session.list("/v1/proxies", member: "proxies", query: Query(["namespace": session.namespace]))
     let list = proxies["proxies"]?.items ?? []
     guard !list.isEmpty else {
-      return [Finding(verdict: .warning, what: "no proxy is connected", hint: "start heddle-proxy --mesh with the controller's mesh address")]
+      return [
+        Finding(
+          verdict: .warning, what: "no proxy is connected",
+          hint: "start heddle-proxy --mesh with the controller's mesh address")
+      ]
     }
     let findings = list.compactMap { finding(of: $0) }
-    let synced = Finding(verdict: .well, what: "\(list.count - findings.count) of \(list.count) proxies run the newest revision")
+    let synced = Finding(
+      verdict: .well, what: "\(list.count - findings.count) of \(list.count) proxies run the newest revision")
     return (findings.count < list.count ? [synced] : []) + findings
   }
 
@@ -84,13 +94,16 @@ enum CheckUp {
     switch proxy["state"]?.text {
     case "synced": return nil
     case "pending":
-      return Finding(verdict: .warning, what: "proxy \(id) has not yet acknowledged the newest revision", hint: "look again in a moment")
+      return Finding(
+        verdict: .warning, what: "proxy \(id) has not yet acknowledged the newest revision",
+        hint: "look again in a moment")
     case "rejected":
       return Finding(
         verdict: .fault, what: "proxy \(id) refuses the configuration: \(error)",
         hint: "undo what it names: heddle history, then heddle rollback")
     case "stale":
-      return Finding(verdict: .fault, what: "proxy \(id) is connected but silent", hint: "look at its host and at its /readyz")
+      return Finding(
+        verdict: .fault, what: "proxy \(id) is connected but silent", hint: "look at its host and at its /readyz")
     case "disconnected":
       return Finding(
         verdict: .fault, what: "proxy \(id) is disconnected",
@@ -111,7 +124,10 @@ enum CheckUp {
     }
     findings += used.sorted().compactMap { missingEndpoints(of: $0, in: services) }
     if findings.isEmpty {
-      findings.append(Finding(verdict: .well, what: "\(rules.count) rules, \(splits.count) splits; every service they name has endpoints"))
+      findings.append(
+        Finding(
+          verdict: .well, what: "rules: \(rules.count), splits: \(splits.count); every service they name has endpoints")
+      )
     }
     return findings
   }

@@ -100,7 +100,8 @@ extension Session {
   }
 
   fileprivate func replaceDtab(_ text: String, options: WriteOptions) throws(ConsoleError) {
-    try change("PUT", path("dtab"), bytes: Array(text.utf8), type: "text/plain", options: options) { _ in "dtab stored" }
+    try change("PUT", path("dtab"), bytes: Array(text.utf8), type: "text/plain", options: options) { _ in "dtab stored"
+    }
   }
 
   /// The text of a file, or of standard input for `-`.

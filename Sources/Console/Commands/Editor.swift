@@ -19,7 +19,9 @@ struct Editor {
       process.arguments = ["-c", "\(command) \"$1\"", "heddle", file.path]
       try process.run()
       process.waitUntilExit()
-      guard process.terminationStatus == 0 else { throw ConsoleError.failed("'\(command)' ended with an error; nothing stored") }
+      guard process.terminationStatus == 0 else {
+        throw ConsoleError.failed("'\(command)' ended with an error; nothing stored")
+      }
       return try String(contentsOf: file, encoding: .utf8)
     } catch let error as ConsoleError {
       throw error
@@ -29,8 +31,10 @@ struct Editor {
   }
 
   /// Keeps what was written when it could not be stored: minutes of typing are not thrown away.
-  static func rescue(_ text: String, because fault: ConsoleError?, on terminal: Terminal) throws(ConsoleError) -> String {
-    let file = FileManager.default.temporaryDirectory.appendingPathComponent("heddle-rejected-\(UUID().uuidString).dtab")
+  static func rescue(_ text: String, because fault: ConsoleError?, on terminal: Terminal) throws(ConsoleError) -> String
+  {
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "heddle-rejected-\(UUID().uuidString).dtab")
     do { try text.write(to: file, atomically: true, encoding: .utf8) } catch {
       throw .failed("not stored, and your text could not be kept: \(error.localizedDescription)\n\(text)")
     }

@@ -17,8 +17,10 @@ struct HeddleCommand: ParsableCommand {
       """,
     version: "heddle \(Version.text)",
     subcommands: [
-      RulesCommand.self, DtabCommand.self, SplitCommand.self, ShiftCommand.self, ServicesCommand.self, ResolveCommand.self,
-      ProxiesCommand.self, StatCommand.self, TopCommand.self, WatchCommand.self, HistoryCommand.self, RollbackCommand.self,
+      RulesCommand.self, DtabCommand.self, SplitCommand.self, ShiftCommand.self, ServicesCommand.self,
+      ResolveCommand.self,
+      ProxiesCommand.self, StatCommand.self, TopCommand.self, WatchCommand.self, HistoryCommand.self,
+      RollbackCommand.self,
       ApplyCommand.self, DiffCommand.self, CheckCommand.self, NamespacesCommand.self, VersionCommand.self,
       CompletionCommand.self,
     ])

@@ -22,7 +22,8 @@ struct NamespacesCommand: ParsableCommand {
   }
 
   struct Create: Verb {
-    static let configuration = CommandConfiguration(abstract: "Makes a namespace.", discussion: "EXAMPLE\n  heddle namespaces create staging")
+    static let configuration = CommandConfiguration(
+      abstract: "Makes a namespace.", discussion: "EXAMPLE\n  heddle namespaces create staging")
     @Argument var name: String
     @OptionGroup var write: WriteOptions
     @OptionGroup var common: CommonOptions
@@ -42,7 +43,9 @@ struct NamespacesCommand: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func execute(in session: Session) throws(ConsoleError) {
-      try session.change("DELETE", "/v1/namespaces/" + Query.encoded(name), options: write) { _ in "removed namespace \(name)" }
+      try session.change("DELETE", "/v1/namespaces/" + Query.encoded(name), options: write) { _ in
+        "removed namespace \(name)"
+      }
     }
   }
 }

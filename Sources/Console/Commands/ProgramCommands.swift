@@ -1,7 +1,8 @@
 import ArgumentParser
 
 struct VersionCommand: Verb {
-  static let configuration = CommandConfiguration(commandName: "version", abstract: "Versions of this program and the controller.")
+  static let configuration = CommandConfiguration(
+    commandName: "version", abstract: "Versions of this program and the controller.")
   @OptionGroup var common: CommonOptions
 
   /// The own version is known even when no controller answers, so it is printed first.
@@ -28,11 +29,12 @@ struct CompletionCommand: Verb {
   }
 
   func execute(in session: Session) throws(ConsoleError) {
-    let kind: CompletionShell = switch shell {
-    case .bash: .bash
-    case .zsh: .zsh
-    case .fish: .fish
-    }
+    let kind: CompletionShell =
+      switch shell {
+      case .bash: .bash
+      case .zsh: .zsh
+      case .fish: .fish
+      }
     session.terminal.line(HeddleCommand.completionScript(for: kind))
   }
 }

@@ -35,13 +35,15 @@ struct ProxiesCommand: ParsableCommand {
 
 enum ProxyTable {
   static func render(_ proxies: [JSONValue], on terminal: Terminal) -> String {
-    var table = Table(["PROXY", "NAMESPACE", "STATE", "REVISION", "ADDRESS", "VERSION", "LAST ERROR"], numeric: ["REVISION"])
+    var table = Table(
+      ["PROXY", "NAMESPACE", "STATE", "REVISION", "ADDRESS", "VERSION", "LAST ERROR"], numeric: ["REVISION"])
     for proxy in proxies {
       let state = proxy["state"]?.plain ?? ""
       table.add(
         .init(proxy["id"]?.plain ?? ""), .init(proxy["namespace"]?.plain ?? ""), .init(state, paint(state)),
         .init((proxy["revision_acknowledged"] ?? proxy["acknowledged"] ?? proxy["revision"])?.plain ?? "-"),
-        .init(proxy["address"]?.plain ?? ""), .init(proxy["version"]?.plain ?? ""), .init(proxy["last_error"]?.plain ?? "", .red))
+        .init(proxy["address"]?.plain ?? ""), .init(proxy["version"]?.plain ?? ""),
+        .init(proxy["last_error"]?.plain ?? "", .red))
     }
     return table.render(on: terminal)
   }

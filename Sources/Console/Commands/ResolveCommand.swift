@@ -2,7 +2,8 @@ import ArgumentParser
 
 struct ResolveCommand: Verb {
   static let configuration = CommandConfiguration(
-    commandName: "resolve", abstract: "How a name binds, step by step: which rule and revision made each step, endpoints at the leaves.",
+    commandName: "resolve",
+    abstract: "How a name binds, step by step: which rule and revision made each step, endpoints at the leaves.",
     discussion: """
       EXAMPLES
         heddle resolve /svc/users

@@ -53,7 +53,7 @@ struct RulesCommand: ParsableCommand {
 
   struct Remove: Verb {
     static let configuration = CommandConfiguration(
-      abstract: "Removes a rule by its id.", discussion: "EXAMPLE\n  heddle rules remove r12 --reason 'v1 is gone'")
+      abstract: "Removes a rule by its id.", discussion: "EXAMPLE\n  heddle rules remove r-12 --reason 'v1 is gone'")
     @Argument(help: "The rule's id, as `rules list` shows it.") var id: String
     @OptionGroup var write: WriteOptions
     @OptionGroup var common: CommonOptions

@@ -6,7 +6,8 @@ struct ServicesCommand: ParsableCommand {
     subcommands: [List.self, Get.self, Register.self, Remove.self], defaultSubcommand: List.self)
 
   struct List: Verb {
-    static let configuration = CommandConfiguration(abstract: "Lists the services.", discussion: "EXAMPLE\n  heddle services list")
+    static let configuration = CommandConfiguration(
+      abstract: "Lists the services.", discussion: "EXAMPLE\n  heddle services list")
     @OptionGroup var common: CommonOptions
 
     func execute(in session: Session) throws(ConsoleError) {
@@ -16,7 +17,8 @@ struct ServicesCommand: ParsableCommand {
         for service in answer["services"]?.items ?? [] {
           let count = service["endpoints"].map { $0.items.count } ?? service["endpoint_count"]?.integer ?? 0
           table.add(
-            .init(service["name"]?.plain ?? ""), .init(service["protocol"]?.plain ?? ""), .init(service["ttl"]?.plain ?? ""),
+            .init(service["name"]?.plain ?? ""), .init(service["protocol"]?.plain ?? ""),
+            .init(service["ttl"]?.plain ?? ""),
             .init("\(count)", count == 0 ? .yellow : .plain))
         }
         return table.render(on: session.terminal)
@@ -65,7 +67,8 @@ struct ServicesCommand: ParsableCommand {
       let body = try body()
       for address in addresses {
         let call = APICall(
-          "PUT", session.path("services", name, "endpoints", address), headers: [.init("content-type", "application/json")],
+          "PUT", session.path("services", name, "endpoints", address),
+          headers: [.init("content-type", "application/json")],
           body: Array(body.compact.utf8))
         let answer = try session.document(try session.accepted(call))
         try session.show(answer) { "registered \(address) with \(name)\n" }
@@ -102,7 +105,9 @@ struct ServicesCommand: ParsableCommand {
 
     func execute(in session: Session) throws(ConsoleError) {
       if addresses.isEmpty {
-        return try session.change("DELETE", session.path("services", name), options: write) { _ in "removed service \(name)" }
+        return try session.change("DELETE", session.path("services", name), options: write) { _ in
+          "removed service \(name)"
+        }
       }
       for address in addresses {
         let answer = try session.accepted(APICall("DELETE", session.path("services", name, "endpoints", address)))

@@ -36,12 +36,20 @@ struct ShiftCommand: Verb {
     var percents: [JSONValue.Member] = []
     for argument in arguments {
       let halves = argument.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
-      guard halves.count == 2, !halves[0].isEmpty else { throw .usage("'\(argument)': expected BACKEND=WEIGHT or BACKEND=PERCENT%") }
+      guard halves.count == 2, !halves[0].isEmpty else {
+        throw .usage("'\(argument)': expected BACKEND=WEIGHT or BACKEND=PERCENT%")
+      }
       let isPercent = halves[1].hasSuffix("%")
       let number = isPercent ? String(halves[1].dropLast()) : halves[1]
       guard WeightText.isNumber(number) else { throw .usage("'\(argument)': '\(halves[1])' is no weight") }
-      guard !(weights + percents).contains(where: { $0.name == halves[0] }) else { throw .usage("\(halves[0]) is named twice") }
-      if isPercent { percents.append(.init(halves[0], .number(number))) } else { weights.append(.init(halves[0], .number(number))) }
+      guard !(weights + percents).contains(where: { $0.name == halves[0] }) else {
+        throw .usage("\(halves[0]) is named twice")
+      }
+      if isPercent {
+        percents.append(.init(halves[0], .number(number)))
+      } else {
+        weights.append(.init(halves[0], .number(number)))
+      }
     }
     guard weights.isEmpty || percents.isEmpty else { throw .usage("weights and per cent do not mix in one shift") }
     guard !weights.isEmpty || !percents.isEmpty else { throw .usage("name at least one backend, e.g. v2=10%") }

@@ -6,7 +6,8 @@ struct SplitCommand: ParsableCommand {
     subcommands: [List.self, Get.self, Set.self, Remove.self], defaultSubcommand: List.self)
 
   struct List: Verb {
-    static let configuration = CommandConfiguration(abstract: "Lists the splits.", discussion: "EXAMPLE\n  heddle split list")
+    static let configuration = CommandConfiguration(
+      abstract: "Lists the splits.", discussion: "EXAMPLE\n  heddle split list")
     @OptionGroup var common: CommonOptions
 
     func execute(in session: Session) throws(ConsoleError) {
@@ -16,7 +17,8 @@ struct SplitCommand: ParsableCommand {
   }
 
   struct Get: Verb {
-    static let configuration = CommandConfiguration(abstract: "Shows one split.", discussion: "EXAMPLE\n  heddle split get users")
+    static let configuration = CommandConfiguration(
+      abstract: "Shows one split.", discussion: "EXAMPLE\n  heddle split get users")
     @Argument var name: String
     @OptionGroup var common: CommonOptions
 
@@ -34,9 +36,11 @@ struct SplitCommand: ParsableCommand {
           heddle split set users --prefix /svc/users 'v1=90*/#/registry/users-v1' 'v2=10*/#/registry/users-v2'
         """)
     @Argument var name: String
-    @Argument(help: ArgumentHelp("Backends, each NAME=WEIGHT*DESTINATION.", valueName: "backend")) var backends: [String]
+    @Argument(help: ArgumentHelp("Backends, each NAME=WEIGHT*DESTINATION.", valueName: "backend")) var backends:
+      [String]
     @Option(help: "Prefix of logical names (default: /svc/<name>).") var prefix: String?
-    @Option(help: "guard, redistribute or fail: what becomes of a share whose backend is not bound.") var onUnbound: String?
+    @Option(help: "guard, redistribute or fail: what becomes of a share whose backend is not bound.") var onUnbound:
+      String?
     @OptionGroup var write: WriteOptions
     @OptionGroup var common: CommonOptions
 

@@ -39,7 +39,8 @@ struct TopCommand: Verb {
       let isScreen = session.terminal.isInteractive && session.format == .table
       try session.show(answer) {
         let title = "heddle top \(group.rawValue) · namespace \(session.namespace) · last \(window)\n\n"
-        return (isScreen ? "\u{1B}[H\u{1B}[2J" : "") + title + MetricsTable.render(answer, group: group, on: session.terminal)
+        return (isScreen ? "\u{1B}[H\u{1B}[2J" : "") + title
+          + MetricsTable.render(answer, group: group, on: session.terminal)
       }
       shown += 1
     }
@@ -82,7 +83,9 @@ enum MetricsTable {
   /// Latency is a duration text by the contract's rule.
   private static func latency(_ row: JSONValue, _ name: String) -> String {
     guard let value = row[name] else { return "-" }
-    if let text = value.text { return Figures.duration(text).map { Figures.milliseconds($0 / .milliseconds(1)) } ?? text }
+    if let text = value.text {
+      return Figures.duration(text).map { Figures.milliseconds($0 / .milliseconds(1)) } ?? text
+    }
     return Figures.milliseconds(value.double)
   }
 

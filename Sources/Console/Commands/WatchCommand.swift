@@ -2,7 +2,8 @@ import ArgumentParser
 
 struct WatchCommand: Verb {
   static let configuration = CommandConfiguration(
-    commandName: "watch", abstract: "Prints what happens, as it happens: revisions, acknowledgements, endpoints, metrics.",
+    commandName: "watch",
+    abstract: "Prints what happens, as it happens: revisions, acknowledgements, endpoints, metrics.",
     discussion: "EXAMPLES\n  heddle watch\n  heddle watch -o json --event revision | jq .")
   @Option(help: ArgumentHelp("Only events of this kind; more than once.", valueName: "kind")) var event: [String] = []
   @Option(help: ArgumentHelp("Begin after this event id.", valueName: "id")) var since: String?
@@ -27,9 +28,12 @@ struct WatchCommand: Verb {
   private static func describe(_ event: EventReader.Event, as session: Session) -> String {
     let data = (try? JSONValue(parsing: event.data)) ?? .string(event.data)
     guard session.format == .table else {
-      return JSONValue.object([.init("id", .string(event.id)), .init("event", .string(event.kind)), .init("data", data)]).compact
+      return JSONValue.object([
+        .init("id", .string(event.id)), .init("event", .string(event.kind)), .init("data", data),
+      ]).compact
     }
-    let kind = session.terminal.painted(event.kind, .bold) + String(repeating: " ", count: max(0, 14 - event.kind.count))
+    let kind =
+      session.terminal.painted(event.kind, .bold) + String(repeating: " ", count: max(0, 14 - event.kind.count))
     return kind + (data.text ?? data.members.map { "\($0.name)=\($0.value.plain)" }.joined(separator: " "))
   }
 }

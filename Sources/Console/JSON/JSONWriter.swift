@@ -20,7 +20,8 @@ extension JSONValue {
     case .number(let digits): out += digits
     case .string(let text): out += Self.quoted(text)
     case .array(let items):
-      Self.list(items, "[", "]", into: &out, indent: indent) { item, out, inner in item.write(into: &out, indent: inner) }
+      Self.list(items, "[", "]", into: &out, indent: indent) { item, out, inner in item.write(into: &out, indent: inner)
+      }
     case .object(let members):
       Self.list(members, "{", "}", into: &out, indent: indent) { member, out, inner in
         out += Self.quoted(member.name) + (inner == nil ? ":" : ": ")

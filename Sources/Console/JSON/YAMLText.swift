@@ -40,7 +40,9 @@ extension JSONValue {
     case "false": return false
     default: break
     }
-    guard let value = try? JSONValue(parsing: scalar.string), case .number = value else { return .string(scalar.string) }
+    guard let value = try? JSONValue(parsing: scalar.string), case .number = value else {
+      return .string(scalar.string)
+    }
     return value
   }
 

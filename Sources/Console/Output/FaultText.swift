@@ -5,7 +5,8 @@ enum FaultText {
     switch error {
     case .usage(let text), .failed(let text), .timedOut(let text): return label + text + "\n"
     case .unreachable(let text):
-      return label + text + "\nhint: is heddle-controller running there? Name another with --controller or HEDDLE_CONTROLLER.\n"
+      return label + text
+        + "\nhint: is heddle-controller running there? Name another with --controller or HEDDLE_CONTROLLER.\n"
     case .refused(let problem): return label + describe(problem) + "\n"
     }
   }
@@ -16,7 +17,9 @@ enum FaultText {
     var lines = [problem.title + (problem.detail.isEmpty || isRepeated ? "" : ": " + problem.detail)]
     for fault in problem.faults {
       lines.append("  " + (fault.pointer.isEmpty ? "" : fault.pointer + ": ") + fault.detail)
-      if let offset = fault.offset, let text = fault.text { lines.append(Caret.pointing(at: offset, in: text, saying: "here")) }
+      if let offset = fault.offset, let text = fault.text {
+        lines.append(Caret.pointing(at: offset, in: text, saying: "here"))
+      }
     }
     if let hint = hint(for: problem.status) { lines.append("hint: " + hint) }
     return lines.joined(separator: "\n")

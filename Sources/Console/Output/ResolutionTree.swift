@@ -14,7 +14,8 @@ struct ResolutionTree {
 
   func render(_ answer: JSONValue) -> String {
     var tree = self
-    let head = "\(answer["name"]?.plain ?? "") \(answer["result"]?.plain ?? "") at revision \(answer["revision"]?.plain ?? "?")"
+    let head =
+      "\(answer["name"]?.plain ?? "") \(answer["result"]?.plain ?? "") at revision \(answer["revision"]?.plain ?? "?")"
     tree.lines = [terminal.painted(head, .bold)]
     if let detail = answer["tree"]?["detail"]?.text { tree.lines[0] += " (\(detail))" }
     tree.addChildren(of: answer["tree"] ?? .null, margin: "", isChosen: true)
@@ -26,7 +27,9 @@ struct ResolutionTree {
     let children = (node["steps"] ?? node["branches"] ?? node["alternatives"])?.items ?? []
     for (index, child) in children.enumerated() {
       let isLast = index == children.count - 1
-      add(child, lead: margin + (isLast ? "└─ " : "├─ "), margin: margin + (isLast ? "   " : "│  "), isParentChosen: isChosen)
+      add(
+        child, lead: margin + (isLast ? "└─ " : "├─ "), margin: margin + (isLast ? "   " : "│  "),
+        isParentChosen: isChosen)
     }
   }
 
@@ -56,7 +59,8 @@ struct ResolutionTree {
       return "\(by) \(name)\(revision)" + (child["dentry"]?.text.map { "  \($0)" } ?? "")
     }
     guard child["weight"] != nil else { return "" }
-    return [child["branch"]?.plain ?? "", Figures.percent(child["share"]?.double)].filter { !$0.isEmpty }.joined(separator: " ")
+    return [child["branch"]?.plain ?? "", Figures.percent(child["share"]?.double)].filter { !$0.isEmpty }.joined(
+      separator: " ")
   }
 
   /// What a branch of the tree ends in.
@@ -66,7 +70,10 @@ struct ResolutionTree {
     var text = name + residual + (node["result"]?.text.map { " \($0)" } ?? "")
     if let count = node["endpoint_count"]?.integer {
       let shown = (node["endpoints"]?.items ?? []).prefix(mostEndpoints).map { $0["address"]?.plain ?? "" }
-      text += count == 0 ? ", no endpoint" : ": " + shown.joined(separator: " ") + (count > shown.count ? " and \(count - shown.count) more" : "")
+      text +=
+        count == 0
+        ? ", no endpoint"
+        : ": " + shown.joined(separator: " ") + (count > shown.count ? " and \(count - shown.count) more" : "")
     }
     return text + ((node["detail"] ?? node["code"])?.text.map { " (\($0))" } ?? "")
   }

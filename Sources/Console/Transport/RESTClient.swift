@@ -25,8 +25,12 @@ struct RESTClient: ControllerAPI {
     guard let colon = rest.lastIndex(of: ":"), let port = UInt16(rest[rest.index(after: colon)...]) else {
       throw .usage("'\(address)' is no address; expected http://HOST:PORT")
     }
-    let host = rest[..<colon].hasPrefix("[") && rest[..<colon].hasSuffix("]") ? rest[..<colon].dropFirst().dropLast() : rest[..<colon]
-    guard !host.isEmpty, !host.contains("/") else { throw .usage("'\(address)' is no address; expected http://HOST:PORT") }
+    let host =
+      rest[..<colon].hasPrefix("[") && rest[..<colon].hasSuffix("]")
+      ? rest[..<colon].dropFirst().dropLast() : rest[..<colon]
+    guard !host.isEmpty, !host.contains("/") else {
+      throw .usage("'\(address)' is no address; expected http://HOST:PORT")
+    }
     return (String(host), port)
   }
 

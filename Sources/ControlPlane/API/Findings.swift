@@ -75,7 +75,8 @@ struct Fields {
     guard let number = value.double, range.contains(number) else {
       findings.add(
         place(name),
-        "must be a number from \(JSON.number(range.lowerBound).printedText) to \(JSON.number(range.upperBound).printedText)"
+        "must be a number from \(JSON.number(range.lowerBound).printedText) to "
+          + JSON.number(range.upperBound).printedText
       )
       return nil
     }

@@ -6,7 +6,9 @@ enum OpenAPI {
       "info": [
         "title": "Heddle controller", "version": .string(version),
         "description":
-          "Rules, traffic splits and the registry of a Heddle mesh. Every namespace has one revision; it is the ETag of its configuration.",
+          .string(
+            "Rules, traffic splits and the registry of a Heddle mesh. "
+              + "Every namespace has one revision; it is the ETag of its configuration."),
       ],
       "paths": paths(routes),
       "components": ["schemas": schemas],

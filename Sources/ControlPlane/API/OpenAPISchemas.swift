@@ -140,7 +140,9 @@ extension OpenAPI {
     "Revision": object([
       "revision": whole, "at": ["type": "string", "format": "date-time"], "who": text, "why": text, "summary": text,
       "diff": list(
-        of: object(["op": text, "kind": text, "name": text, "before": ["type": "object"], "after": ["type": "object"]])),
+        of: object([
+          "op": text, "kind": text, "name": text, "before": ["type": "object"], "after": ["type": "object"],
+        ])),
     ]),
     "RevisionList": page("revisions", "Revision"),
     "Proxy": object([

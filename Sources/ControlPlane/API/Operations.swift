@@ -60,7 +60,8 @@ extension Controller {
     let alarm =
       suspects.services.isEmpty
       ? nil
-      : "\(suspects.count) leases went silent together and are kept as suspect: \(suspects.services.prefix(10).joined(separator: ", "))"
+      : "\(suspects.count) leases went silent together and are kept as suspect: "
+        + "\(suspects.services.prefix(10).joined(separator: ", "))"
     return [
       HealthCheck(name: "store", fault: counters.failure.map { "the last write failed: \($0)" }, isFatal: false),
       // Proxies keep what they have and reads work; still nobody should be sent here to change something.

@@ -6,7 +6,8 @@ extension API {
   static let resolveRoutes: [Route] = [
     Route(
       "GET", "/v1/namespaces/{ns}/resolve", id: "resolve",
-      "How a name binds: the tree step by step, each step with the rule and revision that made it, endpoints at the leaves.",
+      "How a name binds: the tree step by step, each step with the rule and revision that made it, "
+        + "endpoints at the leaves.",
       [
         .query("name", ["type": "string"], "A logical name, such as /svc/users.", required: true),
         .query("dtab", ["type": "string"], "Rules of the request (l5d-dtab) on top."),
@@ -186,7 +187,8 @@ struct Explanation {
         text = "the bound branches hold at least half of the weight, so they take the missing share"
       case .guard:
         text =
-          "the bound branches hold less than half of the weight: the missing share goes to the next alternative or fails with no-endpoints"
+          "the bound branches hold less than half of the weight: "
+          + "the missing share goes to the next alternative or fails with no-endpoints"
       }
     }
     return [.init(name: "detail", value: .string(text))]

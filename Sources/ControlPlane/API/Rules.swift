@@ -122,7 +122,8 @@ extension Edit {
     let low = high.map { state.sequence.before($0)?.key } ?? state.sequence.last?.key
     guard let place = SortKey.between(low, high) else {
       throw .impossible(
-        at: pointer / "before", "there is no room left between these rules; writing the dtab anew makes room")
+        at: pointer / "before",
+        "there is no room left between these rules; a PUT of the dtab with the new rule in it makes room")
     }
     return place
   }

@@ -91,7 +91,8 @@ extension Edit {
     try findings.check()
     if case .weights = wanted.shift, next.weightSum != split.weightSum {
       let detail =
-        "the weights of split \(name) add up to \(next.weightSum), before to \(split.weightSum): shares of backends not named moved too"
+        "the weights of split \(name) add up to \(next.weightSum), before to \(split.weightSum): "
+        + "shares of backends not named moved too"
       warnings.append(Warning(code: "weights_sum_changed", detail: detail))
     }
     put(.split, name, .split(next))

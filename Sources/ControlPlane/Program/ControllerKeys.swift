@@ -9,8 +9,8 @@ enum ControllerKeys {
       "Where the REST API answers. A non-loopback address is refused unless insecure_listen is set."),
     Setting(
       "rest.names", .texts, environment: "HEDDLE_REST_NAMES", option: "--rest-names",
-      "Names under which callers reach the REST API, beside addresses, localhost and this host's own name. Requests with "
-        + "another Host are refused, so that web pages cannot reach it by rebinding their name."),
+      "Names under which callers reach the REST API, beside addresses, localhost and this host's own name. "
+        + "Requests with another Host are refused, so that web pages cannot reach it by rebinding their name."),
     Setting(
       "mesh.listen", .text, standard: "127.0.0.1:4321", environment: "HEDDLE_MESH_LISTEN", option: "--mesh-listen",
       "Where proxies connect. A non-loopback address is refused unless insecure_listen is set."),

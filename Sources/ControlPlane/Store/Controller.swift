@@ -184,8 +184,8 @@ struct LostHistory: Sendable, CustomStringConvertible {
   let here: UInt64
 
   var description: String {
-    "Proxy \(proxy) holds revision \(revision) of namespace \(namespace) and this store is at \(here): history was lost. "
-      + "Stop the controller and run `heddle-controller epoch new` to go on from here."
+    "Proxy \(proxy) holds revision \(revision) of namespace \(namespace) and this store is at \(here): "
+      + "history was lost. Stop the controller and run `heddle-controller epoch new` to go on from here."
   }
 }
 

@@ -76,7 +76,10 @@ enum History {
       let rows = try Row.fetchCursor(
         db,
         sql:
-          "SELECT * FROM revision_changes WHERE namespace = ? AND revision > ? AND revision <= ? ORDER BY revision DESC",
+          """
+          SELECT * FROM revision_changes WHERE namespace = ? AND revision > ? AND revision <= ?
+          ORDER BY revision DESC
+          """,
         arguments: [state.name, Int64(clamping: revision), Int64(clamping: state.revision)])
       while let row = try rows.next() {
         let change = try change(row)

@@ -67,7 +67,7 @@ enum Migrations {
           FOREIGN KEY (namespace, revision) REFERENCES revisions (namespace, revision) ON DELETE CASCADE
         ) STRICT, WITHOUT ROWID;
 
-        -- Services that exist, with or without endpoints. Endpoints are facts, not configuration: they move no revision.
+        -- Services that exist, with or without endpoints. Endpoints are facts: they move no revision.
         CREATE TABLE services (
           namespace TEXT    NOT NULL REFERENCES namespaces (name),
           name      TEXT    NOT NULL,

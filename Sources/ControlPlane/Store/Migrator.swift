@@ -13,7 +13,8 @@ struct Migrator {
     guard have <= migrations.count else {
       throw StoreFault(
         description:
-          "store \(path) has schema \(have), this program knows \(migrations.count): it was written by a newer heddle-controller"
+          "store \(path) has schema \(have), this program knows \(migrations.count): "
+          + "it was written by a newer heddle-controller"
       )
     }
     guard have < migrations.count else { return }

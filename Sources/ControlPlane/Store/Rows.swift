@@ -86,7 +86,8 @@ extension Rows {
       sql: """
         INSERT INTO namespaces (name, present, revision, last_rule, endpoints_version, oldest_revision, committed_at)
         VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6)
-        ON CONFLICT (name) DO UPDATE SET present = ?2, revision = ?3, last_rule = ?4, endpoints_version = ?5, committed_at = ?6
+        ON CONFLICT (name) DO UPDATE
+        SET present = ?2, revision = ?3, last_rule = ?4, endpoints_version = ?5, committed_at = ?6
         """,
       arguments: [
         state.name, state.isPresent, Int64(state.revision), Int64(state.lastRule), Int64(state.endpointsVersion),
@@ -155,7 +156,10 @@ extension Rows {
     guard let service = state.services[name] else { return }
     try db.run(
       sql:
-        "INSERT INTO services (namespace, name, version) VALUES (?1, ?2, ?3) ON CONFLICT (namespace, name) DO UPDATE SET version = ?3",
+        """
+        INSERT INTO services (namespace, name, version) VALUES (?1, ?2, ?3)
+        ON CONFLICT (namespace, name) DO UPDATE SET version = ?3
+        """,
       arguments: [state.name, name, Int64(service.version)])
     for address in touch.addresses {
       try writeEndpoint(db, state.name, name, address, service.endpoints[address], at: now)

@@ -62,7 +62,8 @@ final class Store: Sendable {
     guard verdict == ["ok"] else {
       throw StoreFault(
         description:
-          "store \(path) is damaged: \(verdict.joined(separator: "; ")). Restore a backup: heddle-controller restore FILE"
+          "store \(path) is damaged: \(verdict.joined(separator: "; ")). "
+          + "Restore a backup: heddle-controller restore FILE"
       )
     }
   }
@@ -79,14 +80,20 @@ final class Store: Sendable {
         """, arguments: [now.milliseconds])
     try db.execute(
       sql:
-        "INSERT INTO revisions (namespace, revision, at, who, why, summary, size) VALUES ('default', 1, ?, 'controller', '', 'add namespace', 0)",
+        """
+        INSERT INTO revisions (namespace, revision, at, who, why, summary, size)
+        VALUES ('default', 1, ?, 'controller', '', 'add namespace', 0)
+        """,
       arguments: [now.milliseconds])
   }
 
-  /// Ends all use of the file and gives the lock back.
+  /// Ends all use of the file and gives the lock back. Everything is in the main file then, so that a plain copy of it
+  /// is whole.
   func close() throws {
+    defer { lock.release() }
+    // The library closes its readers last, and these may not empty the write-ahead log.
+    try database.writeWithoutTransaction { db in _ = try db.checkpoint(.truncate) }
     try database.close()
-    lock.release()
   }
 
   /// 16 random bytes, new for each store and after each restore.

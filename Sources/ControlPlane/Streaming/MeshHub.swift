@@ -130,7 +130,7 @@ final class MeshHub {
         namespace: hello.namespace, epoch: last.epoch, revision: last.revision, proxy: hello.instanceID)
     }
     let refusal = ledger.refusal(of: hello.instanceID)
-    ledger.connected(hello)
+    ledger.connected(credible(hello, last))
     session.proxy = Proxy(
       id: hello.instanceID, node: hello.node, namespace: hello.namespace, connectedAt: now, held: last,
       configuration: .idle(greet: true), refusal: refusal)
@@ -138,6 +138,17 @@ final class MeshHub {
     members[hello.namespace, default: []].insert(session.stream)
     moved.insert(hello.namespace)
     list(session)
+  }
+
+  /// A proxy that claims our newest revision with another hash does not run what we mean by it.
+  private func credible(_ hello: Heddle_Mesh_V1_Hello, _ last: ConfigurationVersion?) -> Heddle_Mesh_V1_Hello {
+    guard let last, let current = feeds[hello.namespace]?.version, last.epoch == current.epoch,
+      last.revision == current.revision, last.hash != current.hash
+    else { return hello }
+    counters.desync(.configuration)
+    var corrected = hello
+    corrected.clearLast()
+    return corrected
   }
 
   /// Of two streams of one instance the newer is the living one (bad-inputs 115): a proxy opens a second only when it has lost

@@ -60,16 +60,27 @@ extension ProxyCore {
   mutating func downstreamReady(_ h: Handle, _ readiness: Readiness) {
     guard downstreams.contains(h) else { return }  // an event for one that is gone
     if !readiness.isDisjoint(with: [.hangup, .error]) { downstreams[h].sawHangup = true }
-    if readiness.contains(.writable), !downstreams[h].output.isEmpty {
-      guard flushDownstream(h) else { return }
-      if case .exchanging(let u) = downstreams[h].phase, downstreams[h].output.count < limits.highWater {
-        takeAnswer(u)  // the upstream was not read while the caller was slow
-        guard downstreams.contains(h) else { return }
-      }
-    }
+    var goesOn = downstreams[h].gaveWay
     if !readiness.isDisjoint(with: [.readable, .hangup, .error]) {
       downstreams[h].mayRead = true
-      advance(h)
+      goesOn = true
+    }
+    if readiness.contains(.writable), !downstreams[h].output.isEmpty {
+      guard flushDownstream(h) else { return }
+      if downstreams[h].output.count < limits.highWater, goOnWriting(h) { goesOn = true }
+      guard downstreams.contains(h) else { return }
+    }
+    if goesOn { advance(h) }
+  }
+
+  /// The caller was slow and takes more now. Returns whether its next request may be looked at.
+  private mutating func goOnWriting(_ h: Handle) -> Bool {
+    switch downstreams[h].phase {
+    case .exchanging(let u):
+      takeAnswer(u)  // the upstream was not read meanwhile
+      return false
+    case .idle, .head: return true
+    case .waiting, .settling, .draining, .closing: return false
     }
   }
 
@@ -78,6 +89,9 @@ extension ProxyCore {
     guard downstreams.contains(h) else { return }
     guard downstreams[h].clock.isDue(token: h.token(kind: TokenKind.downstream), on: loop) else { return }
     switch downstreams[h].phase {
+    case .idle where !downstreams[h].output.isEmpty:
+      downstreams[h].phase = .closing  // a slow reader still gets the end of its last answer
+      setDeadline(h, in: times.headTime)
     case .idle, .closing, .draining, .settling: closeDownstream(h)
     case .head: refuse(h, .badRequest, status: 408, text: "the head did not arrive within the header time")
     case .waiting: fail(h, .bindingTimeout, text: "no answer for this name within the binding time")

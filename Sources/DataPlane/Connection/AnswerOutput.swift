@@ -31,8 +31,8 @@ extension ProxyCore {
       setDeadline(h, in: times.headTime)
     } else {
       downstreams[h].phase = .idle
-      setDeadline(h, in: times.connectionIdle)
-      if isDraining { downstreams[h].phase = .closing }
+      // This answer promised that the connection stays: the caller may have sent its next request already.
+      setDeadline(h, in: isDraining ? min(Self.drainLinger, times.connectionIdle) : times.connectionIdle)
     }
   }
 

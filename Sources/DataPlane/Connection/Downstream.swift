@@ -22,6 +22,8 @@ struct Downstream: ~Copyable {
   /// The kernel may have bytes for us (edge-triggered: we must remember).
   var mayRead = true
   var sawHangup = false
+  /// It was left with work to do, so that others had their turn: the next event goes on, whatever it says.
+  var gaveWay = false
   var clock: ConnectionClock
 
   enum Phase: Equatable {

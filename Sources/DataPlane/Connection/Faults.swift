@@ -6,6 +6,8 @@ import Traffic
 extension ProxyCore {
   /// The caller broke the protocol: answer, and close, since nothing after this can be told apart.
   mutating func refuse(_ h: Handle, _ fault: ProxyFault, status: Int, text: String) {
+    // What is remembered may be the request before this one: its method says nothing about the body of this answer.
+    if downstreams[h].exchange.binding < 0 { downstreams[h].exchange = Exchange() }
     downstreams[h].closesAfterAnswer = true
     releaseUpstream(of: h)
     writeOwnAnswer(h, fault, status: status, text: text)

@@ -78,6 +78,7 @@ extension ProxyCore {
       // The service may have answered before it closed: what it said counts more than that it does not listen any more.
       upstreams[u].mayRead = true
       upstreams[u].sawHangup = true
+      upstreams[u].isBroken = true
       takeAnswer(u)
       return false
     }
@@ -87,6 +88,7 @@ extension ProxyCore {
   mutating func takeAnswer(_ u: Handle) {
     guard case .busy(let h) = upstreams[u].phase else { return }
     var isHungry = upstreams[u].input.isEmpty
+    var taken = 0
     while true {
       if downstreams[h].output.count >= limits.highWater {
         guard flushDownstream(h) else { return }
@@ -95,7 +97,9 @@ extension ProxyCore {
       }
       if isHungry {
         guard upstreams[u].mayRead else { break }
+        if taken >= limits.turn { return giveWay(u, h) }
         guard readAnswer(u, h) else { return }
+        taken &+= upstreams[u].input.count
       }
       switch upstreams[u].hasHead ? takeBody(u, h) : takeHead(u, h) {
       case .progress: isHungry = false
@@ -104,6 +108,20 @@ extension ProxyCore {
       }
     }
     _ = flushDownstream(h)
+  }
+
+  /// This service sends as fast as we read: the others' turn comes first. Arming the descriptor anew makes the kernel tell again
+  /// what is ready, in the loop's next turn.
+  private mutating func giveWay(_ u: Handle, _ h: Handle) {
+    do {
+      try loop.modify(
+        upstreams[u].socket.descriptor, token: u.token(kind: TokenKind.upstream), [.read, .write, .edgeTriggered])
+      _ = flushDownstream(h)
+    } catch {
+      // The kernel no longer watches it: nothing would ever wake it.
+      fail(h, .upstreamReset, text: "the connection to the service cannot be watched")
+      if downstreams.contains(h) { advance(h) }
+    }
   }
 
   private mutating func readAnswer(_ u: Handle, _ h: Handle) -> Bool {
@@ -117,8 +135,11 @@ extension ProxyCore {
     case .wouldBlock:
       _ = flushDownstream(h)
       return false
-    case .endOfFile, .failed:
-      upstreamEnded(u, h)
+    case .endOfFile:
+      upstreamEnded(u, h, cleanly: !upstreams[u].isBroken)
+      return false
+    case .failed:
+      upstreamEnded(u, h, cleanly: false)
       return false
     }
   }
@@ -214,8 +235,7 @@ extension ProxyCore {
     endAttempt(h, as: responseClass)
     endRequest(h, as: responseClass)
     downstreams[h].phase = .settling
-    let isClean = upstreams[u].keepsAlive && !upstreams[u].sawHangup && downstreams[h].requestBody.isDone
-      && upstreams[u].unsent == 0 && upstreams[u].input.isEmpty
+    let isClean = upstreams[u].isReusable && downstreams[h].requestBody.isDone
     if isClean { returnToPool(u) } else { closeUpstream(u) }
     answerComplete(h)
     if downstreams.contains(h) { advance(h) }
@@ -229,10 +249,10 @@ extension ProxyCore {
     return .over
   }
 
-  /// The service closed its connection, or it broke.
-  private mutating func upstreamEnded(_ u: Handle, _ h: Handle) {
+  /// The service closed its connection (`cleanly`), or it broke: then a body that runs until the close is cut short too.
+  private mutating func upstreamEnded(_ u: Handle, _ h: Handle, cleanly: Bool) {
     if upstreams[u].hasHead {
-      if upstreams[u].body.endOfInput() == nil {
+      if cleanly, upstreams[u].body.endOfInput() == nil {
         upstreams[u].keepsAlive = false
         if downstreams[h].exchange.chunksAnswer { appendLastChunk(to: &downstreams[h].output) }
         _ = finish(u, h)

@@ -49,7 +49,8 @@ struct Cluster {
     reason = set.reason
     var known: [String: EndpointIndex] = [:]
     for (i, slot) in endpoints.enumerated() where slot.isListed { known[slot.endpoint.text] = EndpointIndex(i) }
-    for endpoint in set.endpoints {
+    var seen: Set<String> = []
+    for endpoint in set.endpoints where seen.insert(endpoint.text).inserted {
       if let i = known.removeValue(forKey: endpoint.text) {
         endpoints[Int(i)].endpoint = endpoint
       } else {

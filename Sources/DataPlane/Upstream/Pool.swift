@@ -54,6 +54,8 @@ extension ProxyCore {
   /// Puts a connection back for the next request, most recently used first.
   mutating func returnToPool(_ u: Handle) {
     let (c, e) = (upstreams[u].cluster, upstreams[u].endpoint)
+    // It answered. Without this, a failed connect would keep requests away for as long as older connections serve those on trial.
+    clusters[c].endpoints[Int(e)].backoff.succeeded()
     facts.gauges.upstreamActive -= 1
     guard clusters[c].endpoints[Int(e)].isListed, !isDraining else {
       upstreams[u].phase = .connecting(.none)

@@ -71,22 +71,38 @@ extension ProxyCore {
     }
   }
 
-  private mutating func attemptSeries(_ b: Int32, _ leaf: Int32, _ c: ClusterIndex, _ e: EndpointIndex) -> Int32 {
+  /// The leaf that was picked as `leaf`, if it is still there: the route may have been compiled anew since.
+  private func leafNow(_ b: Int32, _ leaf: Int32, _ c: ClusterIndex) -> Int? {
+    if Int(leaf) < bindings[b].leaves.count, bindings[b].leaves[Int(leaf)].cluster == c { return Int(leaf) }
+    return bindings[b].leaves.firstIndex { $0.cluster == c }
+  }
+
+  private mutating func attemptSeries(_ b: Int32, _ picked: Int32, _ c: ClusterIndex, _ e: EndpointIndex) -> Int32 {
+    guard let leaf = leafNow(b, picked, c) else { return passingSeries(b, c, e) }
     let serial = clusters[c].endpoints[Int(e)].serial
-    let known = bindings[b].leaves[Int(leaf)].series.count
+    let known = bindings[b].leaves[leaf].series.count
     if Int(e) < known {
-      let series = bindings[b].leaves[Int(leaf)].series[Int(e)]
+      let series = bindings[b].leaves[leaf].series[Int(e)]
       if series.serial == serial { return series.number }
       if series.number >= 0 { facts.releaseAttemptSeries(series.number) }
     }
-    let bound = bindings[b].leaves[Int(leaf)]
+    let bound = bindings[b].leaves[leaf]
     let number = facts.attemptSeries(
       service: bindings[b].service, split: bound.split, branch: bound.branch, backend: clusters[c].text,
       endpoint: clusters[c].endpoints[Int(e)].endpoint.text)
-    while bindings[b].leaves[Int(leaf)].series.count <= Int(e) {
-      bindings[b].leaves[Int(leaf)].series.append(.init(serial: 0, number: -1))
+    while bindings[b].leaves[leaf].series.count <= Int(e) {
+      bindings[b].leaves[leaf].series.append(.init(serial: 0, number: -1))
     }
-    bindings[b].leaves[Int(leaf)].series[Int(e)] = .init(serial: serial, number: number)
+    bindings[b].leaves[leaf].series[Int(e)] = .init(serial: serial, number: number)
+    return number
+  }
+
+  /// For an attempt that the route has no leaf for any more: nobody holds the series, so it goes when it has been idle.
+  private mutating func passingSeries(_ b: Int32, _ c: ClusterIndex, _ e: EndpointIndex) -> Int32 {
+    let number = facts.attemptSeries(
+      service: bindings[b].service, split: "", branch: "", backend: clusters[c].text,
+      endpoint: clusters[c].endpoints[Int(e)].endpoint.text)
+    facts.releaseAttemptSeries(number)
     return number
   }
 

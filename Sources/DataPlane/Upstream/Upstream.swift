@@ -30,6 +30,8 @@ struct Upstream: ~Copyable {
   /// The kernel may have bytes for us (edge-triggered: we must remember).
   var mayRead = false
   var sawHangup = false
+  /// A write failed: what follows is no orderly end.
+  var isBroken = false
   var scan = HeadScan()
   var clock: ConnectionClock
   /// Neighbours in the endpoint's list of idle connections.
@@ -63,6 +65,12 @@ struct Upstream: ~Copyable {
 
   /// Bytes of the request that the kernel has not taken yet.
   var unsent: Int { output.count - sent }
+
+  /// Whether another request can follow: everything was sent, and nothing came that no request asked for. Bytes that the kernel
+  /// may still have would be taken for the next caller's answer, so it is asked; that is when a read filled its buffer exactly.
+  var isReusable: Bool {
+    keepsAlive && !sawHangup && unsent == 0 && input.isEmpty && !(mayRead && socket.pendingEndOfFile())
+  }
 
   /// Reads once into `input`. A short read means that the kernel has no more for now.
   mutating func receive(atMost: Int) -> IOResult {

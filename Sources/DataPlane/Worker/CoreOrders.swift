@@ -22,12 +22,16 @@ extension ProxyCore {
     }
   }
 
-  /// Finishes what runs and starts nothing new: idle callers are closed, others told `connection: close` with their answer.
+  /// How long an idle caller is kept when draining, in nanoseconds. It may be sending at this very moment, and a closed connection
+  /// would lose that request; one that sends is told `connection: close` with its answer.
+  static let drainLinger: UInt64 = 1_000_000_000
+
+  /// Finishes what runs: every caller is told to leave with its next answer, or leaves when it has sent nothing for a while.
   mutating func beginDrain() {
     isDraining = true
     for index in 0..<downstreams.slotCount {
-      guard let h = downstreams.handle(at: index) else { continue }
-      if downstreams[h].phase == .idle, downstreams[h].input.isEmpty { closeDownstream(h) }
+      guard let h = downstreams.handle(at: index), downstreams[h].phase == .idle else { continue }
+      setDeadline(h, in: min(Self.drainLinger, times.connectionIdle))
     }
   }
 

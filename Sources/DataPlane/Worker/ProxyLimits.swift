@@ -50,6 +50,8 @@ public struct ProxyLimits: Sendable {
   public var resends = 3
   /// Bytes kept per direction and connection; beyond it nothing is read from the faster side. 64 KiB.
   public var highWater = 65_536
+  /// Bytes of one answer that are passed on in a row; then the other connections have their turn. 256 KiB.
+  public var turn = 262_144
   /// What is read and dropped of a request's body after an early answer, before the connection is closed. 64 KiB.
   public var drainBody = 65_536
   /// Interim answers (1xx) to one request; one more is 502 `upstream-protocol`. 8.

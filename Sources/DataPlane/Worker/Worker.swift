@@ -19,6 +19,8 @@ final class Worker: LoopHandler {
 
   /// How often bindings and names are looked through for those that nobody uses.
   private static let housekeeping = Duration.seconds(1)
+  /// As many batches of accepted connections as a listener's queue can hold.
+  private static let backlogBatches = 4096 / ProxyCore.acceptBatch
   private static let housekeepingToken = Handle(index: 0, generation: 1).token(kind: TokenKind.housekeeping)
   private static let drainEndToken = Handle(index: 0, generation: 1).token(kind: TokenKind.drainEnd)
 
@@ -124,7 +126,7 @@ final class Worker: LoopHandler {
     drainDeadline = loop.now + grace
     for index in 0..<listeners.slotCount {
       guard let h = listeners.handle(at: index) else { continue }
-      _ = core.accept(from: listeners[h])
+      for _ in 0..<Self.backlogBatches { _ = core.accept(from: listeners[h]) }
       loop.remove(listeners[h].descriptor)
       _ = listeners.remove(h)
     }

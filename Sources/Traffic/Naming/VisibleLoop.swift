@@ -3,8 +3,8 @@ import MeshProtocol
 extension Interpreter {
   /// Most names tried for one new rule.
   static let loopProbes = 100
-  /// Lookups of one check, about 50 ms: rules that branch without end must not hold up the writer. What is left over then is not
-  /// tried; such a loop shows when it is asked for.
+  /// Lookups of one check beside 20 for each rule, about 50 ms: rules that branch without end must not hold up the
+  /// writer. What is left over then is not tried; such a loop shows when it is asked for.
   static let loopLookups = 20_000
 
   /// A loop through one of `entries` that can be seen without a request: refused when the rule is written.
@@ -14,9 +14,10 @@ extension Interpreter {
   /// only when it is asked for.
   public static func visibleLoop(through entries: [RuleEntry], in rules: RuleIndex) -> NamingFailure? {
     let written = Set(entries.map(\.dentry))
+    let limit = loopLookups + 20 * entries.count
     var lookups = 0
     for entry in entries {
-      for path in probes(of: entry, in: rules) where lookups < loopLookups {
+      for path in probes(of: entry, in: rules) where lookups < limit {
         let delegation = delegate(path, rules: rules)
         if let failure = delegation.tree.firstLoop(through: written) { return failure }
         lookups += delegation.visited.count

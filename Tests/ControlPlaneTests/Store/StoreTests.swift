@@ -26,6 +26,16 @@ struct StoreTests {
     #expect(level == 2 && mode == "wal")
   }
 
+  @Test func closedStoreIsOneWholeFile() async throws {
+    let plane = try Plane()
+    await plane.rule("/a", "/b")
+    await plane.controller.close()
+    try plane.store.close()
+    let copy = Folder()
+    try FileManager.default.copyItem(atPath: plane.store.path, toPath: copy.file("heddle.db"))
+    #expect(await (try Plane(folder: copy, clock: plane.clock)).revision() == 2)
+  }
+
   @Test func secondControllerIsRefused() throws {
     let plane = try Plane()
     #expect(throws: StoreFault.self) { try Plane.open(plane.folder, plane.clock) }

@@ -82,6 +82,8 @@ import Testing
       Issue.record("no snapshot")
       return
     }
+    #expect(mesh.ledger.list(namespace: nil).map(\.state) == [.pending], "it is not synced with something else")
+    #expect(mesh.counters.desyncCount(.configuration) == 1)
   }
 
   /// Bad-inputs 102: the store lost history. The store is told, and the proxy keeps what it has; a new epoch is taken.

@@ -13,8 +13,13 @@ final class ProxyHarness: Sendable {
   private let notices: Notices
 
   /// - Parameter dtab: e.g. `/svc/web => /$/inet/127.0.0.1/8080`.
-  init(dtab: String, limits: ProxyLimits = ProxyLimits()) throws {
+  /// - Parameter kernelBytes: what the kernel keeps per direction of a caller's connection; its own choice unless set.
+  init(dtab: String, limits: ProxyLimits = ProxyLimits(), kernelBytes: Int32? = nil) throws {
     let listener = try Socket.listen(on: SocketAddress(host: "127.0.0.1", port: 0)!)
+    if let kernelBytes {
+      try listener.setSendBuffer(bytes: kernelBytes)
+      try listener.setReceiveBuffer(bytes: kernelBytes)
+    }
     port = listener.localAddress()!.port
     let notices = Notices()
     self.notices = notices

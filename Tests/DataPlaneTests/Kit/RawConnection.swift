@@ -37,6 +37,25 @@ final class RawConnection {
     }
   }
 
+  /// Sends as much as the other side takes without a pause of `patience` milliseconds. Returns how many bytes that was.
+  func sendWhatFits(_ bytes: [UInt8], patience: Int32 = 200) throws -> Int {
+    var sent = 0
+    while sent < bytes.count {
+      switch socket.send(bytes.span.extracting(sent..<bytes.count)) {
+      case .bytes(let n): sent += n
+      case .wouldBlock:
+        let poller = try Poller()
+        try poller.add(socket.descriptor, token: 1, [.write])
+        if poller.wait(milliseconds: patience) == 0 { return sent }
+      case .endOfFile, .failed: return sent
+      }
+    }
+    return sent
+  }
+
+  /// Makes the kernel keep little for this side, so that a slow reader is felt soon.
+  func keepLittle() throws { try socket.setReceiveBuffer(bytes: 4096) }
+
   /// Reads until `isEnough` says so or the other side closes. Returns everything read so far that was not taken before.
   func read(until isEnough: (String) -> Bool) throws -> (text: String, closed: Bool) {
     while true {

@@ -14,6 +14,10 @@ final class Mesh {
     mesh = try controller.address("mesh")
   }
 
+  /// Where the controller's configuration and store are.
+  var configuration: String { folder.path + "/controller.yaml" }
+  var store: String { folder.path + "/heddle.db" }
+
   private static func startController(_ folder: String, rest: String, mesh: String) throws -> RunningProgram {
     let file = folder + "/controller.yaml"
     try """
@@ -30,6 +34,12 @@ final class Mesh {
   /// Ends the controller as a power cut would.
   func killController() { controller.kill() }
 
+  /// Ends the controller as an operator does.
+  func stopController() throws {
+    controller.terminate()
+    guard try controller.exitCode() == 0 else { throw NeverHappened(description: "the controller stopped well: \(controller.text)") }
+  }
+
   /// Starts it again on the same ports and the same store.
   func restartController() throws {
     _ = try controller.exitCode()
@@ -37,8 +47,24 @@ final class Mesh {
     _ = try controller.address("rest")
   }
 
-  /// Starts a proxy; its outbound address.
-  func startProxy(_ node: String, listen: String = "127.0.0.1:0") throws -> (program: RunningProgram, address: String, admin: String) {
+  /// Starts a proxy. With `descriptors` it may open no more than so many.
+  func startProxy(_ node: String, listen: String = "127.0.0.1:0", descriptors: Int? = nil) throws -> (
+    program: RunningProgram, address: String, admin: String
+  ) {
+    let file = try writeProxyFile(node, listen: listen)
+    let program: RunningProgram
+    if let descriptors {
+      let path = RunningProgram.programs.appendingPathComponent("heddle-proxy").path
+      program = try RunningProgram("sh", ["-c", "ulimit -n \(descriptors); exec \"$0\" --config \"$1\"", path, file])
+    } else {
+      program = try RunningProgram("heddle-proxy", ["--config", file])
+    }
+    proxies.append(program)
+    return (program, try program.address("outbound"), try program.address("admin"))
+  }
+
+  /// A proxy's configuration file; its state lies beside it.
+  func writeProxyFile(_ node: String, listen: String = "127.0.0.1:0") throws -> String {
     let file = folder.path + "/\(node).yaml"
     try """
       node: \(node)
@@ -49,16 +75,17 @@ final class Mesh {
       admin:
         listen: 127.0.0.1:0
       state:
-        path: \(folder.path)/\(node).state
+        path: \(statePath(node))
       """.write(toFile: file, atomically: true, encoding: .utf8)
-    let program = try RunningProgram("heddle-proxy", ["--config", file])
-    proxies.append(program)
-    return (program, try program.address("outbound"), try program.address("admin"))
+    return file
   }
 
+  func statePath(_ node: String) -> String { folder.path + "/\(node).state" }
+
   /// Starts a demo service that answers with its label; its address.
-  func startService(_ label: String) throws -> (program: RunningProgram, address: String) {
-    let program = try RunningProgram("heddle-demo-app", ["serve", "--listen", "127.0.0.1:0", "--version-label", label])
+  func startService(_ label: String, delay: String = "2ms") throws -> (program: RunningProgram, address: String) {
+    let program = try RunningProgram(
+      "heddle-demo-app", ["serve", "--listen", "127.0.0.1:0", "--version-label", label, "--delay", delay])
     return (program, try program.address("listen"))
   }
 
@@ -68,5 +95,18 @@ final class Mesh {
   func register(_ service: String, _ address: String) throws {
     let answer = try curl("-X", "PUT", url("/namespaces/default/services/\(service)"), body: "{\"endpoints\": [{\"address\": \"\(address)\"}]}")
     guard (200..<300).contains(answer.status) else { throw NeverHappened(description: "register: \(answer)") }
+  }
+
+  /// Adds a rule and waits until the connected proxies run it.
+  func route(_ prefix: String, _ destination: String) throws {
+    let answer = try curl(
+      url("/namespaces/default/rules?wait=applied"), body: "{\"prefix\": \"\(prefix)\", \"destination\": \"\(destination)\"}")
+    guard answer.json["complete"] as? Bool == true else { throw NeverHappened(description: "route: \(answer)") }
+  }
+
+  /// What the controller says of a proxy by its node's name; nil while it knows none.
+  func proxyStatus(_ node: String) throws -> [String: Any]? {
+    let proxies = try curl("http://\(rest)/v1/proxies").json["proxies"] as? [[String: Any]] ?? []
+    return proxies.last { $0["node"] as? String == node && $0["state"] as? String != "disconnected" }
   }
 }

@@ -15,7 +15,7 @@ final class RunningProgram: Sendable {
   init(_ name: String, _ arguments: [String], environment: [String: String] = [:]) throws {
     self.name = name
     let process = Process()
-    let own = Self.programs.appendingPathComponent(name)
+    let own = name.hasPrefix("/") ? URL(fileURLWithPath: name) : Self.programs.appendingPathComponent(name)
     process.executableURL = FileManager.default.isExecutableFile(atPath: own.path) ? own : URL(fileURLWithPath: "/usr/bin/\(name)")
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
@@ -42,6 +42,26 @@ final class RunningProgram: Sendable {
 
   /// Asks it to end (SIGTERM).
   func terminate() { process.withLock { if $0.isRunning { $0.terminate() } } }
+
+  /// Sends it any signal.
+  func signal(_ number: Int32) { process.withLock { if $0.isRunning { Foundation.kill($0.processIdentifier, number) } } }
+
+  /// Seconds of processor time that it has used, user and system.
+  func cpuSeconds() throws -> Double {
+    let pid = process.withLock { $0.processIdentifier }
+    let text = try String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8)
+    // The name in parentheses may hold blanks; behind it stand the fields from the third on.
+    let fields = text.split(separator: ")").last?.split(separator: " ") ?? []
+    guard fields.count > 12, let user = Double(fields[11]), let system = Double(fields[12]) else {
+      throw NeverHappened(description: "no processor time in \(text)")
+    }
+    return (user + system) / Double(sysconf(Int32(_SC_CLK_TCK)))
+  }
+
+  func openDescriptors() throws -> Int {
+    let pid = process.withLock { $0.processIdentifier }
+    return try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count
+  }
 
   /// Waits for its end and gives its exit code.
   func exitCode() throws -> Int32 {
