@@ -17,8 +17,12 @@ let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let hashTrees = Target.Dependency.product(name: "HashTreeCollections", package: "swift-collections")
 
-func module(_ name: String, layer: Int, path: String? = nil, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = safe) -> Target {
-  .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", exclude: excluded[name] ?? [], swiftSettings: settings)
+func module(
+  _ name: String, layer: Int, path: String? = nil, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = safe
+) -> Target {
+  .target(
+    name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", exclude: excluded[name] ?? [],
+    swiftSettings: settings)
 }
 let excluded = ["MeshProtocol": ["Discovery/mesh.proto"]]
 
@@ -34,7 +38,8 @@ let package = Package(
     .executable(name: "heddle", targets: ["heddle"]),
   ],
   dependencies: [
-    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+    // Without its traits: BinaryDelimited would link Foundation and ICU into the proxy (3 MB resident).
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0", traits: []),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
@@ -44,7 +49,8 @@ let package = Package(
   targets: [
     // 0: C headers and shims
     .target(name: "CLinux", path: "Sources/CLinux"),
-    .systemLibrary(name: "CNGHTTP2", path: "Sources/CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(
+      name: "CNGHTTP2", path: "Sources/CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "CYAML", path: "Sources/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     // 1: the shared language, raw memory, counting
     module("MeshProtocol", layer: 1, path: "Sources/Protocol", [protobuf]),
@@ -61,15 +67,24 @@ let package = Package(
     module("Serving", layer: 4, ["HTTP", "HTTP2", "Workers", "SystemIO", "Memory", "Telemetry"]),
     module("Settings", layer: 4, ["CYAML"]),
     // 5: the three programs' insides. They meet only in MeshProtocol.
-    module("DataPlane", layer: 5, ["MeshProtocol", "Memory", "Telemetry", "HTTP", "SystemIO", "Traffic", "Workers", "Serving", "Settings"]),
-    module("ControlPlane", layer: 5, ["MeshProtocol", "Memory", "Telemetry", "HTTP", "SystemIO", "Traffic", "Workers", "Serving", "Settings", grdb, logging, hashTrees]),
+    module(
+      "DataPlane", layer: 5,
+      ["MeshProtocol", "Memory", "Telemetry", "HTTP", "SystemIO", "Traffic", "Workers", "Serving", "Settings"]),
+    module(
+      "ControlPlane", layer: 5,
+      [
+        "MeshProtocol", "Memory", "Telemetry", "HTTP", "SystemIO", "Traffic", "Workers", "Serving", "Settings", grdb,
+        logging, hashTrees,
+      ]),
     module("Console", layer: 5, ["MeshProtocol", "Serving", "SystemIO", arguments, yams]),
     // 6: main only
     .executableTarget(name: "heddle-proxy", dependencies: ["DataPlane"], swiftSettings: safe),
     .executableTarget(name: "heddle-controller", dependencies: ["ControlPlane", arguments], swiftSettings: safe),
     .executableTarget(name: "heddle", dependencies: ["Console"], swiftSettings: safe),
     .executableTarget(name: "heddle-demo-app", dependencies: ["Serving", "SystemIO", arguments], swiftSettings: safe),
-    .executableTarget(name: "heddle-swarm", dependencies: ["MeshProtocol", "Serving", "SystemIO", "HTTP", "Memory", arguments], swiftSettings: safe),
+    .executableTarget(
+      name: "heddle-swarm", dependencies: ["MeshProtocol", "Serving", "SystemIO", "HTTP", "Memory", arguments],
+      swiftSettings: safe),
     // tests mirror the sources
     .target(name: "TestSupport", path: "Tests/Support", swiftSettings: safe),
     tests("MeshProtocolTests", ["MeshProtocol", "TestSupport"]),
@@ -82,7 +97,9 @@ let package = Package(
     tests("WorkersTests", ["Workers", "SystemIO", "Memory", "TestSupport"]),
     tests("ServingTests", ["Serving", "HTTP2", "HTTP", "Workers", "SystemIO", "Memory", "TestSupport"]),
     tests("SettingsTests", ["Settings", "TestSupport"]),
-    tests("DataPlaneTests", ["DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "SystemIO", "Memory", "Telemetry", "TestSupport"]),
+    tests(
+      "DataPlaneTests",
+      ["DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "SystemIO", "Memory", "Telemetry", "TestSupport"]),
     tests("ControlPlaneTests", ["ControlPlane", "Serving", "MeshProtocol", "HTTP", "SystemIO", grdb, "TestSupport"]),
     tests("ConsoleTests", ["Console", "Serving"]),
     tests("ArchitectureTests", []),

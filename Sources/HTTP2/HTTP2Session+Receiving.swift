@@ -12,7 +12,8 @@ extension HTTP2Session {
     unsafe nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
       unsafe HTTP2Session.with(user) { unsafe $0.headersBegin(frame!) }
     }
-    unsafe nghttp2_session_callbacks_set_on_header_callback(callbacks) { _, _, name, nameLength, value, valueLength, _, user in
+    unsafe nghttp2_session_callbacks_set_on_header_callback(callbacks) {
+      _, _, name, nameLength, value, valueLength, _, user in
       unsafe HTTP2Session.with(user) {
         unsafe $0.received(
           name: Span(_unsafeStart: name!, count: nameLength), value: Span(_unsafeStart: value!, count: valueLength))

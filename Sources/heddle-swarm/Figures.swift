@@ -15,7 +15,8 @@ struct Distribution {
 
   var json: String {
     let shown: [(String, Double)] = [
-      ("min", quantile(0)), ("p50", quantile(0.5)), ("p90", quantile(0.9)), ("p99", quantile(0.99)), ("max", quantile(1)),
+      ("min", quantile(0)), ("p50", quantile(0.5)), ("p90", quantile(0.9)), ("p99", quantile(0.99)),
+      ("max", quantile(1)),
     ]
     return "{" + shown.map { "\"\($0.0)\": \(decimal($0.1))" }.joined(separator: ", ") + "}"
   }
@@ -43,7 +44,9 @@ struct ProcessFacts {
   let cpuSeconds: Double
 
   init?(pid: Int) {
-    guard let statm = Self.fields("/proc/\(pid)/statm"), statm.count > 1, let pages = UInt64(statm[1]) else { return nil }
+    guard let statm = Self.fields("/proc/\(pid)/statm"), statm.count > 1, let pages = UInt64(statm[1]) else {
+      return nil
+    }
     guard let text = Self.text("/proc/\(pid)/stat"), let close = text.lastIndex(of: ")") else { return nil }
     // After the name, which may hold spaces: field 3 of proc(5) comes first, utime and stime are 14 and 15.
     let fields = text[close...].split(separator: " ")

@@ -83,7 +83,8 @@ struct Swarm: AsyncParsableCommand {
     var measured: [Change] = []
     for number in 1...changes {
       let sent = Instant.now()
-      let revision = try post(client, "PATCH", "{\"weights\": {\"v1\": \(number % 100), \"v2\": \(100 - number % 100)}}")
+      let revision = try post(
+        client, "PATCH", "{\"weights\": {\"v1\": \(number % 100), \"v2\": \(100 - number % 100)}}")
       let stored = Instant.now()
       let isComplete = try await waitUntil(tally) { ($0.answers[revision]?.count ?? 0) >= proxies }
       let answers = tally.read { $0.answers[revision] ?? [] }.map { milliseconds(sent, $0) }
@@ -133,7 +134,9 @@ struct Swarm: AsyncParsableCommand {
     }
     if let before, let pid = controllerPid, let after = ProcessFacts(pid: pid) {
       lines.append(
-        "\"controller\": {\"resident_bytes\": \(after.residentBytes), \"cpu_s\": \(decimal(after.cpuSeconds - before.cpuSeconds))}")
+        "\"controller\": {\"resident_bytes\": \(after.residentBytes), "
+          + "\"cpu_s\": \(decimal(after.cpuSeconds - before.cpuSeconds))}"
+      )
     }
     return "{\n  " + lines.joined(separator: ",\n  ") + "\n}"
   }

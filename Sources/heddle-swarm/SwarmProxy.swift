@@ -4,8 +4,8 @@ import MeshProtocol
 import Serving
 import SystemIO
 
-/// One simulated proxy: a connection of its own, the real replica, and an Ack as soon as a configuration is whole and its hash fits.
-/// Lives on its loop's thread.
+/// One simulated proxy: a connection of its own, the real replica, and an Ack as soon as a configuration is whole and
+/// its hash fits. Lives on its loop's thread.
 final class SwarmProxy: GRPCClientEvents {
   private let name: String
   private let namespace: String

@@ -280,8 +280,7 @@ import Testing
     #expect(run.targets == ["POST /v1/namespaces/default/changes?dry_run=true"])
   }
 
-  @Test(arguments: ["", "name: x", "kind: split", "[1]", "a: ["]) func whatNamesNoResourceIsAUsageError(_ text: String)
-  {
+  @Test(arguments: ["", "name: x", "kind: split", "[1]", "a: ["]) func whatNamesNoResourceIsAUsageError(_ text: String) {
     let run = Run("apply", "-f", "-", input: text)
     #expect(run.status == .usage)
     #expect(run.calls.isEmpty)

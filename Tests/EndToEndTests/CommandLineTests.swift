@@ -64,8 +64,8 @@ import Testing
     try split.write(toFile: folder + "/10-users.yaml", atomically: true, encoding: .utf8)
     try "kind: dtab\nname: rules\nvalue: ignored\n".write(toFile: folder + "/notes.txt", atomically: true, encoding: .utf8)
     try """
-      {"kind": "rule", "name": "", "prefix": "/svc", "destination": "/#/registry"}
-      """.write(toFile: folder + "/20-all.json", atomically: true, encoding: .utf8)
+    {"kind": "rule", "name": "", "prefix": "/svc", "destination": "/#/registry"}
+    """.write(toFile: folder + "/20-all.json", atomically: true, encoding: .utf8)
 
     let before = try #require(try mesh.heddle("rules", "list").object["revision"] as? Int)
     let planned = try mesh.heddle("diff", "-f", folder, "--exit-code")
@@ -123,8 +123,9 @@ private struct OneProxyMesh {
   let services: [String]
 
   init() throws {
-    mesh = try Mesh()
-    services = try ["v1", "v2"].map { [mesh] in try mesh.startService($0).address }
+    let mesh = try Mesh()
+    self.mesh = mesh
+    services = try ["v1", "v2"].map { try mesh.startService($0).address }
     proxy = try mesh.startProxy("edge")
     for (index, address) in services.enumerated() {
       let answer = try heddle("services", "register", "users-v\(index + 1)", address)

@@ -73,7 +73,8 @@ private struct KeptOnDisk {
   let older: Data
 
   init() throws {
-    mesh = try Mesh()
+    let mesh = try Mesh()
+    self.mesh = mesh
     let services = try ["v1", "v2"].map { try mesh.startService($0).address }
     for (index, address) in services.enumerated() { try mesh.register("web-v\(index + 1)", address) }
     let proxy = try mesh.startProxy("edge")

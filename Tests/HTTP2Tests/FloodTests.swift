@@ -1,7 +1,7 @@
 import HTTP2
 import Memory
-import Testing
 import TestSupport
+import Testing
 
 /// Peers that break rules or spend our time (bad inputs 41–53): always a GOAWAY or a reset, never more.
 @Suite struct FloodTests {

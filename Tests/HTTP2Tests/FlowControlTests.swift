@@ -1,7 +1,7 @@
 import HTTP2
 import Memory
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct FlowControlTests {
   private func pattern(_ count: Int) -> [UInt8] { (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) } }

@@ -1,7 +1,7 @@
 import HTTP2
 import Memory
-import Testing
 import TestSupport
+import Testing
 
 @Suite struct SessionTests {
   @Test func carriesARequestAndItsAnswer() throws {
@@ -14,9 +14,10 @@ import TestSupport
     #expect(pair.server.session.send(stream, bytes("there"), endStream: true))
     #expect(!pair.server.session.send(stream, bytes("more")))
     pair.run()
-    #expect(pair.client.seen == [
-      .response(stream, [":status: 200"]), .data(stream, bytes("hello there")), .ended(stream), .closed(stream, .noError),
-    ])
+    #expect(
+      pair.client.seen == [
+        .response(stream, [":status: 200"]), .data(stream, bytes("hello there")), .ended(stream), .closed(stream, .noError),
+      ])
     #expect(pair.server.seen.last == .closed(stream, .noError))
     #expect(pair.server.session.streamCount == 0)
     #expect(pair.client.session.streamCount == 0)
@@ -32,9 +33,10 @@ import TestSupport
     pair.server.session.submitResponse(stream, okFields, endStream: false)
     pair.server.session.submitTrailers(stream, ["grpc-status": "0"])
     pair.run()
-    #expect(pair.client.seen == [
-      .response(stream, [":status: 200"]), .trailers(stream, ["grpc-status: 0"]), .ended(stream), .closed(stream, .noError),
-    ])
+    #expect(
+      pair.client.seen == [
+        .response(stream, [":status: 200"]), .trailers(stream, ["grpc-status: 0"]), .ended(stream), .closed(stream, .noError),
+      ])
   }
 
   @Test func tellsInterimAnswersFromFinalOnes() throws {

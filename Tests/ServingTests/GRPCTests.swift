@@ -21,9 +21,10 @@ import Testing
     }
     let seen = caller.events.wait { $0.contains { $0.hasPrefix("closed") } }
     #expect(seen == ["connected", "received one", "received ", "received two", "closed ok bye"])
-    #expect(mesh.events.wait { $0.contains("closed") } == [
-      "opened /test/Echo a", "received one", "received ", "received two", "half-closed", "closed",
-    ])
+    #expect(
+      mesh.events.wait { $0.contains("closed") } == [
+        "opened /test/Echo a", "received one", "received ", "received two", "half-closed", "closed",
+      ])
   }
 
   /// 1 MiB, the largest message, both ways and several at once: the windows are smaller.

@@ -2,8 +2,8 @@ import HTTP
 import HTTP2
 import Memory
 import SystemIO
-import Testing
 import TestSupport
+import Testing
 
 @testable import Serving
 

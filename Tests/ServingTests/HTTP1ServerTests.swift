@@ -19,9 +19,10 @@ import Testing
 
   @Test func answersPipelinedRequestsInOrder() throws {
     // Answers come from other threads in any order; the wire keeps the order of the requests.
-    let running = try RunningServer(handler: ThreadHandler { request in
-      HTTPResponse(status: 200, text: "<\(request.path)>")
-    })
+    let running = try RunningServer(
+      handler: ThreadHandler { request in
+        HTTPResponse(status: 200, text: "<\(request.path)>")
+      })
     let client = try RawClient(to: running.address)
     var requests = ""
     for index in 0..<300 { requests += "GET /\(index) HTTP/1.1\r\nHost: a\r\n\r\n" }
@@ -169,9 +170,10 @@ import Testing
 
   /// CVE-2022-3215 and its kin: nothing that a handler puts into a field can end the line.
   @Test func fieldsWithLineBreaksAreNotSent() throws {
-    let running = try RunningServer(handler: DirectHandler { _ in
-      HTTPResponse(status: 200, headers: ["x-a": "b\r\nset-cookie: evil"], bytes: [])
-    })
+    let running = try RunningServer(
+      handler: DirectHandler { _ in
+        HTTPResponse(status: 200, headers: ["x-a": "b\r\nset-cookie: evil"], bytes: [])
+      })
     let answer = try HTTPClient(address: running.address).send("GET", "/")
     #expect(answer.status == 500)
     #expect(answer.headers["set-cookie"] == nil)
@@ -204,9 +206,10 @@ import Testing
 
   /// A peer that closes its side still gets its answer; 1000 clients at once all get theirs.
   @Test func halfClosedClientsGetTheirAnswer() throws {
-    let running = try RunningServer(handler: ThreadHandler { _ in
-      HTTPResponse(status: 200, text: "here")
-    })
+    let running = try RunningServer(
+      handler: ThreadHandler { _ in
+        HTTPResponse(status: 200, text: "here")
+      })
     let client = try RawClient(to: running.address)
     client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     client.shutdownWrite()

@@ -6,9 +6,10 @@ import Testing
 
 @Suite struct HTTP2ServerTests {
   @Test func servesManyRequestsAtOnce() throws {
-    let running = try RunningServer(handler: ThreadHandler { request in
-      HTTPResponse(status: 200, headers: ["x-a": "b"], bytes: Array("\(request.method) \(request.target) ".utf8) + request.body)
-    })
+    let running = try RunningServer(
+      handler: ThreadHandler { request in
+        HTTPResponse(status: 200, headers: ["x-a": "b"], bytes: Array("\(request.method) \(request.target) ".utf8) + request.body)
+      })
     let client = try HTTP2Client(to: running.address)
     let streams = (0..<200).map { client.request("PUT", "/\($0)?q", body: Array("body \($0)".utf8)) }
     client.run { client.closed.count == 200 }
@@ -104,7 +105,9 @@ import Testing
     for _ in 0..<300 where !client.isEnded {
       let stream = client.request("GET", "/")
       var written = false
-      client.run { defer { written = true }; return written }
+      client.run {
+        defer { written = true }; return written
+      }
       client.session.reset(stream, .cancel)
     }
     client.run { false }

@@ -79,9 +79,11 @@ import Testing
       return HTTPResponse(status: 200, text: request.path)
     }
     let answer = await withCheckedContinuation { continuation in
-      handler.handle(HTTPRequest(method: "GET", target: "/x", peer: .loopback(port: 1)), Responder { response, wasDropped in
-        continuation.resume(returning: (response.text, wasDropped))
-      })
+      handler.handle(
+        HTTPRequest(method: "GET", target: "/x", peer: .loopback(port: 1)),
+        Responder { response, wasDropped in
+          continuation.resume(returning: (response.text, wasDropped))
+        })
     }
     #expect(answer == ("/x", false))
   }

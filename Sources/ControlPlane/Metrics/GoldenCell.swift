@@ -1,7 +1,7 @@
 import Telemetry
 
-/// Counts and durations of one series in one slot of time: small, since there are many. Durations are the filled buckets of
-/// `HistogramScale`, ascending, packed as 16 bits of index and 48 of count.
+/// Counts and durations of one series in one slot of time: small, since there are many. Durations are the filled
+/// buckets of `HistogramScale`, ascending, packed as 16 bits of index and 48 of count.
 struct GoldenCell: Sendable {
   var success: UInt64 = 0
   var failure: UInt64 = 0
@@ -42,7 +42,8 @@ struct GoldenCell: Sendable {
   /// The duration in milliseconds that a share of the values does not exceed; nil without values.
   func quantiles(_ shares: [Double]) -> [Double?] {
     let sparse = SparseHistogram(
-      buckets: durations.map { UInt32(truncatingIfNeeded: $0 >> Self.countBits) }, counts: durations.map { $0 & Self.countMask },
+      buckets: durations.map { UInt32(truncatingIfNeeded: $0 >> Self.countBits) },
+      counts: durations.map { $0 & Self.countMask },
       sum: 0)
     // The indexes ascend and are in range since they came out of a SparseHistogram.
     guard let sparse else { return shares.map { _ in nil } }

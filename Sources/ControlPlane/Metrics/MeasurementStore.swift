@@ -13,8 +13,8 @@ struct MeasurementLimits: Sendable {
   init() {}
 }
 
-/// The proxies' reports of all namespaces, summed over proxies, by the time they came (never by a proxy's clock): seconds for
-/// the last minute, tens of seconds for the last ten.
+/// The proxies' reports of all namespaces, summed over proxies, by the time they came (never by a proxy's clock):
+/// seconds for the last minute, tens of seconds for the last ten.
 final class MeasurementStore: MetricsStore {
   static let other = "_other"
 
@@ -112,7 +112,8 @@ private struct Measurements: Sendable {
       }
       guard case .request(_, let inbound) = key else { continue }
       let series = table.number(.proxy(id: proxy, inbound: inbound), now: now)
-      // Proxies are counted apart from the names that they may invent, and only in the coarse ring: there may be 10 000.
+      // Proxies are counted apart from the names that they may invent, and only in the coarse ring: there may be 10
+      // 000.
       _ = minutes.update(series, now: now, limit: .max) {
         $0.addCoarsely(delta.count, isSuccess: isSuccess, delta.durations)
       }
@@ -130,7 +131,9 @@ private struct Measurements: Sendable {
   }
 
   /// The groups' cells, and the seconds that they cover.
-  func cells(_ grouping: MetricGrouping, last wanted: UInt64, now: Instant) -> (cells: [GroupKey: GoldenCell], seconds: Double) {
+  func cells(_ grouping: MetricGrouping, last wanted: UInt64, now: Instant) -> (
+    cells: [GroupKey: GoldenCell], seconds: Double
+  ) {
     let ring = wanted <= seconds.seconds && grouping != .proxy ? seconds : minutes
     var groups: [GroupKey: GoldenCell] = [:]
     var known: [Int32: GroupKey?] = [:]

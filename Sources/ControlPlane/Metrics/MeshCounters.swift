@@ -87,7 +87,8 @@ final class MeshCounters: Sendable {
     Self.write(state.pushedBytes, "kind", to: &out)
     out.begin("heddle_push_messages_total", .counter, help: "Messages sent to proxies.")
     Self.write(state.pushedMessages, "kind", to: &out)
-    out.begin("heddle_desync_total", .counter, help: "Times that a proxy and the controller did not agree on what it holds.")
+    out.begin(
+      "heddle_desync_total", .counter, help: "Times that a proxy and the controller did not agree on what it holds.")
     Self.write(state.desync, "kind", to: &out)
     out.begin("heddle_mesh_streams_closed_total", .counter, help: "Sync streams that ended.")
     Self.write(state.closed, "reason", to: &out)

@@ -26,7 +26,8 @@ struct RateTicker: Sendable {
   static func json(_ row: MetricRow) -> JSON {
     let labels = row.labels.map { JSON.Member(name: $0.name, value: .string($0.value)) }
     let numbers: [(String, Double?)] = [
-      ("requests_per_second", row.requestsPerSecond), ("success_rate", row.successRate), ("p50", row.p50), ("p95", row.p95),
+      ("requests_per_second", row.requestsPerSecond), ("success_rate", row.successRate), ("p50", row.p50),
+      ("p95", row.p95),
       ("p99", row.p99),
     ]
     let direction = JSON.Member(name: "direction", value: row.inbound ? "inbound" : "outbound")

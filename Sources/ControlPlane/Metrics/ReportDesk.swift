@@ -3,10 +3,11 @@ import Memory
 import MeshProtocol
 import SystemIO
 
-/// The controller's end of all Report streams: counts each (instance, sequence) once and acknowledges. Belongs to one thread.
+/// The controller's end of all Report streams: counts each (instance, sequence) once and acknowledges. Belongs to one
+/// thread.
 final class ReportDesk {
-  /// Instances whose last sequence is remembered. Why: a report that was sent again must not count twice; ids are new with each
-  /// start of a proxy. At the limit those unheard of longest are forgotten.
+  /// Instances whose last sequence is remembered. Why: a report that was sent again must not count twice; ids are new
+  /// with each start of a proxy. At the limit those unheard of longest are forgotten.
   static let instanceLimit = 50_000
   /// Up to this many proxies report each second, more of them every 5 s.
   static let quickProxies = 100

@@ -48,7 +48,8 @@ struct SlotRing: Sendable {
   }
 }
 
-/// Numbers for series, so that a slot holds no names. Numbers of series unseen for longer than the rings reach back are used again.
+/// Numbers for series, so that a slot holds no names. Numbers of series unseen for longer than the rings reach back are
+/// used again.
 struct SeriesTable: Sendable {
   private var numbers: [SeriesKey: Int32] = [:]
   private var keys: [SeriesKey?] = []

@@ -5,7 +5,8 @@ import SystemIO
 struct LedgerLimits: Sendable {
   /// How long a proxy that is gone still counts as known (contract.md, `wait=applied`).
   var memory: Duration = .seconds(24 * 3600)
-  /// Known proxies. Why: instance ids are new with each start of a proxy. At the limit those gone longest are forgotten.
+  /// Known proxies. Why: instance ids are new with each start of a proxy. At the limit those gone longest are
+  /// forgotten.
   var known = 50_000
   /// How old the stored time of a connected proxy may grow: after a crash of the controller it is wrong by this much.
   var renewal: Duration = .seconds(300)
@@ -51,7 +52,8 @@ struct KnownProxyEntry: Sendable {
   }
 }
 
-/// The proxies that are or were connected, where each stands, and who waits for them. A value: time comes as an argument.
+/// The proxies that are or were connected, where each stands, and who waits for them. A value: time comes as an
+/// argument.
 struct KnownProxies: Sendable {
   private(set) var entries: [String: KnownProxyEntry] = [:]
   private var currents: [String: ConfigurationVersion] = [:]
@@ -197,7 +199,8 @@ struct KnownProxies: Sendable {
     guard let current = currents[hello.namespace] else { return warnings }
     if current.revision == 0 { warnings.append("namespace \(hello.namespace) does not exist") }
     if let applied = entry.applied, applied.epoch == current.epoch, applied.revision > current.revision {
-      warnings.append("runs revision \(applied.revision), which this controller has lost: newest here is \(current.revision)")
+      warnings.append(
+        "runs revision \(applied.revision), which this controller has lost: newest here is \(current.revision)")
     }
     return warnings
   }
@@ -206,7 +209,8 @@ struct KnownProxies: Sendable {
 
   /// Nil: the caller waits and `resume` is called once. Else the answer stands already.
   mutating func wait(
-    namespace: String, revision: UInt64, epoch: [UInt8], minApplied: Int, now: Instant, wall: WallTime, deadline: Instant,
+    namespace: String, revision: UInt64, epoch: [UInt8], minApplied: Int, now: Instant, wall: WallTime,
+    deadline: Instant,
     resume: @escaping @Sendable (BarrierResult) -> Void
   ) -> BarrierResult? {
     var barrier = Barrier(
@@ -307,7 +311,8 @@ struct KnownProxies: Sendable {
   /// Takes what was kept on disk, at start. A record that does not read is left out: its proxy will say Hello again.
   mutating func restore(_ records: [KnownProxy], wall: WallTime) {
     for record in records {
-      guard let hello = try? Heddle_Mesh_V1_Hello(serializedBytes: record.document), hello.instanceID == record.id else {
+      guard let hello = try? Heddle_Mesh_V1_Hello(serializedBytes: record.document), hello.instanceID == record.id
+      else {
         unstored.insert(record.id)
         continue
       }

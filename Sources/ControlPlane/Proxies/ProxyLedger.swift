@@ -11,7 +11,8 @@ final class ProxyLedger: ProxyDirectory {
 
   /// Reads what the archive kept. `epoch` is asked each time: a store may begin a new history.
   init(
-    archive: any ProxyArchive, clocks: Clocks, epoch: @escaping @Sendable () -> [UInt8], limits: LedgerLimits = LedgerLimits()
+    archive: any ProxyArchive, clocks: Clocks, epoch: @escaping @Sendable () -> [UInt8],
+    limits: LedgerLimits = LedgerLimits()
   ) throws {
     var known = KnownProxies(limits: limits)
     known.restore(try archive.knownProxies(), wall: clocks.wall())

@@ -2,8 +2,8 @@ import SystemIO
 
 /// A token bucket (RFC 2697's committed rate, one colour): what may be spent per second, and at once.
 ///
-/// A cost above the whole burst is let through when the bucket is full, and the bucket goes below zero: a configuration larger
-/// than the burst would otherwise never be sent.
+/// A cost above the whole burst is let through when the bucket is full, and the bucket goes below zero: a configuration
+/// larger than the burst would otherwise never be sent.
 struct AdmissionLimiter: Sendable {
   private let perSecond: Double
   private let burst: Double

@@ -15,7 +15,8 @@ enum ConcreteName: Hashable, Sendable {
     let residual: String
   }
 
-  /// Reads `/#/registry/<service>[/…]` and `/#/registry.ns/<namespace>/<service>[/…]`, asked for by a proxy of `namespace`.
+  /// Reads `/#/registry/<service>[/…]` and `/#/registry.ns/<namespace>/<service>[/…]`, asked for by a proxy of
+  /// `namespace`.
   init(_ text: String, askedFrom namespace: String) {
     guard let path = try? Path(parsing: text) else {
       self = .unknown(reason: "not a path")
@@ -25,7 +26,8 @@ enum ConcreteName: Hashable, Sendable {
     switch (labels.first, labels.dropFirst().first) {
     case ("#", "registry"): self = Self.registry(path, namespace: namespace, serviceAt: 2)
     case ("#", "registry.ns"):
-      self = labels.count > 2
+      self =
+        labels.count > 2
         ? Self.registry(path, namespace: labels[2], serviceAt: 3) : .unknown(reason: "the name has no namespace")
     case ("#", let namer?): self = .unknown(reason: "no namer /#/\(namer) is configured")
     default: self = .unknown(reason: "not a concrete name: it does not begin with /#/")

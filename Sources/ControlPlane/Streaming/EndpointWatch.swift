@@ -7,8 +7,8 @@ struct ToldEndpoints: Hashable, Sendable {
   var hash: SetHash
 }
 
-/// One concrete name of one namespace, for all proxies that watch it: the newest state, some older ones to step from, and the
-/// messages, each encoded once.
+/// One concrete name of one namespace, for all proxies that watch it: the newest state, some older ones to step from,
+/// and the messages, each encoded once.
 struct EndpointWatch {
   /// As subscribed.
   let name: String
@@ -90,14 +90,17 @@ struct EndpointWatch {
   private mutating func step(from held: ToldEndpoints) -> [UInt8]? {
     if let step = steps[held] { return step }
     guard case .registry(let registry) = target, let current, current.exists, !isTooLarge,
-      let base = ([current] + older).first(where: { $0.version == held.version }), base.exists, base.setHash == held.hash
+      let base = ([current] + older).first(where: { $0.version == held.version }), base.exists,
+      base.setHash == held.hash
     else { return nil }
     var message = Heddle_Mesh_V1_Endpoints()
     message.name = name
     message.base = base.version
     fill(&message, registry, current)
     if base.version != current.version {
-      message.adds = current.endpoints.values.filter { base.endpoints[$0.address]?.hash != $0.hash }.map { .init($0.bytes) }
+      message.adds = current.endpoints.values.filter { base.endpoints[$0.address]?.hash != $0.hash }.map {
+        .init($0.bytes)
+      }
       message.removes = base.endpoints.keys.filter { current.endpoints[$0] == nil }
     }
     let framed = Heddle_Mesh_V1_ControlMessage.framed(.endpoints(message))

@@ -18,7 +18,9 @@ enum HelloCheck {
     guard [hello.version, hello.zone, hello.address].allSatisfy({ $0.utf8.count <= textBytes }) else {
       return refusal("version, zone or address is over \(textBytes) bytes long")
     }
-    guard hello.labels.count <= labels, hello.labels.allSatisfy({ $0.key.utf8.count + $0.value.utf8.count <= textBytes }) else {
+    guard hello.labels.count <= labels,
+      hello.labels.allSatisfy({ $0.key.utf8.count + $0.value.utf8.count <= textBytes })
+    else {
       return refusal("more than \(labels) labels, or one over \(textBytes) bytes long")
     }
     guard hello.capabilities.count <= capabilities, hello.capabilities.allSatisfy({ $0.utf8.count <= nameBytes }) else {

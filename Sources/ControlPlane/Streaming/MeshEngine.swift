@@ -4,12 +4,13 @@ import MeshProtocol
 import Serving
 import SystemIO
 
-/// Drives the machines of the mesh stream on the loop's thread: hands them what the server hears and the loop's time, and does
-/// what they want done.
+/// Drives the machines of the mesh stream on the loop's thread: hands them what the server hears and the loop's time,
+/// and does what they want done.
 final class MeshEngine: GRPCService {
   static let syncPath = "/heddle.mesh.v1.Mesh/Sync"
   static let reportPath = "/heddle.mesh.v1.Mesh/Report"
-  /// From finding a stream full to looking again. Why: there is no call when a reader has read; at 512 KiB a look this is 100 MB/s.
+  /// From finding a stream full to looking again. Why: there is no call when a reader has read; at 512 KiB a look this
+  /// is 100 MB/s.
   private static let retryDelay: Duration = .milliseconds(5)
 
   let hub: MeshHub

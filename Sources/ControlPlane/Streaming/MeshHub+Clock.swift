@@ -101,7 +101,8 @@ extension MeshHub {
       guard let version = feeds[namespace]?.version else { continue }
       let counts = ledger.counts(namespace: namespace)
       let states = ProxyState.allCases.map { JSON.Member(name: $0.rawValue, value: JSON(counts[$0] ?? 0)) }
-      journal.publish(namespace, "proxies", JSON.object([.init(name: "revision", value: JSON(version.revision))] + states))
+      journal.publish(
+        namespace, "proxies", JSON.object([.init(name: "revision", value: JSON(version.revision))] + states))
     }
   }
 

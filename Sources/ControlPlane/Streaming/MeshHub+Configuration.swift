@@ -47,7 +47,8 @@ extension MeshHub {
   private func resync(_ session: ProxySession, revision: UInt64, _ kind: DesyncKind) {
     guard var proxy = session.proxy, let current = feeds[proxy.namespace]?.version else { return }
     counters.desync(kind)
-    proxy.resyncs = proxy.resyncs.revision == current.revision ? (current.revision, proxy.resyncs.count + 1) : (current.revision, 1)
+    proxy.resyncs =
+      proxy.resyncs.revision == current.revision ? (current.revision, proxy.resyncs.count + 1) : (current.revision, 1)
     session.proxy?.resyncs = proxy.resyncs
     if proxy.resyncs.count > limits.resyncsPerRevision {
       note(session, refusalOf: current, because: "proxy and controller do not agree on its hash")
@@ -68,7 +69,10 @@ extension MeshHub {
     moved.insert(proxy.namespace)
     journal.publish(
       proxy.namespace, "rejected",
-      ["revision": JSON(version.revision), "proxy": .string(proxy.id), "node": .string(proxy.node), "error": .string(message)])
+      [
+        "revision": JSON(version.revision), "proxy": .string(proxy.id), "node": .string(proxy.node),
+        "error": .string(message),
+      ])
     list(session)
   }
 
@@ -78,7 +82,8 @@ extension MeshHub {
       ResourceFault(identity: error.hasKey ? ResourceIdentity(error.key) : nil, message: error.message).description
     }
     if shown.isEmpty { return "refused without a reason" }
-    return shown.joined(separator: "; ") + (errors.count > shown.count ? "; and \(errors.count - shown.count) more" : "")
+    return shown.joined(separator: "; ")
+      + (errors.count > shown.count ? "; and \(errors.count - shown.count) more" : "")
   }
 
   // MARK: what a proxy needs
@@ -123,7 +128,8 @@ extension MeshHub {
   }
 
   private func sendParts(
-    _ session: ProxySession, _ proxy: Proxy, _ snapshot: EncodedSnapshot, from first: Int, room: inout Int, _ now: Instant
+    _ session: ProxySession, _ proxy: Proxy, _ snapshot: EncodedSnapshot, from first: Int, room: inout Int,
+    _ now: Instant
   ) {
     var next = first
     while next < snapshot.parts.count, room > 0 {

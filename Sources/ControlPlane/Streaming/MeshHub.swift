@@ -3,10 +3,11 @@ import Memory
 import MeshProtocol
 import SystemIO
 
-/// The controller's end of all Sync streams: events in, outputs out, no I/O and no clock of its own. Belongs to one thread.
+/// The controller's end of all Sync streams: events in, outputs out, no I/O and no clock of its own. Belongs to one
+/// thread.
 ///
-/// What a proxy needs is never queued: a stream is only marked, and `pump` looks at what its proxy holds and what is current,
-/// so that a slow one gets the latest state and skips what lies between.
+/// What a proxy needs is never queued: a stream is only marked, and `pump` looks at what its proxy holds and what is
+/// current, so that a slow one gets the latest state and skips what lies between.
 ///
 ///     opened, received, closed  ┐                      ┌ send(stream, bytes)
 ///     configurationChanged      ├─ marks ─ pump(now) ─ ┤
@@ -151,8 +152,8 @@ final class MeshHub {
     return corrected
   }
 
-  /// Of two streams of one instance the newer is the living one (bad-inputs 115): a proxy opens a second only when it has lost
-  /// the first.
+  /// Of two streams of one instance the newer is the living one (bad-inputs 115): a proxy opens a second only when it
+  /// has lost the first.
   private func replaceOlderStream(of instance: String) {
     guard let stream = streamOfInstance[instance], let older = sessions[stream] else { return }
     emit(.finish(older.stream, GRPCStatus(.aborted, "a newer stream of the same instance took over")))
@@ -160,7 +161,8 @@ final class MeshHub {
     remove(older)
   }
 
-  /// The namespace's feed exists from the first proxy or change on. A namespace that never existed has an empty configuration.
+  /// The namespace's feed exists from the first proxy or change on. A namespace that never existed has an empty
+  /// configuration.
   private func makeFeed(_ namespace: String) {
     guard feeds[namespace] == nil else { return }
     let current =

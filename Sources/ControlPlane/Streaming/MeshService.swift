@@ -29,7 +29,8 @@ final class MeshService: ChangeObserver {
     controller: Controller, address: SocketAddress, limits: StreamLimits = StreamLimits()
   ) throws -> MeshService {
     let ledger = try ProxyLedger(archive: controller, clocks: controller.clocks, epoch: { controller.epoch })
-    let service = try start(source: controller, ledger: ledger, clocks: controller.clocks, address: address, limits: limits)
+    let service = try start(
+      source: controller, ledger: ledger, clocks: controller.clocks, address: address, limits: limits)
     controller.observe(service)
     controller.countProxies { ledger.connectedCount(namespace: $0) }
     return service

@@ -15,8 +15,8 @@ final class EncodedSnapshot: Sendable {
   }
 }
 
-/// One namespace's configuration on its way out: the newest state, the steps that led to it, and both as bytes, encoded once
-/// for all proxies.
+/// One namespace's configuration on its way out: the newest state, the steps that led to it, and both as bytes, encoded
+/// once for all proxies.
 struct NamespaceFeed {
   private(set) var current: NamespaceSnapshot
   private var steps: [Step] = []

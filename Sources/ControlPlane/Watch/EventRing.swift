@@ -9,8 +9,8 @@ struct MeshEvent: Sendable {
 
 /// The newest events, bounded, with ids that tell another run of the controller from this one. A value without I/O.
 struct EventRing: Sendable {
-  /// Events kept for those who come back. Why: a browser that was away for minutes should miss nothing; memory is bounded.
-  /// Beyond: a `reset` event tells the reader to load everything anew.
+  /// Events kept for those who come back. Why: a browser that was away for minutes should miss nothing; memory is
+  /// bounded. Beyond: a `reset` event tells the reader to load everything anew.
   static let capacity = 4096
 
   /// Of this run; part of every id.
@@ -33,7 +33,8 @@ struct EventRing: Sendable {
     return event
   }
 
-  /// The events of a namespace after an id as this ring wrote it. Nil: the id is of another run, or too old, or nonsense.
+  /// The events of a namespace after an id as this ring wrote it. Nil: the id is of another run, or too old, or
+  /// nonsense.
   func events(of namespace: String, after id: String) -> [MeshEvent]? {
     guard let number = number(of: id), number <= lastNumber else { return nil }
     let oldest = lastNumber - UInt64(events.count)

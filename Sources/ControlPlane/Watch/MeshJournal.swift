@@ -3,8 +3,8 @@ import Synchronization
 
 /// The event feed: what happens in each namespace, told to everyone who watches (`GET …/watch`).
 final class MeshJournal: EventFeed {
-  /// Watchers at once. Why: each is a connection and gets every event. At the limit: the stream ends at once with an `error`
-  /// event; EventSource tries again later.
+  /// Watchers at once. Why: each is a connection and gets every event. At the limit: the stream ends at once with an
+  /// `error` event; EventSource tries again later.
   static let watcherLimit = 512
 
   private struct Watcher {
@@ -59,7 +59,8 @@ final class MeshJournal: EventFeed {
     stream.onClose { [weak self] in self?.unsubscribe(key) }
   }
 
-  /// Sends what came after `lastEventID`, then everything that comes, until `send` says false or `unsubscribe`. Nil at the limit.
+  /// Sends what came after `lastEventID`, then everything that comes, until `send` says false or `unsubscribe`. Nil at
+  /// the limit.
   func subscribe(namespace: String, lastEventID: String?, send: @escaping @Sendable ([UInt8]) -> Bool) -> UInt64? {
     state.withLock { state in
       guard state.watchers.count < Self.watcherLimit else { return nil }

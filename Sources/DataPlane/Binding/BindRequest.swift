@@ -73,7 +73,8 @@ extension ProxyCore {
   }
 
   private static func pick(
-    _ bindings: borrowing BindingTable, _ b: Int32, _ positions: inout [UInt64], _ clusters: ClusterTable, _ now: Instant
+    _ bindings: borrowing BindingTable, _ b: Int32, _ positions: inout [UInt64], _ clusters: ClusterTable,
+    _ now: Instant
   ) -> Pick {
     bindings[b].route.pick(&positions) { clusters[$0].isReady(at: now) }
   }
@@ -299,6 +300,8 @@ private func literalEndpoints(_ name: Path) -> EndpointSet? {
 private func inetAddress(_ name: Path) -> SocketAddress? {
   let segments = name.segments
   guard segments.count >= 3, segments[0].description == "$", segments[1].description == "inet" else { return nil }
-  if segments.count == 3 { return UInt16(segments[2].description).flatMap { SocketAddress(host: "127.0.0.1", port: $0) } }
+  if segments.count == 3 {
+    return UInt16(segments[2].description).flatMap { SocketAddress(host: "127.0.0.1", port: $0) }
+  }
   return UInt16(segments[3].description).flatMap { SocketAddress(host: segments[2].description, port: $0) }
 }

@@ -1,5 +1,5 @@
-import MeshProtocol
 import Memory
+import MeshProtocol
 import SystemIO
 import Traffic
 

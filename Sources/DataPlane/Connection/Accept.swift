@@ -26,7 +26,8 @@ extension ProxyCore {
 
   private mutating func adopt(_ socket: consuming Socket) {
     let descriptor = socket.descriptor
-    let h = downstreams.insert(Downstream(socket: socket, clock: ConnectionClock(deadline: now.adding(nanoseconds: times.connectionIdle))))
+    let h = downstreams.insert(
+      Downstream(socket: socket, clock: ConnectionClock(deadline: now.adding(nanoseconds: times.connectionIdle))))
     let token = h.token(kind: TokenKind.downstream)
     do {
       try loop.add(descriptor, token: token, [.read, .write, .edgeTriggered])

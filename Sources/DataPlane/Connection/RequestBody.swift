@@ -30,7 +30,8 @@ extension ProxyCore {
       }
     }
     // What the upstream does not take now follows when it is writable; if it took all, there may be more to read.
-    return flushUpstream(u) && downstreams.contains(h) && upstreams.contains(u) && upstreams[u].unsent < limits.highWater
+    return flushUpstream(u) && downstreams.contains(h) && upstreams.contains(u)
+      && upstreams[u].unsent < limits.highWater
   }
 
   private mutating func appendRequestData(_ h: Handle, _ u: Handle, _ start: Int, _ end: Int) {

@@ -13,7 +13,8 @@ func writeLastChunk(trailers section: Span<UInt8>, using fields: inout FieldTabl
 /// around its value, or a dropped line behind it, keeps it from being the neighbour's.
 @inline(__always)
 func copyFields(
-  _ fields: borrowing FieldTable, from bytes: Span<UInt8>, into output: inout ByteBuffer, where forwards: (Field) -> Bool
+  _ fields: borrowing FieldTable, from bytes: Span<UInt8>, into output: inout ByteBuffer,
+  where forwards: (Field) -> Bool
 ) {
   var start = -1
   var end = 0

@@ -37,7 +37,8 @@ extension ProxyCore {
     clusters[upstreams[u].cluster].endpoints[Int(upstreams[u].endpoint)].backoff.succeeded()
     upstreams[u].phase = .busy(h)
     upstreams[u].mayRead = !readiness.isDisjoint(with: [.readable, .hangup, .error])
-    upstreams[u].clock.set(now.adding(nanoseconds: times.streamIdle), token: u.token(kind: TokenKind.upstream), on: loop)
+    upstreams[u].clock.set(
+      now.adding(nanoseconds: times.streamIdle), token: u.token(kind: TokenKind.upstream), on: loop)
     guard flushUpstream(u), downstreams.contains(h) else { return }
     advance(h)
     if upstreams.contains(u), upstreams[u].mayRead { takeAnswer(u) }
@@ -173,7 +174,8 @@ extension ProxyCore {
     let caller = downstreams[h].exchange.minorVersion
     let framing = AnswerFraming(received, callerMinorVersion: caller)
     // With part of the request still under way nobody can tell where the caller's next request would begin.
-    let keepAlive = downstreams[h].exchange.keepAlive && !isDraining && framing != .untilClose
+    let keepAlive =
+      downstreams[h].exchange.keepAlive && !isDraining && framing != .untilClose
       && downstreams[h].requestBody.isDone
     buffers.lend(&downstreams[h].output)
     writeAnswerHead(
@@ -261,7 +263,8 @@ extension ProxyCore {
       }
       return
     }
-    let canRepeat = upstreams[u].canReplay && upstreams[u].served > 0 && upstreams[u].input.isEmpty
+    let canRepeat =
+      upstreams[u].canReplay && upstreams[u].served > 0 && upstreams[u].input.isEmpty
       && downstreams[h].exchange.method.isSafe && downstreams[h].requestBody.isDone
     guard canRepeat else {
       fail(h, .upstreamReset, text: "the service closed without an answer")

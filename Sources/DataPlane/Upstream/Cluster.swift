@@ -81,10 +81,13 @@ struct Cluster {
     }
     let weights = eligible.map { endpoints[Int($0)].endpoint.weight }
     var sum = 0.0
-    weightSums = Set(weights).count <= 1 ? [] : weights.map { weight in
-      sum += weight
-      return sum
-    }
+    weightSums =
+      Set(weights).count <= 1
+      ? []
+      : weights.map { weight in
+        sum += weight
+        return sum
+      }
   }
 
   /// Two candidates, the less loaded for its weight wins. Endpoints of different weights are drawn in proportion to them.
@@ -128,7 +131,8 @@ struct Cluster {
 
   /// Picks an endpoint: the better of two by load per weight (P2C, Mitzenmacher 2001), and if that one is backing off, the
   /// first ready one found from a random start. `excluding` was tried for this request already. Nil when none is ready.
-  mutating func pick(excluding tried: EndpointIndex, at now: Instant, using random: inout FastRandom) -> EndpointIndex? {
+  mutating func pick(excluding tried: EndpointIndex, at now: Instant, using random: inout FastRandom) -> EndpointIndex?
+  {
     let n = eligible.count
     if n == 0 { return nil }
     if n == 1 { return accept(eligible[0], at: now, unless: -1) }

@@ -110,7 +110,8 @@ extension ProxyCore {
 
   /// The request surely reached no application: send the same bytes to another endpoint of the same concrete name, on a new
   /// connection (after a restart all idle ones are dead), or answer that it could not be done.
-  mutating func sendAgain(_ h: Handle, _ request: consuming ByteBuffer, from failed: EndpointIndex, in c: ClusterIndex,
+  mutating func sendAgain(
+    _ h: Handle, _ request: consuming ByteBuffer, from failed: EndpointIndex, in c: ClusterIndex,
     because reason: RetryReason, fault: ProxyFault
   ) {
     var tried = reason == .connect ? failed : -1
@@ -126,7 +127,8 @@ extension ProxyCore {
       return beginAttempt(h, on: u)
     }
     downstreams[h].phase = .settling
-    fail(h, fault, text: "\(clusters[c].text): \(fault == .connectFailed ? "cannot connect" : "closed without an answer")")
+    fail(
+      h, fault, text: "\(clusters[c].text): \(fault == .connectFailed ? "cannot connect" : "closed without an answer")")
     if downstreams.contains(h) { advance(h) }
   }
 }

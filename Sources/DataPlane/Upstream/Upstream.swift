@@ -100,7 +100,9 @@ struct Upstream: ~Copyable {
   }
 
   /// Appends these bytes of the input to `output`.
-  borrowing func forward(_ range: Range<Int>, to output: inout ByteBuffer) { output.append(input.span.extracting(range)) }
+  borrowing func forward(_ range: Range<Int>, to output: inout ByteBuffer) {
+    output.append(input.span.extracting(range))
+  }
 
   /// Appends the fields of a trailer section in the input, those that may travel, and the body's end.
   borrowing func forwardTrailers(_ range: Range<Int>, using fields: inout FieldTable, to output: inout ByteBuffer) {

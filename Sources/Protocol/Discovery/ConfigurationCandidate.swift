@@ -7,7 +7,8 @@ public struct ReplicatedResource: Sendable {
   public let resource: ConfigurationResource
 }
 
-/// A configuration that arrived whole, whose hash fits and whose every resource reads. Not in force until the proxy says so.
+/// A configuration that arrived whole, whose hash fits and whose every resource reads. Not in force until the proxy
+/// says so.
 public struct ConfigurationCandidate: Sendable {
   public let version: ConfigurationVersion
   /// True: `upserts` are all there is, what is held and not among them goes.
@@ -32,7 +33,8 @@ public enum ConfigurationGap: Error, Hashable, Sendable {
   case notCurrent
 }
 
-/// What the controller did that the protocol does not allow. The stream ends; the proxy keeps what it has and reconnects.
+/// What the controller did that the protocol does not allow. The stream ends; the proxy keeps what it has and
+/// reconnects.
 public enum ConfigurationBreach: Error, Hashable, Sendable {
   /// Another configuration came before the last one was answered.
   case unanswered

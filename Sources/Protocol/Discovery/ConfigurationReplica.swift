@@ -1,8 +1,9 @@
-/// The proxy's end of the configuration stream: takes snapshot parts and steps, checks order, base and hash, reads every
-/// resource, and yields a candidate, a refusal or a request for a snapshot. Nothing a controller sends makes it trap.
+/// The proxy's end of the configuration stream: takes snapshot parts and steps, checks order, base and hash, reads
+/// every resource, and yields a candidate, a refusal or a request for a snapshot. Nothing a controller sends makes it
+/// trap.
 ///
-/// A step costs what the step holds, not what the configuration holds. While a candidate waits for its verdict the controller
-/// may send no other; say Hello only when none waits.
+/// A step costs what the step holds, not what the configuration holds. While a candidate waits for its verdict the
+/// controller may send no other; say Hello only when none waits.
 public struct ConfigurationReplica: Sendable {
   /// The configuration in force, as Hello tells it. Nil: nothing yet.
   public private(set) var held: ConfigurationVersion?
@@ -112,7 +113,8 @@ public struct ConfigurationReplica: Sendable {
 
   // MARK: judging
 
-  /// The snapshot that a part belongs to: the one collected so far, or a new one for part 0. Nil when the part does not fit.
+  /// The snapshot that a part belongs to: the one collected so far, or a new one for part 0. Nil when the part does not
+  /// fit.
   private mutating func takePartial(_ part: Heddle_Mesh_V1_Snapshot) -> PartialSnapshot? {
     if isJudging { return nil }
     let before = state

@@ -14,7 +14,8 @@ public enum MeshMessageFault: Error, Hashable, Sendable {
 public enum MeshLimits {
   /// Bytes of one message, so that neither end must hold an unbounded one. Longer ends the stream.
   public static let message = 1 << 20
-  /// Bytes of resources in one snapshot part, so that parts of several streams interleave. A larger resource travels alone.
+  /// Bytes of resources in one snapshot part, so that parts of several streams interleave. A larger resource travels
+  /// alone.
   public static let snapshotPart = 256 << 10
   /// Seconds between heartbeats, both ways.
   public static let heartbeatSeconds = 5
@@ -58,7 +59,8 @@ extension SwiftProtobuf.Message {
     do {
       return try serializedBytes()
     } catch {
-      // Encoding fails for missing required fields (proto3 has none) and for messages over 2 GiB, which MeshLimits rules out.
+      // Encoding fails for missing required fields (proto3 has none) and for messages over 2 GiB, which MeshLimits
+      // rules out.
       preconditionFailure("a mesh message of our own did not encode: \(error)")
     }
   }

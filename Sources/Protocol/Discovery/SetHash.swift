@@ -1,5 +1,6 @@
 /// The hash of a set of encoded messages: the sum modulo 2^128 of each message's first 16 bytes of SHA-256, read as a
-/// big-endian number. Adding or taking away one message costs one hash, whatever the size of the set, and order is nothing.
+/// big-endian number. Adding or taking away one message costs one hash, whatever the size of the set, and order is
+/// nothing.
 ///
 /// It finds lost and mixed-up updates, not forgery: both ends trust each other's transport.
 public struct SetHash: Hashable, Sendable, CustomStringConvertible {

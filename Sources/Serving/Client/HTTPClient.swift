@@ -118,7 +118,9 @@ public final class HTTPClient {
     }
     if !headers.contains("host") { _ = appendField(name: "host", value: authority, to: &buffer) }
     for (name, value) in headers.fields where name != "content-length" {
-      guard appendField(name: name, value: value, to: &buffer) else { throw .invalidRequest("the field '\(name)' is invalid") }
+      guard appendField(name: name, value: value, to: &buffer) else {
+        throw .invalidRequest("the field '\(name)' is invalid")
+      }
     }
     let hasBody = !body.isEmpty || method == "POST" || method == "PUT" || method == "PATCH"
     if hasBody { appendField("content-length", body.count, to: &buffer) }

@@ -111,7 +111,8 @@ final class GRPCConnection {
     guard fields[":method"] == "POST", GRPCMessages.isGRPC(fields) else {
       server.counters.requestsRefused.count()
       session.submitResponse(stream, [":status": "415", "content-type": "text/plain"], endStream: false)
-      session.send(stream, Array("This is the mesh port: it speaks gRPC. The REST API is on another.\n".utf8), endStream: true)
+      session.send(
+        stream, Array("This is the mesh port: it speaks gRPC. The REST API is on another.\n".utf8), endStream: true)
       return
     }
     server.counters.requests.count()

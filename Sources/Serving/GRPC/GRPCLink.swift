@@ -64,7 +64,9 @@ final class GRPCLink {
   private func receive() {
     switch wire?.receive(on: loop) {
     case .bytes: advance()
-    case .ended: end(phase == .up ? "the peer closed the connection" : "the peer closed the connection at once: is it a mesh port?")
+    case .ended:
+      end(
+        phase == .up ? "the peer closed the connection" : "the peer closed the connection at once: is it a mesh port?")
     case .failed: end("connection lost")
     case .nothing, nil: break
     }
@@ -156,7 +158,9 @@ final class GRPCLink {
   func expired() {
     timer.fired()
     let now = loop.now
-    if let since = wire?.waitingSince, case .up = phase, now >= since + limits.writeTimeout { return end("the peer takes nothing") }
+    if let since = wire?.waitingSince, case .up = phase, now >= since + limits.writeTimeout {
+      return end("the peer takes nothing")
+    }
     switch phase {
     case .connecting where now >= openedAt + limits.headTimeout: client.ended("connecting timed out", isFailure: true)
     case .greeting where now >= openedAt + limits.headTimeout:

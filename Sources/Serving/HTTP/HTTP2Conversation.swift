@@ -89,7 +89,8 @@ final class HTTP2Conversation {
     if fields["content-type"]?.hasPrefix("application/grpc") == true {
       // A proxy at the wrong door: its request has no end, so it is told now.
       return refuse(
-        handle, .problem(415, "This is the REST port; gRPC is spoken on the mesh port, 4321 by default."), tolerating: 0)
+        handle, .problem(415, "This is the REST port; gRPC is spoken on the mesh port, 4321 by default."), tolerating: 0
+      )
     }
     let length = fields["content-length"].flatMap { Int($0) } ?? 0
     return length > limits.bodyBytes ? refuseBody(handle) : nil

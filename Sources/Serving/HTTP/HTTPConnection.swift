@@ -234,7 +234,8 @@ final class HTTPConnection {
       return now >= since + limits.writeTimeout ? timedOut(resets: true) : arm(since + limits.writeTimeout)
     }
     switch speech {
-    case .undetected: now >= openedAt + limits.headTimeout ? timedOut(resets: false) : arm(openedAt + limits.headTimeout)
+    case .undetected:
+      now >= openedAt + limits.headTimeout ? timedOut(resets: false) : arm(openedAt + limits.headTimeout)
     case .http1(let conversation): expired(conversation, now)
     case .http2(let conversation): expired(conversation, now)
     }

@@ -131,7 +131,8 @@ public final class HTTPServer: LoopSource {
   /// Tells a caller above the limit so, as far as the fresh socket takes it at once, and closes.
   private func refuse(_ socket: consuming Socket) {
     counters.connectionsRefused.count()
-    let busy: StaticString = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+    let busy: StaticString =
+      "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
     var bytes = ByteBuffer()
     bytes.append(busy)
     _ = socket.send(bytes)

@@ -10,9 +10,9 @@ public enum Interpreter {
   /// Most lookups of one delegation, over all branches. Rules can branch at each step, so 100 steps could be 2^100
   /// leaves; real names need 2 to 30. The branch beyond it fails, and only if a request gets there.
   public static let lookupLimit = 1024
-  /// Deepest tree, in nodes, at which a path is still looked up: every walk over a delegation recurses this deep, and
-  /// at most twice `NamingLimits.nesting` deeper.
-  public static let depthLimit = 400
+  /// Deepest tree, in nodes, at which a path is still looked up: every walk over a delegation recurses this deep, and at
+  /// most twice `NamingLimits.nesting` deeper. Measured: an optimised build does with a stack of 512 KiB.
+  public static let depthLimit = 250
 
   /// - Parameters:
   ///   - local: the request's own rules, as `RequestRules` makes them.

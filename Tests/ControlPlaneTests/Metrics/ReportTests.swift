@@ -22,9 +22,12 @@ import Testing
   }
 
   @Test func goldenNumbersByServiceBackendEndpointAndProxy() {
-    send(report(1, requests: [request("/svc/users", 90), request("/svc/users", 10, .failure)], attempts: [
-      attempt("/#/registry/v1", "10.0.0.1:80", 60), attempt("/#/registry/v1", "10.0.0.2:80", 40),
-    ]))
+    send(
+      report(
+        1, requests: [request("/svc/users", 90), request("/svc/users", 10, .failure)],
+        attempts: [
+          attempt("/#/registry/v1", "10.0.0.1:80", 60), attempt("/#/registry/v1", "10.0.0.2:80", 40),
+        ]))
     mesh.time.advance(.seconds(9))
     let service = store.query(namespace: "default", groupBy: .service, window: .seconds(10))
     #expect(service.map { $0.labels.map(\.value) } == [["/svc/users"]])
@@ -107,10 +110,13 @@ import Testing
     uneven.duration.counts = []
     var more = request("/svc/more", 1)
     more.duration.counts = [UInt64.max]
-    var hostile = report(1, requests: [
-      request(String(repeating: "x", count: 600), 1), request("/svc/a\nb", 1), request("/svc/huge", UInt64.max), reversed,
-      outside, uneven, more, request("/svc/good", 4),
-    ])
+    var hostile = report(
+      1,
+      requests: [
+        request(String(repeating: "x", count: 600), 1), request("/svc/a\nb", 1), request("/svc/huge", UInt64.max),
+        reversed,
+        outside, uneven, more, request("/svc/good", 4),
+      ])
     hostile.gauges = [nan]
     hostile.intervalMs = .max
     send(hostile)
@@ -123,9 +129,11 @@ import Testing
   @Test func seriesOfOneReportAreCapped() {
     var limits = ReportLimits()
     limits.series = 100
-    let many = report(1, requests: (0..<80).map { request("/svc/\($0)", 1) }, attempts: (0..<80).map {
-      attempt("/#/registry/\($0)", "10.0.0.1:80", 1)
-    })
+    let many = report(
+      1, requests: (0..<80).map { request("/svc/\($0)", 1) },
+      attempts: (0..<80).map {
+        attempt("/#/registry/\($0)", "10.0.0.1:80", 1)
+      })
     let (deltas, dropped) = limits.check(many)
     #expect(deltas.count == 100 && dropped == [.proxyCap: 60])
   }
@@ -189,7 +197,9 @@ import Testing
   private func total(_ grouping: MetricGrouping, window: Duration = .seconds(1)) -> Double {
     let seconds = Double(window.components.seconds)
     let covered = min(seconds, max(1, Double(mesh.time.now.milliseconds - 1_000_000) / 1000))
-    let rate = store.query(namespace: "default", groupBy: grouping, window: window).reduce(0) { $0 + $1.requestsPerSecond }
+    let rate = store.query(namespace: "default", groupBy: grouping, window: window).reduce(0) {
+      $0 + $1.requestsPerSecond
+    }
     return (rate * covered).rounded()
   }
 

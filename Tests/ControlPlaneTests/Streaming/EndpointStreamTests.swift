@@ -72,7 +72,8 @@ import Testing
 
   @Test(arguments: [
     ("/#/io.l5d.consul/dc1/users", "no namer"), ("/#/registry", "no service"), ("/#/registry.ns/blue", "no service"),
-    ("/#/registry.ns", "no namespace"), ("/svc/users", "not a concrete name"), ("nonsense", "not a path"), ("/", "not a concrete"),
+    ("/#/registry.ns", "no namespace"), ("/svc/users", "not a concrete name"), ("nonsense", "not a path"),
+    ("/", "not a concrete"),
   ])
   func namesThatNobodyAnswers(name: String, reason: String) throws {
     let mesh = try MeshHarness()

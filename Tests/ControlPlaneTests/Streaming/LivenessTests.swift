@@ -155,7 +155,8 @@ import Testing
     var hello = TestProxy("a").hello
     let broken: [(inout Heddle_Mesh_V1_Hello) -> Void] = [
       { $0.instanceID = "" }, { $0.instanceID = "a/b" }, { $0.instanceID = String(repeating: "x", count: 254) },
-      { $0.namespace = "" }, { $0.namespace = "a b" }, { $0.node = "" }, { $0.version = String(repeating: "x", count: 2000) },
+      { $0.namespace = "" }, { $0.namespace = "a b" }, { $0.node = "" },
+      { $0.version = String(repeating: "x", count: 2000) },
       { $0.labels = Dictionary(uniqueKeysWithValues: (0..<100).map { ("\($0)", "") }) },
       { $0.capabilities = Array(repeating: "c", count: 100) }, { $0.last.epoch = .init([1]) },
     ]
@@ -196,7 +197,9 @@ import Testing
         var message = Heddle_Mesh_V1_ProxyMessage()
         message.message = bad.subscription("/#/registry/s\(random.below(5))")
         var bytes = message.encodedBytes()
-        for _ in 0..<random.below(4) where !bytes.isEmpty { bytes[random.below(bytes.count)] = UInt8(random.below(256)) }
+        for _ in 0..<random.below(4) where !bytes.isEmpty {
+          bytes[random.below(bytes.count)] = UInt8(random.below(256))
+        }
         if random.below(3) == 0 { bytes = (0..<random.below(40)).map { _ in UInt8(random.below(256)) } }
         mesh.hub.received(stream, bytes, now: mesh.time.now)
         mesh.pump()

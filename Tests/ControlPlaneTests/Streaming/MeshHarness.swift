@@ -87,14 +87,16 @@ final class MemorySource: MeshSource {
       state.epoch = [UInt8](repeating: epoch, count: 16)
       let old = state.snapshots[namespace]
       state.snapshots[namespace] = NamespaceSnapshot(
-        name: namespace, epoch: state.epoch, revision: revision, hash: old?.hash ?? .empty, resources: old?.resources ?? [:],
+        name: namespace, epoch: state.epoch, revision: revision, hash: old?.hash ?? .empty,
+        resources: old?.resources ?? [:],
         committedAt: time.wall, publishedAt: time.now, exists: true)
     }
   }
 
   private func empty(_ namespace: String) -> NamespaceSnapshot {
     NamespaceSnapshot(
-      name: namespace, epoch: epoch, revision: 0, hash: .empty, resources: [:], committedAt: time.wall, publishedAt: time.now,
+      name: namespace, epoch: epoch, revision: 0, hash: .empty, resources: [:], committedAt: time.wall,
+      publishedAt: time.now,
       exists: false)
   }
 
@@ -122,7 +124,8 @@ final class MemorySource: MeshSource {
       hash.insert(SetHash(of: bytes))
     }
     let service = ServiceEndpoints(
-      namespace: namespace, service: service, version: self.endpoints(namespace, service).version + 1, endpoints: endpoints,
+      namespace: namespace, service: service, version: self.endpoints(namespace, service).version + 1,
+      endpoints: endpoints,
       protocol: .http1, setHash: hash, exists: addresses != nil)
     state.withLock { $0.services[namespace + "/" + service.service] = service }
     return service
@@ -205,7 +208,9 @@ final class MeshHarness {
       pump()
       ticks += 1
       guard ticks % 10 == 0 else { continue }
-      for proxy in proxies.values where proxy.isLively { say(proxy, .heartbeat(Heddle_Mesh_V1_Heartbeat()), pumping: false) }
+      for proxy in proxies.values where proxy.isLively {
+        say(proxy, .heartbeat(Heddle_Mesh_V1_Heartbeat()), pumping: false)
+      }
     }
   }
 

@@ -186,7 +186,9 @@ import Testing
 
   private func wait(_ mesh: MeshHarness, _ revision: UInt64) -> Waiter {
     let ledger = mesh.ledger
-    let task = Task { await ledger.barrier(namespace: "default", revision: revision, timeout: .seconds(5), minApplied: 1) }
+    let task = Task {
+      await ledger.barrier(namespace: "default", revision: revision, timeout: .seconds(5), minApplied: 1)
+    }
     return Waiter(task: task, registered: { ledger.barrierCount > 0 })
   }
 }

@@ -113,8 +113,8 @@ import Testing
     #expect(renewed.ledger.list(namespace: nil).map(\.state) == [.synced])
   }
 
-  /// Bad-inputs 113: thousands come back with nothing in hand. Snapshots go out as the budget allows, in order; meanwhile the
-  /// steps of those that are connected are not held up.
+  /// Bad-inputs 113: thousands come back with nothing in hand. Snapshots go out as the budget allows, in order;
+  /// meanwhile the steps of those that are connected are not held up.
   @Test func snapshotsOfAMassReconnectionDoNotStarveOthers() throws {
     var limits = StreamLimits()
     limits.snapshotBytesPerSecond = 4 << 20
@@ -157,7 +157,8 @@ import Testing
     #expect(first.received == [.current: 1])
   }
 
-  /// Bad-inputs 115: the newer stream of an instance wins; instances that share a node name are both served, and warned about.
+  /// Bad-inputs 115: the newer stream of an instance wins; instances that share a node name are both served, and warned
+  /// about.
   @Test func sameInstanceTwice() throws {
     let mesh = try MeshHarness()
     mesh.commit(["a": "/#/registry/1"])

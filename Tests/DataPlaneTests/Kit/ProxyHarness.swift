@@ -11,6 +11,8 @@ final class ProxyHarness: Sendable {
   let port: UInt16
   let worker: WorkerHandle
   private let notices: Notices
+  /// Far from the tickets that tests choose.
+  private let nextTicket = Mutex<UInt64>(1 << 32)
 
   /// - Parameter dtab: e.g. `/svc/web => /$/inet/127.0.0.1/8080`.
   /// - Parameter kernelBytes: what the kernel keeps per direction of a caller's connection; its own choice unless set.
@@ -79,6 +81,15 @@ final class ProxyHarness: Sendable {
     throw TestTimeout()
   }
 
+  /// What is open in the worker now.
+  func gauges() throws -> WorkerGauges {
+    let ticket = nextTicket.withLock { next in
+      next += 1
+      return next
+    }
+    return try collect(ticket: ticket).gauges
+  }
+
   /// The worker's facts since the last call.
   func collect(ticket: UInt64) throws -> WorkerFacts {
     worker.send(.collect(ticket: ticket))
@@ -89,6 +100,15 @@ final class ProxyHarness: Sendable {
     }
     return found!
   }
+}
+
+/// Looks again and again until it is so; gives up after some ten seconds.
+func wait(until isSo: () throws -> Bool) throws {
+  for _ in 0..<10_000 {
+    if try isSo() { return }
+    pause()
+  }
+  throw TestTimeout()
 }
 
 /// A millisecond's rest between looks; no test asserts on time.

@@ -54,7 +54,10 @@ final class RawConnection {
   }
 
   /// Makes the kernel keep little for this side, so that a slow reader is felt soon.
-  func keepLittle() throws { try socket.setReceiveBuffer(bytes: 4096) }
+  func keepLittle() throws {
+    try socket.setReceiveBuffer(bytes: 16_384)
+    try socket.setSendBuffer(bytes: 16_384)
+  }
 
   /// Reads until `isEnough` says so or the other side closes. Returns everything read so far that was not taken before.
   func read(until isEnough: (String) -> Bool) throws -> (text: String, closed: Bool) {

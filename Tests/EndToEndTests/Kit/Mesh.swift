@@ -21,13 +21,13 @@ final class Mesh {
   private static func startController(_ folder: String, rest: String, mesh: String) throws -> RunningProgram {
     let file = folder + "/controller.yaml"
     try """
-      rest:
-        listen: \(rest)
-      mesh:
-        listen: \(mesh)
-      store:
-        path: \(folder)/heddle.db
-      """.write(toFile: file, atomically: true, encoding: .utf8)
+    rest:
+      listen: \(rest)
+    mesh:
+      listen: \(mesh)
+    store:
+      path: \(folder)/heddle.db
+    """.write(toFile: file, atomically: true, encoding: .utf8)
     return try RunningProgram("heddle-controller", ["serve", "--config", file])
   }
 
@@ -67,16 +67,16 @@ final class Mesh {
   func writeProxyFile(_ node: String, listen: String = "127.0.0.1:0") throws -> String {
     let file = folder.path + "/\(node).yaml"
     try """
-      node: \(node)
-      mesh: \(mesh)
-      workers: 1
-      outbound:
-        listen: \(listen)
-      admin:
-        listen: 127.0.0.1:0
-      state:
-        path: \(statePath(node))
-      """.write(toFile: file, atomically: true, encoding: .utf8)
+    node: \(node)
+    mesh: \(mesh)
+    workers: 1
+    outbound:
+      listen: \(listen)
+    admin:
+      listen: 127.0.0.1:0
+    state:
+      path: \(statePath(node))
+    """.write(toFile: file, atomically: true, encoding: .utf8)
     return file
   }
 

@@ -27,7 +27,8 @@ import Testing
     #expect(replica.held?.hash == .empty)
   }
 
-  /// Only the one right order of four parts makes a configuration; every other order is a gap, not a partial configuration.
+  /// Only the one right order of four parts makes a configuration; every other order is a gap, not a partial
+  /// configuration.
   @Test func everyOrderOfParts() {
     let resources = ["a", "b", "c", "d"].map { rule($0) }
     let all = parts(resources, version(3, resources))
@@ -225,7 +226,8 @@ import Testing
     #expect(replica.applied()?.revision == 4)
   }
 
-  /// Random histories: whatever steps are lost, a replica that answers resync with a snapshot ends at the controller's state.
+  /// Random histories: whatever steps are lost, a replica that answers resync with a snapshot ends at the controller's
+  /// state.
   @Test(arguments: [1, 2, 3, 4, 5] as [UInt64])
   func lostStepsNeverLeaveAWrongState(seed: UInt64) throws {
     var random = SeededRandom(seed: seed)

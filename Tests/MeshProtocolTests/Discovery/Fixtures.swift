@@ -56,7 +56,9 @@ func delta(
 }
 
 /// A replica that holds these rules at this revision.
-func replica(_ resources: [[UInt8]], at revision: UInt64, limits: ReplicaLimits = ReplicaLimits()) -> ConfigurationReplica {
+func replica(_ resources: [[UInt8]], at revision: UInt64, limits: ReplicaLimits = ReplicaLimits())
+  -> ConfigurationReplica
+{
   var replica = ConfigurationReplica(limits: limits)
   _ = replica.received(snapshot(resources, version(revision, resources)))
   _ = replica.applied()

@@ -12,8 +12,8 @@ import Testing
     #expect(throws: MeshMessageFault.unknown) { try Heddle_Mesh_V1_ProxyMessage.decode([0xfa, 0x01, 0x00]) }
   }
 
-  /// Real messages with random bytes changed, cut and inserted, into real replicas: anything may come out but a trap, and
-  /// what is held always has the hash it claims.
+  /// Real messages with random bytes changed, cut and inserted, into real replicas: anything may come out but a trap,
+  /// and what is held always has the hash it claims.
   @Test(arguments: [11, 12, 13, 14] as [UInt64])
   func mangledMessagesNeverTrap(seed: UInt64) {
     var random = SeededRandom(seed: seed)
@@ -38,7 +38,9 @@ import Testing
 
   private func messages(_ resources: [[UInt8]]) -> [[UInt8]] {
     let added = rule("d")
-    var all: [Heddle_Mesh_V1_ControlMessage.OneOf_Message] = parts(resources, version(6, resources)).map { .snapshot($0) }
+    var all: [Heddle_Mesh_V1_ControlMessage.OneOf_Message] = parts(resources, version(6, resources)).map {
+      .snapshot($0)
+    }
     all.append(.snapshot(snapshot(resources, version(7, resources))))
     all.append(.delta(delta(5, version(6, resources + [added]), upserts: [added])))
     all.append(.delta(delta(5, version(6, [resources[0]]), removes: ["b", "c"])))

@@ -10,7 +10,8 @@ import Testing
   private static let more = rules + [rule("d", to: "/#/registry/d | (/e & 2*/f)")]
 
   /// Right messages of a short life: two snapshots, steps, a confirmation.
-  private static let snapshots = [snapshot(rules, version(3, rules)), snapshot([], version(1, []))]
+  private static let snapshots =
+    [snapshot(rules, version(3, rules)), snapshot([], version(1, []))]
     + parts(more, version(4, more))
   private static let deltas = [
     delta(3, version(4, more), upserts: [more[3]]), delta(4, version(5, rules), removes: ["d"]),
