@@ -67,6 +67,8 @@ import Testing
     {"kind": "rule", "name": "", "prefix": "/svc", "destination": "/#/registry"}
     """.write(toFile: folder + "/20-all.json", atomically: true, encoding: .utf8)
 
+    // A namespace with connected proxies and nothing in it would be refused.
+    #expect(try mesh.heddle("rules", "add", "/svc/base", "/#/registry/users-v1").code == 0)
     let before = try #require(try mesh.heddle("rules", "list").object["revision"] as? Int)
     let planned = try mesh.heddle("diff", "-f", folder, "--exit-code")
     #expect(planned.code == 1, "\(planned)")

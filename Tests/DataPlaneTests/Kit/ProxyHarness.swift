@@ -90,6 +90,21 @@ final class ProxyHarness: Sendable {
     return try collect(ticket: ticket).gauges
   }
 
+  /// What the worker shows of itself, as JSON.
+  func describe(_ view: WorkerView) throws -> String {
+    let ticket = nextTicket.withLock { next in
+      next += 1
+      return next
+    }
+    worker.send(.describe(ticket: ticket, what: view))
+    var found: String?
+    try wait { notices in
+      for case .described(_, ticket, let text) in notices { found = text }
+      return found != nil
+    }
+    return found ?? ""
+  }
+
   /// The worker's facts since the last call.
   func collect(ticket: UInt64) throws -> WorkerFacts {
     worker.send(.collect(ticket: ticket))

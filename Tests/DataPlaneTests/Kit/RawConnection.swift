@@ -53,6 +53,18 @@ final class RawConnection {
     return sent
   }
 
+  /// Reads and drops what has come. False when the other side has closed.
+  func takeWhatIsThere() -> Bool {
+    while true {
+      buffer.removeAll()
+      switch socket.receive(into: &buffer, atMost: 65_536) {
+      case .bytes: continue
+      case .wouldBlock: return true
+      case .endOfFile, .failed: return false
+      }
+    }
+  }
+
   /// Makes the kernel keep little for this side, so that a slow reader is felt soon.
   func keepLittle() throws {
     try socket.setReceiveBuffer(bytes: 16_384)

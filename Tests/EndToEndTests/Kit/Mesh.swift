@@ -6,7 +6,8 @@ final class Mesh {
   private(set) var controller: RunningProgram
   let rest: String
   let mesh: String
-  private var proxies: [RunningProgram] = []
+  /// Proxies and services: they run for as long as the mesh.
+  private var programs: [RunningProgram] = []
 
   init() throws {
     controller = try Self.startController(folder.path, rest: "127.0.0.1:0", mesh: "127.0.0.1:0")
@@ -59,7 +60,7 @@ final class Mesh {
     } else {
       program = try RunningProgram("heddle-proxy", ["--config", file])
     }
-    proxies.append(program)
+    programs.append(program)
     return (program, try program.address("outbound"), try program.address("admin"))
   }
 
@@ -86,6 +87,7 @@ final class Mesh {
   func startService(_ label: String, delay: String = "2ms") throws -> (program: RunningProgram, address: String) {
     let program = try RunningProgram(
       "heddle-demo-app", ["serve", "--listen", "127.0.0.1:0", "--version-label", label, "--delay", delay])
+    programs.append(program)
     return (program, try program.address("listen"))
   }
 
