@@ -37,8 +37,10 @@ def versions(options):
                 "heddle": lambda: [os.path.join(options.bin, "heddle-proxy"), "--version"]}
     for name in options.proxies:
         if name in commands:
-            done = subprocess.run(commands[name](), capture_output=True, text=True)
-            text = (done.stdout + done.stderr).strip().splitlines()
+            command = commands[name]()
+            done = subprocess.run(command, capture_output=True, text=True)
+            # Some programs say where they lie; results travel, paths do not.
+            text = (done.stdout + done.stderr).replace(command[0], name).strip().splitlines()
             said[name] = next((line.strip() for line in text if line.strip()), "unknown")
     wrk = subprocess.run(["wrk", "-v"], capture_output=True, text=True).stdout.splitlines()
     said["wrk"] = wrk[0] if wrk else "unknown"

@@ -61,7 +61,11 @@ struct Module: Sendable {
   /// Reads `module("Name", layer: n, path: …, […])`, C targets (layer 0) and executables (layer 6) from the manifest.
   static let all: [Module] = {
     var modules: [Module] = []
-    for line in SourceTree.manifest.split(separator: "\n") {
+    // The formatter breaks long declarations: each is read as one line.
+    let manifest = SourceTree.manifest.replacing(
+      /([(,])\n(?!\s*(?:module\(|tests\(|\.executableTarget|\.target|\.systemLibrary|\/\/))\s+/
+    ) { "\($0.1) " }
+    for line in manifest.split(separator: "\n") {
       let text = line.trimmingCharacters(in: .whitespaces)
       guard let name = text.firstMatch(of: /"([A-Za-z0-9-]+)"/).map({ String($0.1) }) else { continue }
       let path = text.firstMatch(of: /path: "([^"]+)"/).map { String($0.1) }

@@ -129,10 +129,18 @@ class Client:
             tell("end", status=error.code().name, detail=error.details())
         done = self.is_done()
         reported = self.report() if options.report and done else not options.report
-        self.outgoing.put(None)
-        call.cancel()
-        self.channel.close()
+        self.leave(call)
         return 0 if done and reported and self.faults == 0 else 1
+
+    def leave(self, call):
+        """Ends our side and waits for the controller to end its: a cancelled call may take the last Ack with it."""
+        self.outgoing.put(None)
+        try:
+            for _ in call:
+                pass
+        except grpc.RpcError:
+            pass  # it was over already, and that was told
+        self.channel.close()
 
     def beat(self):
         while True:

@@ -23,8 +23,8 @@ enum ControlStreamAction {
   case compile(ConfigurationCandidate)
   /// Workers that hold this name have to know.
   case publish(EndpointSet)
-  /// The controller told something new of a concrete name: worth keeping on disk.
-  case learned
+  /// The controller told something new of a concrete name: worth keeping on disk, at once when it is the first of that name.
+  case learned(isFirst: Bool)
   /// The controller confirmed that what is held is current, or sent something newer.
   case confirmed
   /// Count and log.
@@ -233,10 +233,11 @@ struct ControlStreamMachine {
       names[name] = watched
       return resubscribe(name, gap, at: now)
     }
+    let isFirst = watched.confirmed == 0
     watched.confirmed = wall
     names[name] = watched
     if step == .changed {
-      actions.append(.learned)
+      actions.append(.learned(isFirst: isFirst))
       publish(name)
     }
   }

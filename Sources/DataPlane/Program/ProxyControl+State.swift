@@ -4,26 +4,28 @@ import SystemIO
 /// What the state file does not hold yet, and when it is to be written.
 struct UnsavedState {
   /// Endpoints change often and the file holds everything: it is written for their sake at most this often. A crash within
-  /// that time means starting with endpoints a little older.
+  /// that time means starting with endpoints a little older. The first endpoints of a name do not wait: there are no older ones.
   static let endpointPeriod = Duration.seconds(5)
 
   var configuration = false
   var endpoints = false
+  /// A name has endpoints and the file has none of it.
+  var newNames = false
   var isSaving = false
   /// When the file was last written because of endpoints.
   private var lastEndpoints: Instant?
 
   func isDue(at now: Instant) -> Bool {
     guard !isSaving else { return false }
-    if configuration { return true }
+    if configuration || newNames { return true }
     return endpoints && lastEndpoints.map { now - $0 >= Self.endpointPeriod } ?? true
   }
 
-  var isAny: Bool { configuration || endpoints }
+  var isAny: Bool { configuration || endpoints || newNames }
 
   mutating func begin(at now: Instant) {
     if !configuration { lastEndpoints = now }
-    (configuration, endpoints, isSaving) = (false, false, true)
+    (configuration, endpoints, newNames, isSaving) = (false, false, false, true)
   }
 }
 
@@ -59,6 +61,14 @@ extension ProxyControl {
     perform()
   }
 
+  /// Something of a concrete name is not on disk yet.
+  func learned(isFirst: Bool) {
+    unsaved.endpoints = true
+    guard isFirst else { return }
+    unsaved.newNames = true
+    saveIfDue()
+  }
+
   /// Writes what is held, when that is due and no writing is under way.
   func saveIfDue() {
     if unsaved.isDue(at: loop.now) { save() }
@@ -87,15 +97,18 @@ extension ProxyControl {
 
   private func saved(_ error: SystemError?) {
     unsaved.isSaving = false
-    defer { finishSaving() }
-    guard let error else {
-      counters.stateWrites += 1
-      return
+    if let error {
+      // Requests flow on; the next due moment tries again.
+      counters.stateFailures += 1
+      unsaved.endpoints = true
+      log.error("state", "could not write the state file", [("error", "\(error)")])
+      return finishSaving()
     }
-    // Requests flow on; the next due moment tries again.
-    counters.stateFailures += 1
-    unsaved.endpoints = true
-    log.error("state", "could not write the state file", [("error", "\(error)")])
+    counters.stateWrites += 1
+    // What came while the file was written waits no longer than it must; a program that ends takes it along.
+    if afterSaving != nil, unsaved.isAny { return save() }
+    finishSaving()
+    saveIfDue()
   }
 
   private func keptState() -> KeptState? {

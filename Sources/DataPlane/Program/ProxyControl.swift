@@ -147,7 +147,7 @@ final class ProxyControl {
       case .leave(let pause): link?.leave(retryAfter: pause, reason: "this proxy ended the stream")
       case .compile(let candidate): enqueue(.candidate(candidate))
       case .publish(let set): publish(set)
-      case .learned: unsaved.endpoints = true
+      case .learned(let isFirst): learned(isFirst: isFirst)
       case .confirmed: confirmed()
       case .note(let note): take(note)
       }

@@ -23,8 +23,8 @@ struct ProxyTimes {
   private static func nanoseconds(_ duration: Duration) -> UInt64 { UInt64(max(0, duration.wholeNanoseconds)) }
 }
 
-/// The data path's limits and times, per process or per connection as said. Each is a key of the configuration file; what happens
-/// at the limit stands here.
+/// The data path's limits and times, per process or per connection as said. Each but `turn` is a key of the configuration
+/// file; what happens at the limit stands here.
 public struct ProxyLimits: Sendable {
   /// Unused downstream connection: closed after this. 60 s.
   public var connectionIdle = Duration.seconds(60)
@@ -51,6 +51,7 @@ public struct ProxyLimits: Sendable {
   /// Bytes kept per direction and connection; beyond it nothing is read from the faster side. 64 KiB.
   public var highWater = 65_536
   /// Bytes of one answer that are passed on in a row; then the other connections have their turn. 256 KiB.
+  /// No key: long enough that the extra system call is nothing, short enough that nobody feels it.
   public var turn = 262_144
   /// What is read and dropped of a request's body after an early answer, before the connection is closed. 64 KiB.
   public var drainBody = 65_536

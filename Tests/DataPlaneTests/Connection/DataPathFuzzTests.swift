@@ -20,7 +20,7 @@ import Traffic
     try storm.expectCleanAnswer(-1)
     try storm.expectNothingLeft()
     let attempts = storm.attempts
-    #expect(attempts > rounds * 100, "too few requests came through to mean anything: \(attempts)")
+    #expect(attempts > rounds / 10, "too few requests came through to mean anything: \(attempts)")
   }
 }
 
@@ -143,21 +143,22 @@ private struct Storm {
 
   private mutating func swapTable() throws {
     generation += 1
-    let dtab = Self.dtab(random.below(4), echo.port)
+    let dtab = Self.dtab([0, 0, 0, 1, 1, 2, 3][random.below(7)], echo.port)
     let changed = random.below(2) == 0 ? nil : try ["/svc", "/svc/web", "/svc/split"].map { try Prefix(parsing: $0) }
     proxy.worker.send(.run(try ProxyHarness.table(dtab, generation: generation, changed: changed)))
   }
 
   private mutating func swapEndpoints() throws {
     let name = try Path(parsing: ["/#/registry/web", "/#/registry/other"][random.below(2)])
-    let states: [NameState] = [.bound, .bound, .bound, .bound, .negative, .failed]
-    let ports = [services[0].port, services[1].port, 1].filter { _ in random.below(4) > 0 }
+    // Mostly well: a request that goes nowhere tries little of the data path.
+    let state: NameState = random.below(8) > 0 ? .bound : random.below(2) == 0 ? .negative : .failed
+    let ports = services.map(\.port).filter { _ in random.below(6) > 0 } + (random.below(4) > 0 ? [] : [1])
     let endpoints = ports.map {
-      Endpoint(address: .loopback(port: $0), text: "127.0.0.1:\($0)", weight: [1, 1, 1, 4, 0][random.below(5)])
+      Endpoint(address: .loopback(port: $0), text: "127.0.0.1:\($0)", weight: [1, 1, 1, 1, 1, 4, 4, 0][random.below(8)])
     }
     proxy.worker.send(
       .endpoints(
-        EndpointSet(name: name, version: generation, state: states[random.below(states.count)], endpoints: endpoints)))
+        EndpointSet(name: name, version: generation, state: state, endpoints: endpoints)))
   }
 
   // MARK: What must hold

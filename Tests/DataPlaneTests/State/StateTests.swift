@@ -157,6 +157,9 @@ struct UnsavedStateTests {
     unsaved.isSaving = false
     unsaved.endpoints = true
     #expect(!unsaved.isDue(at: now))
+    unsaved.newNames = true
+    #expect(unsaved.isDue(at: now))
+    unsaved.newNames = false
     #expect(unsaved.isAny)
     now = now + UnsavedState.endpointPeriod
     #expect(unsaved.isDue(at: now))

@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import SystemIO
 
 /// One of our programs (or a tool such as curl) as a real process, with its output kept. Killed when the test lets go of it.
 final class RunningProgram: Sendable {
@@ -88,10 +89,11 @@ struct NeverHappened: Error, CustomStringConvertible {
   let description: String
 }
 
-/// Looks again every 20 ms until there is a value, for 30 s at most: a bound for tests that would hang, not a measure.
+/// Looks again every 20 ms until there is a value, for a minute at most: a bound for tests that would hang, not a measure.
 @discardableResult
 func eventually<Value>(_ what: String, _ look: () throws -> Value?) throws -> Value {
-  for _ in 0..<1500 {
+  let end = Instant.now() + .seconds(60)
+  while Instant.now() < end {
     if let value = try look() { return value }
     usleep(20_000)
   }
