@@ -51,6 +51,13 @@ enum SourceTree {
   static let swift = files.filter { $0.path.hasSuffix(".swift") && !$0.path.hasSuffix(".pb.swift") }
 }
 
+extension SourceTree {
+  /// The manifest's lines, with each declaration that the formatter broke put together again.
+  static let declarations = manifest.replacing(
+    /([(\[,])\n(?!\s*(?:module\(|tests\(|\.executableTarget|\.target|\.systemLibrary|\/\/))\s+/
+  ) { "\($0.1)" }.split(separator: "\n").map(String.init)
+}
+
 /// A target as the manifest declares it.
 struct Module: Sendable {
   let name: String
@@ -61,11 +68,7 @@ struct Module: Sendable {
   /// Reads `module("Name", layer: n, path: …, […])`, C targets (layer 0) and executables (layer 6) from the manifest.
   static let all: [Module] = {
     var modules: [Module] = []
-    // The formatter breaks long declarations: each is read as one line.
-    let manifest = SourceTree.manifest.replacing(
-      /([(,])\n(?!\s*(?:module\(|tests\(|\.executableTarget|\.target|\.systemLibrary|\/\/))\s+/
-    ) { "\($0.1) " }
-    for line in manifest.split(separator: "\n") {
+    for line in SourceTree.declarations {
       let text = line.trimmingCharacters(in: .whitespaces)
       guard let name = text.firstMatch(of: /"([A-Za-z0-9-]+)"/).map({ String($0.1) }) else { continue }
       let path = text.firstMatch(of: /path: "([^"]+)"/).map { String($0.1) }

@@ -21,7 +21,7 @@ import Testing
     #expect(SourceTree.manifest.contains(".strictMemorySafety()"))
     #expect(SourceTree.manifest.contains(".treatAllWarnings(as: .error)"))
     #expect(!SourceTree.manifest.contains("unsafeFlags"))
-    let targets = SourceTree.manifest.split(separator: "\n").filter {
+    let targets = SourceTree.declarations.filter {
       $0.contains(".executableTarget(") || $0.contains("TestSupport\", path:")
     }
     for line in targets { #expect(line.contains("swiftSettings: safe"), "\(line)") }

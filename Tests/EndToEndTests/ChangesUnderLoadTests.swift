@@ -43,7 +43,7 @@ import Testing
     let mesh = try Mesh()
     try mesh.register("web", try mesh.startService("v1").address)
     for round in 0..<4 {
-      let proxy = try mesh.startProxy("edge")
+      let proxy = try mesh.startProxy("edge", workers: 1 + round % 2)
       if round == 0 { try mesh.route("/svc", "/#/registry") }
       try eventually("round \(round) serves") { try curl("-H", "Host: web", "http://\(proxy.address)/").status == 200 ? () : nil }
       // Some callers rest between requests, so that the signal finds connections busy, idle and between the two.

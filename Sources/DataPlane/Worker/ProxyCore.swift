@@ -39,8 +39,6 @@ struct ProxyCore: ~Copyable {
   /// The loop's clock, read once when the loop handed over.
   var now: Instant
   var isDraining = false
-  /// Accepting stopped because a limit was reached; a closing connection or the clock starts it again.
-  var acceptPaused = false
 
   init(
     loop: EventLoop, worker: Int, workers: Int, limits: ProxyLimits, table: RoutingTable, seed: UInt64,

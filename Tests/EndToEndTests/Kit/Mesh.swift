@@ -49,10 +49,10 @@ final class Mesh {
   }
 
   /// Starts a proxy. With `descriptors` it may open no more than so many.
-  func startProxy(_ node: String, listen: String = "127.0.0.1:0", descriptors: Int? = nil) throws -> (
-    program: RunningProgram, address: String, admin: String
-  ) {
-    let file = try writeProxyFile(node, listen: listen)
+  func startProxy(
+    _ node: String, listen: String = "127.0.0.1:0", workers: Int = 1, descriptors: Int? = nil
+  ) throws -> (program: RunningProgram, address: String, admin: String) {
+    let file = try writeProxyFile(node, listen: listen, workers: workers)
     let program: RunningProgram
     if let descriptors {
       let path = RunningProgram.programs.appendingPathComponent("heddle-proxy").path
@@ -65,12 +65,12 @@ final class Mesh {
   }
 
   /// A proxy's configuration file; its state lies beside it.
-  func writeProxyFile(_ node: String, listen: String = "127.0.0.1:0") throws -> String {
+  func writeProxyFile(_ node: String, listen: String = "127.0.0.1:0", workers: Int = 1) throws -> String {
     let file = folder.path + "/\(node).yaml"
     try """
     node: \(node)
     mesh: \(mesh)
-    workers: 1
+    workers: \(workers)
     outbound:
       listen: \(listen)
     admin:
