@@ -234,6 +234,7 @@ extension ProxyCore {
 
   private mutating func finish(_ u: Handle, _ h: Handle) -> AnswerStep {
     let responseClass = classify(Int(downstreams[h].exchange.responseStatus), downstreams[h].exchange.method)
+    clusters[upstreams[u].cluster].requeues.deposit(now: now.nanoseconds)
     endAttempt(h, as: responseClass)
     endRequest(h, as: responseClass)
     downstreams[h].phase = .settling

@@ -28,6 +28,8 @@ struct Cluster {
   private var weightSums: [Double] = []
   private var free: [EndpointIndex] = []
   private var lastSerial: UInt32 = 0
+  /// What sending again may cost: 20 % of the answered requests, and 10 a second, over 10 s (Finagle's token budget), per worker.
+  var requeues: TokenBudget
   /// How many bindings refer to this cluster.
   var users: Int32 = 0
   /// When the last binding let go; meaningful while `users` is 0.
@@ -38,6 +40,7 @@ struct Cluster {
     self.text = name.description
     self.state = state
     self.unusedSince = now
+    self.requeues = TokenBudget(now: now.nanoseconds)
   }
 
   /// Takes over a newer state. Returns the endpoints that left: the caller closes their idle connections.

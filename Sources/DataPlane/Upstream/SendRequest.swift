@@ -117,6 +117,10 @@ extension ProxyCore {
     var tried = reason == .connect ? failed : -1
     while Int(downstreams[h].exchange.resends) < limits.resends {
       guard let e = clusters[c].pick(excluding: tried, at: now, using: &random) else { break }
+      guard clusters[c].requeues.tryWithdraw(now: now.nanoseconds) else {
+        facts.recordRetry(downstreams[h].exchange.requestSeries, .budget)
+        break
+      }
       downstreams[h].exchange.resends += 1
       facts.recordRetry(downstreams[h].exchange.requestSeries, reason)
       guard case .ready(let u) = connect(c, e, for: h) else {

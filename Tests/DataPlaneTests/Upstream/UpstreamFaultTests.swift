@@ -63,6 +63,25 @@ import Testing
     #expect(facts.requests.map(\.count).reduce(0, +) == 5)
   }
 
+  @Test func sendingAgainIsBoundedByItsBudget() throws {
+    // Every connection answers once and then closes without a word, so each further request needs one more send.
+    let server = try ScriptedServer { connection, server, _ in
+      _ = try server.readRequest(connection)
+      try connection.send(ForwardingTests.hello)
+      _ = try server.readRequest(connection)
+    }
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    let connection = try proxy.connect()
+    var failed = 0
+    for _ in 0..<300 {
+      try connection.send("GET / HTTP/1.1\r\nHost: web\r\n\r\n")
+      if try connection.readAnswer().status == 502 { failed += 1 }
+    }
+    #expect(failed > 0, "100 in reserve and one in five of the answered: 300 are too many")
+    let facts = try proxy.collect(ticket: 1)
+    #expect(facts.retries.contains { $0.reason == .budget && $0.count == UInt64(failed) })
+  }
+
   @Test func unsafeRequestIsNotSentTwice() throws {
     let server = try ScriptedServer { connection, server, number in
       _ = try server.readRequest(connection)
