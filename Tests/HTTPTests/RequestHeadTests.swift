@@ -116,6 +116,5 @@ import Testing
     #expect(MemoryLayout<Field>.size <= 16)
     #expect(MemoryLayout<BodyReader>.size <= 32)
     #expect(MemoryLayout<HeadScan>.size <= 16)
-    #expect(MemoryLayout<HTTP1Server>.size <= 64 && MemoryLayout<HTTP1Client>.size <= 64)
   }
 }

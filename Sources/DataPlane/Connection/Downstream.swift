@@ -61,19 +61,11 @@ struct Downstream: ~Copyable {
 
   /// Parses the head at the front of `input`.
   mutating func parseHead(into head: inout RequestHead) -> HeadParse {
-    var scan = scan
-    let result = head.parse(input.span, limits: .standard, scan: &scan)
-    self.scan = scan
-    return result
+    head.parse(input, limits: .standard, scan: &scan)
   }
 
   /// The next part of the request's body.
-  mutating func nextBodyPart() -> BodyPart {
-    var body = requestBody
-    let part = body.next(input.span)
-    requestBody = body
-    return part
-  }
+  mutating func nextBodyPart() -> BodyPart { requestBody.next(input) }
 
   /// Appends these bytes of the input to `output`.
   borrowing func forward(_ range: Range<Int>, to output: inout ByteBuffer) {

@@ -85,19 +85,11 @@ struct Upstream: ~Copyable {
 
   /// Parses the head at the front of `input`.
   mutating func parseHead(into head: inout ResponseHead) -> HeadParse {
-    var scan = scan
-    let result = head.parse(input.span, limits: .standard, scan: &scan)
-    self.scan = scan
-    return result
+    head.parse(input, limits: .standard, scan: &scan)
   }
 
   /// The next part of the answer's body.
-  mutating func nextBodyPart() -> BodyPart {
-    var body = body
-    let part = body.next(input.span)
-    self.body = body
-    return part
-  }
+  mutating func nextBodyPart() -> BodyPart { body.next(input) }
 
   /// Appends these bytes of the input to `output`.
   borrowing func forward(_ range: Range<Int>, to output: inout ByteBuffer) {
