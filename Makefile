@@ -33,11 +33,11 @@ test: install-needs venv lint unit chart end-to-end ## everything that CI runs
 # One test at a time: many wait for sockets, and on few cores they would hold every thread that asynchronous handlers need.
 unit: ## build for development; unit and architecture tests
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --no-parallel --skip EndToEndTests
+	@SWIFT=$(SWIFT) scripts/test.sh --skip-build --no-parallel --skip EndToEndTests
 
 end-to-end: venv ## real binaries, real clients: scenarios, a Python gRPC client on the mesh stream, the demo (debug build)
 	$(SWIFT) build --build-tests
-	$(SWIFT) test --skip-build --no-parallel --filter EndToEndTests
+	@SWIFT=$(SWIFT) scripts/test.sh --skip-build --no-parallel --filter EndToEndTests
 	@HEDDLE_BIN=$(CURDIR)/.build/debug .venv/bin/python scripts/check-mesh-client.py
 	@HEDDLE_BIN=$(CURDIR)/.build/debug ONCE=1 demo/run
 

@@ -56,6 +56,7 @@ let package = Package(
     module("MeshProtocol", layer: 1, path: "Sources/Protocol", [protobuf]),
     module("Memory", layer: 1, [], settings: lifetimes),
     module("Telemetry", layer: 1, []),
+    module("JSONFormat", layer: 1, path: "Sources/JSON", []),
     // 2: bytes to messages; the kernel
     module("HTTP", layer: 2, ["Memory"]),
     module("SystemIO", layer: 2, ["CLinux", "Memory"]),
@@ -66,18 +67,25 @@ let package = Package(
     // 4: our own endpoints: REST, admin, mesh stream, their clients; configuration files
     module("Serving", layer: 4, ["HTTP", "HTTP2", "Workers", "SystemIO", "Memory", "Telemetry"]),
     module("Settings", layer: 4, ["CYAML"]),
-    // 5: the three programs' insides. They meet only in MeshProtocol.
+    // 5: other people's service discovery, watched
     module(
-      "DataPlane", layer: 5,
-      ["MeshProtocol", "Memory", "Telemetry", "HTTP", "SystemIO", "Traffic", "Workers", "Serving", "Settings"]),
+      "Discovery", layer: 5,
+      ["MeshProtocol", "JSONFormat", "Telemetry", "HTTP", "SystemIO", "Memory", "Serving", "Settings"]),
+    // 6: the three programs' insides. They meet only in MeshProtocol.
     module(
-      "ControlPlane", layer: 5,
+      "DataPlane", layer: 6,
       [
-        "MeshProtocol", "Memory", "Telemetry", "HTTP", "SystemIO", "Traffic", "Workers", "Serving", "Settings", grdb,
-        logging, hashTrees,
+        "MeshProtocol", "Memory", "Telemetry", "HTTP", "SystemIO", "Traffic", "Workers", "Serving", "Settings",
+        "Discovery",
       ]),
-    module("Console", layer: 5, ["MeshProtocol", "Serving", "SystemIO", arguments, yams]),
-    // 6: main only
+    module(
+      "ControlPlane", layer: 6,
+      [
+        "MeshProtocol", "Memory", "Telemetry", "JSONFormat", "HTTP", "SystemIO", "Traffic", "Workers", "Serving",
+        "Settings", "Discovery", grdb, logging, hashTrees,
+      ]),
+    module("Console", layer: 6, ["MeshProtocol", "Serving", "SystemIO", arguments, yams]),
+    // 7: main only
     .executableTarget(name: "heddle-proxy", dependencies: ["DataPlane"], swiftSettings: safe),
     .executableTarget(name: "heddle-controller", dependencies: ["ControlPlane", arguments], swiftSettings: safe),
     .executableTarget(name: "heddle", dependencies: ["Console"], swiftSettings: safe),
@@ -90,6 +98,7 @@ let package = Package(
     tests("MeshProtocolTests", ["MeshProtocol", "TestSupport"]),
     tests("MemoryTests", ["Memory", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", "TestSupport"]),
+    tests("JSONFormatTests", ["JSONFormat", "TestSupport"]),
     tests("HTTPTests", ["HTTP", "Memory", "TestSupport"]),
     tests("SystemIOTests", ["SystemIO", "Memory"]),
     tests("HTTP2Tests", ["HTTP2", "HTTP", "Memory", "TestSupport"]),
@@ -100,7 +109,10 @@ let package = Package(
     tests(
       "DataPlaneTests",
       ["DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "SystemIO", "Memory", "Telemetry", "TestSupport"]),
-    tests("ControlPlaneTests", ["ControlPlane", "Serving", "MeshProtocol", "HTTP", "SystemIO", grdb, "TestSupport"]),
+    tests("DiscoveryTests", ["Discovery", "JSONFormat", "Serving", "MeshProtocol", "HTTP", "SystemIO", "TestSupport"]),
+    tests(
+      "ControlPlaneTests",
+      ["ControlPlane", "JSONFormat", "Serving", "MeshProtocol", "HTTP", "SystemIO", grdb, "TestSupport"]),
     tests("ConsoleTests", ["Console", "Serving"]),
     tests("ArchitectureTests", []),
     tests("EndToEndTests", ["Serving", "SystemIO"]),

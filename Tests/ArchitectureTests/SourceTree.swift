@@ -65,7 +65,7 @@ struct Module: Sendable {
   let folder: String
   let dependencies: Set<String>
 
-  /// Reads `module("Name", layer: n, path: …, […])`, C targets (layer 0) and executables (layer 6) from the manifest.
+  /// Reads `module("Name", layer: n, path: …, […])`, C targets (layer 0) and executables (layer 7) from the manifest.
   static let all: [Module] = {
     var modules: [Module] = []
     for line in SourceTree.declarations {
@@ -77,7 +77,7 @@ struct Module: Sendable {
       if let layer = text.firstMatch(of: /^module\("[^"]+", layer: (\d+)/).flatMap({ Int($0.1) }) {
         modules.append(Module(name: name, layer: layer, folder: path ?? "Sources/\(name)", dependencies: names))
       } else if text.hasPrefix(".executableTarget(") {
-        modules.append(Module(name: name, layer: 6, folder: path ?? "Sources/\(name)", dependencies: names))
+        modules.append(Module(name: name, layer: 7, folder: path ?? "Sources/\(name)", dependencies: names))
       } else if text.hasPrefix(".target(") || text.hasPrefix(".systemLibrary("), !text.contains("TestSupport") {
         modules.append(Module(name: name, layer: 0, folder: path ?? "Sources/\(name)", dependencies: []))
       }

@@ -1,3 +1,4 @@
+import JSONFormat
 import Serving
 
 // Entity tags (RFC 9110, 8.8.3 and 13.1). Ours are strong and opaque to callers: a revision, for services with the

@@ -1,3 +1,5 @@
+import JSONFormat
+
 /// What was wrong with the fields of one body, collected so that one answer names them all.
 struct Findings {
   /// More than this help nobody and would let a small body make a large answer.

@@ -1,3 +1,5 @@
+import JSONFormat
+
 /// The description of the API (OpenAPI 3.1), made of the table of routes.
 enum OpenAPI {
   static func document(_ routes: [Route], version: String) -> JSON {

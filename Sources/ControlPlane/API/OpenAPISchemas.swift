@@ -1,4 +1,5 @@
 // The shapes of bodies and answers, in JSON Schema.
+import JSONFormat
 
 extension OpenAPI {
   private static func object(_ properties: JSON, required: [String] = []) -> JSON {

@@ -1,3 +1,5 @@
+import JSONFormat
+
 /// Where a list stopped: the revision it is of, and the last key shown.
 struct PageToken: Sendable, Equatable {
   let revision: UInt64

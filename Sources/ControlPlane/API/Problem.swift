@@ -1,4 +1,5 @@
 import HTTP
+import JSONFormat
 import Serving
 
 /// Why a request was refused: RFC 9457 problem details. Thrown by everything between the wire and the store.

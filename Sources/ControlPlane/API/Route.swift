@@ -1,3 +1,4 @@
+import JSONFormat
 import Serving
 
 /// One method on one pattern of paths: what it does, and what the description of the API says of it. The table of

@@ -1,3 +1,5 @@
+import JSONFormat
+
 /// Tells everyone who watches a namespace how it goes there, once a second.
 struct RateTicker: Sendable {
   /// What a tick covers: long enough that proxies that report each 5 s are in it.

@@ -1,3 +1,4 @@
+import JSONFormat
 import MeshProtocol
 
 /// Which unit of configuration in the store. More kinds than proxies get: a service's own fields stay here.

@@ -1,4 +1,5 @@
 import HashTreeCollections
+import JSONFormat
 import MeshProtocol
 
 /// Something that is not wrong and yet worth a look.

@@ -1,6 +1,7 @@
 // Revisions that were: who, when, why, what; and the state as it was then.
 import Foundation
 import GRDB
+import JSONFormat
 import SystemIO
 
 /// How much history is kept.

@@ -1,5 +1,6 @@
 // The text of migrations/*.sql, so that the program needs no files beside it. A test compares; never edit one that
 // was released.
+import JSONFormat
 
 struct Migration: Sendable {
   /// The file's name without `.sql`.

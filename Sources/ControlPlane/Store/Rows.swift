@@ -1,6 +1,7 @@
 // A namespace's rows: read once at the start, written by the writer alone.
 import Foundation
 import GRDB
+import JSONFormat
 import SystemIO
 
 enum Rows {

@@ -1,3 +1,4 @@
+import JSONFormat
 import MeshProtocol
 
 /// A dentry with a place. Its id is the name of its document.

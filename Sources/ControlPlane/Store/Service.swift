@@ -1,4 +1,5 @@
 import HashTreeCollections
+import JSONFormat
 import MeshProtocol
 import SystemIO
 

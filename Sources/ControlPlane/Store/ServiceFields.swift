@@ -1,3 +1,5 @@
+import JSONFormat
+
 /// A service's own fields: the part of the registry that is configuration. A service without any has no document.
 struct ServiceFields: Sendable, Equatable {
   var `protocol`: ServiceProtocol?

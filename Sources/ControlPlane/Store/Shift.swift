@@ -1,3 +1,5 @@
+import JSONFormat
+
 /// A change of a split's weights: `{"weights": {…}}` or `{"percent": {…}}`.
 enum Shift: Sendable, Equatable {
   case weights([String: UInt32])

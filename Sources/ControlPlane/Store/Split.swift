@@ -1,3 +1,4 @@
+import JSONFormat
 import MeshProtocol
 
 /// `prefix => w1 * d1 & w2 * d2` after all rules. Weights are kept exactly as they were written.

@@ -1,3 +1,5 @@
+import JSONFormat
+
 /// One write as the API asks for it. What it does is a function over an `Edit`, so that the same order can be tried
 /// (dry run) and, later, carried out on whatever the state is then.
 struct WriteOrder: Sendable {

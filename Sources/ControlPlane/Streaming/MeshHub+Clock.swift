@@ -1,4 +1,5 @@
 import HTTP
+import JSONFormat
 import Memory
 import MeshProtocol
 import SystemIO

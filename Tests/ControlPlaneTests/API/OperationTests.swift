@@ -1,5 +1,6 @@
 import Foundation
 import HTTP
+import JSONFormat
 import Serving
 import SystemIO
 import Testing

@@ -1,4 +1,5 @@
 import Foundation
+import JSONFormat
 import MeshProtocol
 import Serving
 import Synchronization

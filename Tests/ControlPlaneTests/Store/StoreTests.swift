@@ -1,5 +1,6 @@
 import Foundation
 import GRDB
+import JSONFormat
 import Testing
 
 @testable import ControlPlane

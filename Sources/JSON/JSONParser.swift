@@ -2,17 +2,18 @@
 // only.
 
 /// Why a text is not JSON that we take.
-struct JSONFault: Error, Sendable, Equatable {
+public struct JSONFault: Error, Sendable, Equatable {
   /// The value that was being read.
-  let pointer: Pointer
+  public let pointer: Pointer
   /// In bytes from the start of the text.
-  let offset: Int
-  let detail: String
+  public let offset: Int
+  public let detail: String
 }
 
-struct JSONParser {
+/// Reads a whole document or says where it is wrong.
+public struct JSONParser {
   /// Deeper nesting is refused: no document of ours needs it, and each level costs stack.
-  static let depthLimit = 64
+  public static let depthLimit = 64
 
   private let bytes: [UInt8]
   private var at = 0
@@ -20,7 +21,8 @@ struct JSONParser {
 
   private enum Step { case name(String), index(Int) }
 
-  static func parse(_ bytes: [UInt8]) throws(JSONFault) -> JSON {
+  /// The value of a text.
+  public static func parse(_ bytes: [UInt8]) throws(JSONFault) -> JSON {
     var parser = JSONParser(bytes: bytes)
     return try parser.document()
   }

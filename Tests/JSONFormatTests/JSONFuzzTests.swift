@@ -1,7 +1,7 @@
 import TestSupport
 import Testing
 
-@testable import ControlPlane
+@testable import JSONFormat
 
 /// Bodies that are nearly JSON: each is refused with a place, or reads back as it prints.
 @Suite struct JSONFuzzTests {

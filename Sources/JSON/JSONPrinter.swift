@@ -1,12 +1,13 @@
 extension JSON {
   /// The text on one line, `/` unescaped, numbers as the shortest decimal that reads back the same.
-  var printed: [UInt8] {
+  public var printed: [UInt8] {
     var out: [UInt8] = []
     print(into: &out)
     return out
   }
 
-  var printedText: String { String(decoding: printed, as: UTF8.self) }
+  /// `printed` as text.
+  public var printedText: String { String(decoding: printed, as: UTF8.self) }
 
   private func print(into out: inout [UInt8]) {
     switch self {
@@ -60,7 +61,7 @@ extension JSON {
   }
 
   /// Over several lines with two spaces a level, for files that people read.
-  func printedIndented(_ level: Int = 0) -> String {
+  public func printedIndented(_ level: Int = 0) -> String {
     let pad = String(repeating: "  ", count: level + 1)
     let end = String(repeating: "  ", count: level)
     switch self {
