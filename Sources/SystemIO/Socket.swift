@@ -92,8 +92,8 @@ public struct Socket: ~Copyable, Sendable {
       })
       if code >= 0 {
         let connection = Socket(owning: code)
-        if let peer { return .connection(connection, peer) }
-        continue  // cannot be: a listener of another family
+        // Who connects to a socket file has no address.
+        return .connection(connection, peer ?? .loopback(port: 0))
       }
       switch -code {
       case EAGAIN: return .wouldBlock

@@ -75,69 +75,26 @@ final class ClientConnection {
     _ method: String, _ limits: HTTPClient.Limits, _ onHead: (HTTPResponse) -> Bool, _ onBytes: ([UInt8]) -> Bool
   ) throws(HTTPClientError) -> (HTTPResponse, isReusable: Bool) {
     try watch(.read)
-    let (response, framing, keepAlive) = try readHead(method, limits)
-    guard onHead(response) else { return (response, false) }
-    let isWhole = try readBody(framing, limits, onBytes)
-    return (response, isWhole && keepAlive && framing != .untilClose)
-  }
-
-  private func readHead(
-    _ method: String, _ limits: HTTPClient.Limits
-  ) throws(HTTPClientError) -> (HTTPResponse, BodyFraming, keepAlive: Bool) {
-    var head = ResponseHead()
-    var scan = HeadScan()
+    var reader = AnswerReader(method: method)
+    var response = HTTPResponse(status: 0)
     while true {
-      switch head.parse(input.span, limits: .standard, scan: &scan) {
-      case .complete(let count):
-        let response = HTTPResponse(status: head.statusCode, headers: headers(head, input.span))
-        input.removeFirst(count)
-        // Interim answers (100, 103) stand before the one that counts.
-        if !head.isInformational {
-          let bytes = Array(method.utf8)
-          return (response, head.framing(requestMethod: Method(bytes.span)), head.keepAlive)
-        }
-      case .fault(let fault): throw .malformed("\(authority): no HTTP answer: \(fault.reason)")
-      case .incomplete:
-        guard try receive(limits) else {
-          let reason = input.isEmpty ? "closed without an answer" : "the answer was cut short"
-          throw .malformed("\(authority): \(reason)")
-        }
+      switch reader.next(&input) {
+      case .head(let head):
+        response = head
+        guard onHead(head) else { return (response, false) }
+      case .bytes(let piece): guard onBytes(piece) else { return (response, false) }
+      case .ended: return (response, reader.isReusable)
+      case .fault(let fault): throw .malformed("\(authority): \(answerFault(fault, hasHead: response.status != 0))")
+      case .needMore: if try !receive(limits) { return (response, try end(&reader)) }
       }
     }
   }
 
-  private func headers(_ head: borrowing ResponseHead, _ bytes: Span<UInt8>) -> HeaderList {
-    var headers = HeaderList()
-    for index in 0..<head.fields.count {
-      let field = head.fields[index]
-      headers.append(name: bytes.extracting(field.nameRange), value: bytes.extracting(field.valueRange))
-    }
-    return headers
-  }
-
-  /// False when the caller wanted no more.
-  private func readBody(
-    _ framing: BodyFraming, _ limits: HTTPClient.Limits, _ onBytes: ([UInt8]) -> Bool
-  ) throws(HTTPClientError) -> Bool {
-    var reader = BodyReader(framing)
-    while true {
-      switch reader.next(input.span) {
-      case .data(let start, let end, let consumed):
-        var piece: [UInt8] = []
-        piece.append(contentsOf: input.span, in: start..<end)
-        input.removeFirst(consumed)
-        guard onBytes(piece) else { return false }
-      case .end(let consumed), .trailers(_, _, let consumed):
-        input.removeFirst(consumed)
-        return true
-      case .fault(let fault): throw .malformed("\(authority): the answer is broken: \(fault.reason)")
-      case .needMore(let consumed):
-        input.removeFirst(consumed)
-        if try receive(limits) { continue }
-        if reader.endOfInput() == nil { return true }
-        throw .malformed("\(authority): the answer was cut short")
-      }
-    }
+  /// The server has closed; false, for the connection cannot be used again.
+  private func end(_ reader: inout AnswerReader) throws(HTTPClientError) -> Bool {
+    guard let fault = reader.endOfInput() else { return false }
+    if fault == .truncatedHead, !hasAnswered { throw .malformed("\(authority): closed without an answer") }
+    throw .malformed("\(authority): the answer was cut short")
   }
 
   /// False at the end of the connection.

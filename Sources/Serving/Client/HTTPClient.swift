@@ -80,7 +80,7 @@ public final class HTTPClient {
     _ method: String, _ target: String, _ headers: HeaderList, _ body: [UInt8], onHead: (HTTPResponse) -> Bool,
     onBytes: ([UInt8]) -> Bool
   ) throws(HTTPClientError) -> HTTPResponse {
-    let bytes = try request(method, target, headers, body)
+    let bytes = try requestBytes(method, target, authority: authority, headers, body)
     if let kept = connection.take(), !kept.isStale {
       do { return try perform(kept, method, bytes, onHead, onBytes) } catch {
         // The server closed the idle connection as we wrote: it saw nothing, or may see it twice (RFC 9110 §9.2.2).
@@ -107,26 +107,5 @@ public final class HTTPClient {
       do { return try ClientConnection(to: address, authority: authority, limits) } catch { last = error }
     }
     throw last
-  }
-
-  private func request(
-    _ method: String, _ target: String, _ headers: HeaderList, _ body: [UInt8]
-  ) throws(HTTPClientError) -> [UInt8] {
-    var buffer = ByteBuffer()
-    guard appendRequestLine(method: method, target: target, to: &buffer) else {
-      throw .invalidRequest("'\(method) \(target)' is no request line")
-    }
-    if !headers.contains("host") { _ = appendField(name: "host", value: authority, to: &buffer) }
-    for (name, value) in headers.fields where name != "content-length" {
-      guard appendField(name: name, value: value, to: &buffer) else {
-        throw .invalidRequest("the field '\(name)' is invalid")
-      }
-    }
-    let hasBody = !body.isEmpty || method == "POST" || method == "PUT" || method == "PATCH"
-    if hasBody { appendField("content-length", body.count, to: &buffer) }
-    appendHeadEnd(to: &buffer)
-    var bytes: [UInt8] = []
-    bytes.append(contentsOf: buffer.span, in: 0..<buffer.count)
-    return bytes + body
   }
 }
