@@ -112,7 +112,7 @@ let package = Package(
     tests("DiscoveryTests", ["Discovery", "JSONFormat", "Serving", "MeshProtocol", "HTTP", "SystemIO", "TestSupport"]),
     tests(
       "ControlPlaneTests",
-      ["ControlPlane", "JSONFormat", "Serving", "MeshProtocol", "HTTP", "SystemIO", grdb, "TestSupport"]),
+      ["ControlPlane", "Discovery", "JSONFormat", "Serving", "MeshProtocol", "HTTP", "SystemIO", grdb, "TestSupport"]),
     tests("ConsoleTests", ["Console", "Serving"]),
     tests("ArchitectureTests", []),
     tests("EndToEndTests", ["Serving", "SystemIO"]),

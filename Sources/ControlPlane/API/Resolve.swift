@@ -211,7 +211,8 @@ struct Explanation {
     if name.segments.first.map({ $0 == "$" }) ?? false {
       return ([.init(name: "detail", value: "the proxy makes this endpoint itself")], .bound)
     }
-    switch ConcreteName(name.description, askedFrom: state.name) {
+    switch ConcreteName(name, askedFrom: state.name, claims: { _ in false }) {
+    case .discovered: return ([], .negative)
     case .unknown(let reason): return ([.init(name: "detail", value: .string(reason))], .negative)
     case .registry(let registry):
       let other =

@@ -81,13 +81,7 @@ struct Endpoint: Sendable, Equatable {
   }
 
   fileprivate var encoded: EncodedEndpoint {
-    var message = Heddle_Mesh_V1_Endpoint()
-    message.address = address
-    message.weight = weight
-    message.zone = zone
-    message.metadata = metadata
-    let bytes = message.encodedBytes()
-    return EncodedEndpoint(address: address, bytes: bytes, hash: SetHash(of: bytes))
+    EncodedEndpoint(address: address, weight: weight, zone: zone, metadata: metadata)
   }
 }
 

@@ -1,3 +1,4 @@
+import Discovery
 import HTTP
 import Memory
 import MeshProtocol
@@ -77,7 +78,7 @@ final class MeshEngine: GRPCService {
     }
   }
 
-  // MARK: the store's changes
+  // MARK: changes of the store and of names
 
   func configurationChanged(_ change: ConfigurationChange) {
     hub.configurationChanged(change)
@@ -86,6 +87,11 @@ final class MeshEngine: GRPCService {
 
   func endpointsChanged(_ endpoints: ServiceEndpoints) {
     hub.endpointsChanged(endpoints)
+    flush()
+  }
+
+  func nameChanged(_ name: DiscoveredName) {
+    hub.nameChanged(name)
     flush()
   }
 

@@ -21,8 +21,8 @@ extension MeshHub {
       return
     } else {
       watches.add(
-        session.stream, EndpointWatches.Key(namespace: proxy.namespace, name: name), limits: limits,
-        current: { source.endpoints($0.namespace, $0.service) })
+        session.stream, EndpointWatches.Key(namespace: proxy.namespace, name: name), limits: limits, source: source,
+        names: names)
     }
     session.proxy?.names[name] = Proxy.WatchedName(told: held, isStale: false)
     session.proxy?.markStale(name)
@@ -31,7 +31,7 @@ extension MeshHub {
 
   func unsubscribed(_ session: ProxySession, _ name: String) {
     guard let proxy = session.proxy, session.proxy?.names.removeValue(forKey: name) != nil else { return }
-    watches.remove(session.stream, EndpointWatches.Key(namespace: proxy.namespace, name: name))
+    watches.remove(session.stream, EndpointWatches.Key(namespace: proxy.namespace, name: name), names: names)
   }
 
   /// Why this proxy may not watch one more name; names in use stay.

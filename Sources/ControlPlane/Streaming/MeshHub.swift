@@ -1,3 +1,4 @@
+import Discovery
 import HTTP
 import Memory
 import MeshProtocol
@@ -14,6 +15,7 @@ import SystemIO
 ///     endpointsChanged, tick    ┘                      └ finish(stream, status)
 final class MeshHub {
   let source: any MeshSource
+  let names: any NameSource
   let ledger: ProxyLedger
   let counters: MeshCounters
   let journal: MeshJournal
@@ -44,10 +46,11 @@ final class MeshHub {
   static let turnCount = 10
 
   init(
-    source: any MeshSource, ledger: ProxyLedger, counters: MeshCounters, journal: MeshJournal,
-    limits: StreamLimits = StreamLimits()
+    source: any MeshSource, names: any NameSource = NoNamers(), ledger: ProxyLedger, counters: MeshCounters,
+    journal: MeshJournal, limits: StreamLimits = StreamLimits()
   ) {
     self.source = source
+    self.names = names
     self.ledger = ledger
     self.counters = counters
     self.journal = journal
@@ -188,12 +191,16 @@ final class MeshHub {
     }
   }
 
-  func endpointsChanged(_ endpoints: ServiceEndpoints) {
-    watches.advance(endpoints) { stream, name in
-      guard let session = sessions[stream] else { return }
-      session.proxy?.markStale(name)
-      list(session)
-    }
+  func endpointsChanged(_ endpoints: ServiceEndpoints) { watches.advance(endpoints, stale: stale) }
+
+  // MARK: what the namers tell
+
+  func nameChanged(_ name: DiscoveredName) { watches.advance(name, stale: stale) }
+
+  private func stale(_ stream: Handle, _ name: String) {
+    guard let session = sessions[stream] else { return }
+    session.proxy?.markStale(name)
+    list(session)
   }
 
   // MARK: ends
@@ -218,7 +225,7 @@ final class MeshHub {
     guard let proxy = session.proxy else { return }
     streamOfInstance[proxy.id] = nil
     for name in proxy.names.keys {
-      watches.remove(session.stream, EndpointWatches.Key(namespace: proxy.namespace, name: name))
+      watches.remove(session.stream, EndpointWatches.Key(namespace: proxy.namespace, name: name), names: names)
     }
     members[proxy.namespace]?.remove(session.stream)
     moved.insert(proxy.namespace)

@@ -1,3 +1,4 @@
+import Discovery
 import HTTP
 import HashTreeCollections
 import Memory
@@ -148,11 +149,12 @@ final class MeshHarness {
   private var lastStream: UInt32 = 0
   private var ticks = 0
 
-  init(limits: StreamLimits = StreamLimits()) throws {
+  init(limits: StreamLimits = StreamLimits(), names: any NameSource = NoNamers()) throws {
     let source = MemorySource(time: time)
     self.source = source
     ledger = try ProxyLedger(archive: archive, clocks: time.clocks, epoch: { source.epoch })
-    hub = MeshHub(source: source, ledger: ledger, counters: counters, journal: journal, limits: limits)
+    hub = MeshHub(
+      source: source, names: names, ledger: ledger, counters: counters, journal: journal, limits: limits)
   }
 
   /// Opens a stream and says Hello with what the proxy holds.
@@ -188,6 +190,11 @@ final class MeshHarness {
 
   func register(_ service: String, _ addresses: [String]?, namespace: String = "default") {
     hub.endpointsChanged(source.register(namespace, service, addresses))
+    pump()
+  }
+
+  func tell(_ name: DiscoveredName) {
+    hub.nameChanged(name)
     pump()
   }
 
