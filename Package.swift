@@ -109,7 +109,12 @@ let package = Package(
     tests(
       "DataPlaneTests",
       ["DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "SystemIO", "Memory", "Telemetry", "TestSupport"]),
-    tests("DiscoveryTests", ["Discovery", "JSONFormat", "Serving", "MeshProtocol", "HTTP", "SystemIO", "TestSupport"]),
+    tests(
+      "DiscoveryTests",
+      [
+        "Discovery", "JSONFormat", "Serving", "MeshProtocol", "HTTP", "SystemIO", "Settings", "Telemetry",
+        "TestSupport",
+      ]),
     tests(
       "ControlPlaneTests",
       ["ControlPlane", "Discovery", "JSONFormat", "Serving", "MeshProtocol", "HTTP", "SystemIO", grdb, "TestSupport"]),

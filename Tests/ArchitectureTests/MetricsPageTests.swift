@@ -5,10 +5,12 @@ import Testing
   private static let page = SourceTree.files.first { $0.path == "docs/metrics.md" }?.text ?? ""
   /// Names as they stand in the code, in the text of strings: what begins a family.
   private static let shown = Set(
-    SourceTree.sources.filter { $0.path.hasPrefix("Sources/DataPlane/") || $0.path.hasPrefix("Sources/ControlPlane/") }
-      .flatMap { file in
-        file.text.matches(of: /(?:begin\("|# TYPE )((?:heddle|process)_[a-z_]+)/).map { String($0.1) }
-      })
+    SourceTree.sources.filter { file in
+      ["DataPlane", "ControlPlane", "Discovery"].contains { file.path.hasPrefix("Sources/\($0)/") }
+    }
+    .flatMap { file in
+      file.text.matches(of: /(?:begin\("|# TYPE )((?:heddle|process)_[a-z_]+)/).map { String($0.1) }
+    })
   private static let documented = Set(page.matches(of: /\| `((?:heddle|process)_[a-z_]+)`/).map { String($0.1) })
 
   @Test func everyMetricIsDocumented() {

@@ -26,6 +26,7 @@ public final class ServiceLoop: LoopHandler {
 
   private var sources: [(any LoopSource)?] = []
   private var clientTable: GRPCClientTable?
+  private var descriptorTable: DescriptorTable?
   private var timers = Slab<ClosureTimer>()
   private var confinedObjects: [UInt64: AnyObject] = [:]
   private var lastKey: UInt64 = 0
@@ -58,6 +59,7 @@ public final class ServiceLoop: LoopHandler {
     for source in sources { source?.loopEnded() }
     sources = []
     clientTable = nil
+    descriptorTable = nil
     confinedObjects = [:]
     timers = Slab()
   }
@@ -139,6 +141,14 @@ public final class ServiceLoop: LoopHandler {
     if let clientTable { return clientTable }
     let table = try GRPCClientTable(loop: self)
     clientTable = table
+    return table
+  }
+
+  /// Descriptors of others, under one kind.
+  func descriptors() throws(Full) -> DescriptorTable {
+    if let descriptorTable { return descriptorTable }
+    let table = try DescriptorTable(loop: self)
+    descriptorTable = table
     return table
   }
 
