@@ -98,6 +98,7 @@ private func bound(_ addresses: String..., taken: Int = 1) -> Finding {
     #expect(bench.told.last?.state == .failed)
     bench.find(bound("10.0.0.1:80"))
     bench.pass(.seconds(1))
+    bench.pass(.seconds(1))
     bench.find(.failed("gone"))
     bench.find(.failed("still gone"))
     bench.pass(.seconds(3600))
@@ -107,6 +108,7 @@ private func bound(_ addresses: String..., taken: Int = 1) -> Finding {
     #expect(bench.told.count == 3)
     #expect(bench.table.state(of: path("/#/a/web"))?.reason == "still gone")
     bench.find(bound("10.0.0.1:80"))
+    bench.pass(.seconds(1))
     #expect(bench.told.last?.reason == "")
   }
 
