@@ -51,6 +51,7 @@ let package = Package(
     .target(name: "CLinux", path: "Sources/CLinux"),
     .systemLibrary(
       name: "CNGHTTP2", path: "Sources/CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+    .systemLibrary(name: "COpenSSL", path: "Sources/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CYAML", path: "Sources/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     // 1: the shared language, raw memory, counting
     module("MeshProtocol", layer: 1, path: "Sources/Protocol", [protobuf]),
@@ -60,6 +61,7 @@ let package = Package(
     // 2: bytes to messages; the kernel
     module("HTTP", layer: 2, ["Memory"]),
     module("SystemIO", layer: 2, ["CLinux", "Memory"]),
+    module("TLS", layer: 2, ["COpenSSL", "Memory"]),
     // 3: HTTP/2 sessions, pure decisions, event loops
     module("HTTP2", layer: 3, ["CNGHTTP2", "HTTP", "Memory"]),
     module("Traffic", layer: 3, ["MeshProtocol", "HTTP", "Memory", hashTrees]),
@@ -101,6 +103,7 @@ let package = Package(
     tests("JSONFormatTests", ["JSONFormat", "TestSupport"]),
     tests("HTTPTests", ["HTTP", "Memory", "TestSupport"]),
     tests("SystemIOTests", ["SystemIO", "Memory"]),
+    tests("TLSTests", ["TLS", "SystemIO", "Memory", "TestSupport"]),
     tests("HTTP2Tests", ["HTTP2", "HTTP", "Memory", "TestSupport"]),
     tests("TrafficTests", ["Traffic", "MeshProtocol", "HTTP", "TestSupport"]),
     tests("WorkersTests", ["Workers", "SystemIO", "Memory", "TestSupport"]),

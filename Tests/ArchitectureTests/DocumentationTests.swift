@@ -3,7 +3,7 @@ import Testing
 
 /// What others build against says what it is.
 @Suite struct DocumentationTests {
-  static let documented = ["Sources/Memory/", "Sources/HTTP/", "Sources/Traffic/", "Sources/Protocol/Naming/"]
+  static let documented = ["Sources/Memory/", "Sources/HTTP/", "Sources/TLS/", "Sources/Traffic/", "Sources/Protocol/Naming/"]
 
   @Test func publicDeclarationsHaveADocComment() {
     let missing = SourceTree.sources.filter { file in Self.documented.contains { file.path.hasPrefix($0) } }.flatMap(

@@ -3,7 +3,7 @@ import Testing
 /// Where memory may be touched unchecked, and that nobody turns the checks off.
 @Suite struct UnsafeTests {
   static let words = ["unsafe", "Unsafe", "@unchecked"]
-  static let mayBeUnsafe: Set<String> = ["Memory", "SystemIO", "HTTP2", "Settings"]
+  static let mayBeUnsafe: Set<String> = ["Memory", "SystemIO", "TLS", "HTTP2", "Settings"]
 
   @Test(arguments: Module.all.map(\.name)) func theWordStandsOnlyWhereTheMapSays(_ name: String) throws {
     guard !Self.mayBeUnsafe.contains(name) else { return }
@@ -40,7 +40,8 @@ import Testing
 
 /// Numbers that may only fall. Raising one is a decision to defend in review.
 enum Ratchet {
-  static let uncheckedSendable = 3
+  /// Memory's three, and TLS's reference to objects that OpenSSL lets several threads read (decision 7).
+  static let uncheckedSendable = 4
   static let undocumentedPublic = 19
   /// Files above this many lines say why in their first twenty.
   static let longFile = 600

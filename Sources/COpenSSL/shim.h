@@ -1,0 +1,71 @@
+// Debian 12's libssl-dev 3.0, and what of it Swift cannot see: macros with arguments, stacks by type, a union. Nothing else
+// belongs here.
+#ifndef COPENSSL_SHIM_H
+#define COPENSSL_SHIM_H
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <time.h>
+
+// Macros over SSL_CTX_ctrl and its kin.
+static inline int copenssl_set_versions(SSL_CTX *context, int least, int most) {
+  return SSL_CTX_set_min_proto_version(context, least) == 1 && SSL_CTX_set_max_proto_version(context, most) == 1;
+}
+static inline void copenssl_set_session_cache_off(SSL_CTX *context) {
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+}
+static inline void copenssl_set_modes(SSL_CTX *context) {
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+}
+static inline void copenssl_set_options(SSL_CTX *context) {
+  SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                   SSL_OP_PRIORITIZE_CHACHA);
+}
+static inline int copenssl_set_server_name(SSL *session, const char *name) {
+  return SSL_set_tlsext_host_name(session, name) == 1;
+}
+static inline void copenssl_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
+static inline void copenssl_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
+
+// Stacks: macros over OPENSSL_sk_*.
+static inline STACK_OF(X509) *copenssl_certificates_new(void) { return sk_X509_new_null(); }
+static inline int copenssl_certificates_push(STACK_OF(X509) *stack, X509 *certificate) {
+  return sk_X509_push(stack, certificate);
+}
+static inline void copenssl_certificates_free(STACK_OF(X509) *stack) { sk_X509_pop_free(stack, X509_free); }
+
+// A subject alternative name is a union behind a tag.
+static inline GENERAL_NAMES *copenssl_names(const X509 *certificate) {
+  return (GENERAL_NAMES *)X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+}
+static inline int copenssl_names_count(const GENERAL_NAMES *names) { return sk_GENERAL_NAME_num(names); }
+/// The tag (GEN_DNS, GEN_URI, GEN_IPADD) with the bytes of the name at `index`; -1 for other kinds.
+static inline int copenssl_name_at(const GENERAL_NAMES *names, int index, const unsigned char **bytes, int *count) {
+  const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, index);
+  const ASN1_STRING *text;
+  switch (name->type) {
+  case GEN_DNS: text = name->d.dNSName; break;
+  case GEN_URI: text = name->d.uniformResourceIdentifier; break;
+  case GEN_IPADD: text = name->d.iPAddress; break;
+  default: return -1;
+  }
+  *bytes = ASN1_STRING_get0_data(text);
+  *count = ASN1_STRING_length(text);
+  return name->type;
+}
+
+/// The subject or issuer as RFC 2253 writes it, letters beyond ASCII as they are.
+static inline int copenssl_print_name(BIO *sink, const X509_NAME *name) {
+  return X509_NAME_print_ex(sink, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
+}
+
+/// Seconds since 1970, or 0 when the time makes no sense.
+static inline long long copenssl_unix_time(const ASN1_TIME *time) {
+  struct tm parts;
+  return ASN1_TIME_to_tm(time, &parts) == 1 ? (long long)timegm(&parts) : 0;
+}
+
+#endif
