@@ -6,6 +6,7 @@ import Memory
 /// The driver lends its buffers to each call and sends what was appended to `output`, also after an error: an alert may be
 /// in it. A session holds no bytes of its own beyond a record that has come in part.
 @safe public struct TLSSession: ~Copyable {
+  /// How far the session is.
   public enum State: Hashable, Sendable {
     case handshaking
     /// Application bytes go both ways.
@@ -133,16 +134,6 @@ import Memory
     ErrorQueue.clear()
   }
 
-  private func isNameByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"),
-      UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
-      true
-    default: false
-    }
-  }
-
   private mutating func shakeHands() throws(TLSError) {
     ErrorQueue.clear()
     let result = unsafe SSL_do_handshake(session)
@@ -178,5 +169,16 @@ import Memory
       ErrorQueue.drain(), verified: Int(SSL_get_verify_result(session)), rejected: transport.pointee.rejected)
     state = .failed(error)
     return error
+  }
+}
+
+/// Letters, digits and what else stands in the names that people give to hosts.
+private func isNameByte(_ byte: UInt8) -> Bool {
+  switch byte {
+  case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+    UInt8(ascii: "0")...UInt8(ascii: "9"),
+    UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+    true
+  default: false
   }
 }
