@@ -20,7 +20,10 @@ ssize_t clinux_random(void *buffer, size_t length) {
 
 int clinux_name_thread(const char *name) { return -pthread_setname_np(pthread_self(), name); }
 
-int clinux_nice_thread(int nice) { return setpriority(PRIO_PROCESS, (id_t)gettid(), nice) < 0 ? -errno : 0; }
+int clinux_nice_thread(int nice) {
+  if (getpriority(PRIO_PROCESS, (id_t)gettid()) >= nice) return 0;
+  return setpriority(PRIO_PROCESS, (id_t)gettid(), nice) < 0 ? -errno : 0;
+}
 
 int clinux_affinity_count(void) {
   for (int cpus = 1024; cpus <= 1024 * 1024; cpus *= 2) {

@@ -33,6 +33,7 @@ private final class ThreadStart: Sendable {
   }
 }
 
-/// Gives the calling thread the lowest priority (nice 19), so that its work waits for requests. False when the system
+/// Gives the calling thread a low priority (nice 10, a ninth of a thread that competes with it), so that its work waits for
+/// requests. Not the lowest: on a machine whose processors are all taken, that would be a standstill. False when the system
 /// refuses.
-@discardableResult public func setLowPriority() -> Bool { clinux_nice_thread(19) == 0 }
+@discardableResult public func setLowPriority() -> Bool { clinux_nice_thread(10) == 0 }

@@ -22,22 +22,31 @@ enum SourceTree {
     var lines: [Substring] { text.split(separator: "\n", omittingEmptySubsequences: false) }
   }
 
-  /// Every file that git would show: what is built or generated for a machine is left out.
+  /// Where the repository's files are. Anything else in the folder (builds, logs, caches of whoever runs the tests) is not ours.
+  static let tops: Set<String> = [
+    ".ci", ".dockerignore", ".editorconfig", ".gitignore", ".swift-format", "ARCHITECTURE.md", "Benchmarks", "CHANGELOG.md", "CONTRIBUTING.md",
+    "LICENSE", "Makefile", "Package.swift", "README.md", "Sources", "Tests", "charts", "demo", "docs", "migrations", "packaging",
+    "scripts",
+  ]
+
+  /// Every file of the repository, without what is built or generated for a machine.
   static let files: [File] = {
-    let left: Set<String> = [".build", ".git", ".venv", ".tools", "__pycache__", "results"]
+    let left: Set<String> = [".build", "__pycache__", "results"]
     guard let walk = FileManager.default.enumerator(at: root, includingPropertiesForKeys: [.isRegularFileKey]) else {
       return []
     }
     var files: [File] = []
     for case let url as URL in walk {
-      if left.contains(url.lastPathComponent) {
+      let path = String(url.path.dropFirst(root.path.count + 1))
+      let top = String(path.prefix { $0 != "/" })
+      if !tops.contains(top) || left.contains(url.lastPathComponent) {
         walk.skipDescendants()
         continue
       }
       guard (try? url.resourceValues(forKeys: [.isRegularFileKey]))?.isRegularFile == true,
         let data = try? Data(contentsOf: url), let text = String(data: data, encoding: .utf8)
       else { continue }
-      files.append(File(path: String(url.path.dropFirst(root.path.count + 1)), text: text))
+      files.append(File(path: path, text: text))
     }
     return files.sorted { $0.path < $1.path }
   }()

@@ -276,7 +276,11 @@ import Testing
     limits.headTimeout = .milliseconds(20)
     limits.idleTimeout = .seconds(3600)
     let mesh = try RunningMesh(limits)
-    let client = try HTTP2Client(to: mesh.address)
+    let client = try mesh.server.whileHeld {
+      let client = try HTTP2Client(to: mesh.address)
+      client.run { true }  // the preface
+      return client
+    }
     let start = Instant.now()
     client.run { Instant.now() > start + .milliseconds(400) }
     #expect(!client.isEnded)

@@ -111,15 +111,17 @@ import Testing
     limits.bodyTimeout = .milliseconds(50)
     limits.idleTimeout = .milliseconds(50)
     let running = try RunningServer(limits, handler: echo)
-    let head = try RawClient(to: running.address)
-    head.send("GET / HTT")
-    #expect(head.readAll().hasPrefix("HTTP/1.1 408 "))
-    let body = try RawClient(to: running.address)
-    body.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")
-    #expect(body.readAll().hasPrefix("HTTP/1.1 408 "))
-    let idle = try RawClient(to: running.address)
-    idle.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n")
-    #expect(idle.readAll().hasSuffix("GET /1 a "))
+    func said(_ text: String) throws -> String {
+      let client = try running.server.whileHeld {
+        let client = try RawClient(to: running.address)
+        client.send(text)
+        return client
+      }
+      return client.readAll()
+    }
+    #expect(try said("GET / HTT").hasPrefix("HTTP/1.1 408 "))
+    #expect(try said("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc").hasPrefix("HTTP/1.1 408 "))
+    #expect(try said("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n").hasSuffix("GET /1 a "))
     #expect(try RawClient(to: running.address).readAll() == "")
     #expect(running.counters.timeouts.load(ordering: .relaxed) == 3)
   }

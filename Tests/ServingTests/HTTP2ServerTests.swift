@@ -102,7 +102,7 @@ import Testing
   @Test func rapidResetEndsTheConnection() throws {
     let running = try RunningServer(handler: echo)
     let client = try HTTP2Client(to: running.address)
-    for _ in 0..<300 where !client.isEnded {
+    for _ in 0..<10_000 where !client.isEnded {  // many: the allowance grows with time, and this machine may be slow
       let stream = client.request("GET", "/")
       var written = false
       client.run {

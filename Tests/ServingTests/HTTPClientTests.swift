@@ -67,15 +67,27 @@ import Testing
   }
 
   @Test func comesBackAfterTheServerClosedTheIdleConnection() throws {
-    var limits = ServingLimits.rest
-    limits.idleTimeout = .milliseconds(30)
-    let running = try RunningServer(limits, handler: echo)
-    let client = HTTPClient(address: running.address)
-    for _ in 0..<3 {
-      #expect(try client.send("GET", "/").status == 200)
-      waitFor { running.counters.connectionsOpen.load(ordering: .relaxed) == 0 }
+    let listener = try Socket.listen(on: anyPort)
+    let address = try address(of: listener)
+    let closed = Collected<Int>()
+    startThread(name: "closing") {
+      for connection in 1...3 {
+        waitFor {
+          guard case .connection(let socket, _) = listener.accept(), let caller = try? RawClient(adopting: socket) else {
+            return false
+          }
+          _ = caller.readText(until: "\r\n\r\n")
+          caller.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+          return true
+        }
+        closed.add(connection)
+      }
     }
-    #expect(running.counters.connectionsAccepted.load(ordering: .relaxed) == 3)
+    let client = HTTPClient(address: address, timeout: patience)
+    for connection in 1...3 {
+      #expect(try client.send("GET", "/").status == 200)
+      closed.wait { $0.last == connection }
+    }
   }
 
   @Test func anAnswerAboveTheLimitIsAnError() throws {

@@ -18,6 +18,13 @@ final class RawClient {
   private(set) var isEnded = false
   private(set) var wasReset = false
 
+  /// One that was accepted.
+  init(adopting socket: consuming Socket) throws {
+    self.socket = socket
+    poller = try Poller()
+    try poller.add(self.socket.descriptor, token: 0, .read)
+  }
+
   init(to address: SocketAddress, receiveBuffer: Int32? = nil) throws {
     socket = try Socket.connect(to: address)
     if let receiveBuffer { try socket.setReceiveBuffer(bytes: receiveBuffer) }
@@ -111,6 +118,21 @@ func waitFor(_ condition: () -> Bool) -> Bool {
     _ = poller.wait(milliseconds: 2)
   }
   return true
+}
+
+extension Confined {
+  /// Does `body` while the loop's thread stands still. What callers send meanwhile is there when the loop looks, however slow the
+  /// machine: no clock of the server begins before.
+  func whileHeld<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let (stands, goesOn) = (Collected<Bool>(), Collected<Bool>())
+    execute { _ in
+      stands.add(true)
+      goesOn.wait { !$0.isEmpty }
+    }
+    defer { goesOn.add(true) }
+    stands.wait { !$0.isEmpty }
+    return try body()
+  }
 }
 
 /// Answers with what it was asked, so that tests see what a handler sees.

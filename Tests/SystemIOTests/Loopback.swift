@@ -17,6 +17,16 @@ func wait(for interest: Interest, _ fd: Int32) throws -> Readiness {
   return poller.wait(milliseconds: patience) == 1 ? poller.readiness(at: 0) : []
 }
 
+/// Whether this machine speaks IPv6 at all: containers often do not.
+let hasIPv6: Bool = {
+  do {
+    _ = try Socket.listen(on: .loopback(port: 0, ipv6: true))
+    return true
+  } catch {
+    return false
+  }
+}()
+
 /// Two connected sockets on loopback.
 struct Pair: ~Copyable {
   let client: Socket

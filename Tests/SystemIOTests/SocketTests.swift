@@ -4,7 +4,7 @@ import SystemIO
 import Testing
 
 @Suite struct SocketTests {
-  @Test(arguments: [false, true]) func carriesBytesBothWays(ipv6: Bool) throws {
+  @Test(arguments: hasIPv6 ? [false, true] : [false]) func carriesBytesBothWays(ipv6: Bool) throws {
     let pair = try Pair(ipv6: ipv6)
     check(pair.client.localAddress() == pair.clientAddress && pair.server.peerAddress() == pair.clientAddress)
     check(pair.server.localAddress() == pair.client.peerAddress() && pair.client.connectError() == 0)

@@ -29,7 +29,7 @@ int clinux_accept(int fd, struct sockaddr *address, socklen_t *length);
 ssize_t clinux_random(void *buffer, size_t length);
 /// Names the calling thread; the kernel keeps 15 bytes.
 int clinux_name_thread(const char *name);
-/// Sets the nice value of the calling thread (on Linux, setpriority with a thread id concerns that thread alone).
+/// Raises the nice value of the calling thread to at least this (on Linux, setpriority with a thread id concerns that thread alone).
 int clinux_nice_thread(int nice);
 /// CPU_COUNT of sched_getaffinity for this process, with a mask that grows until the kernel's fits.
 int clinux_affinity_count(void);

@@ -1,4 +1,5 @@
 import MeshProtocol
+import Synchronization
 import Testing
 import Traffic
 
@@ -45,7 +46,7 @@ import Traffic
   }
 
   @Test func nobodyAnswersWithinTheBindingTime() throws {
-    var limits = ProxyLimits()
+    var limits = ProxyLimits.patient
     limits.binding = .milliseconds(30)
     let proxy = try ProxyHarness(dtab: "/svc => /#/registry", limits: limits)
     let answer = try proxy.get("web")
@@ -82,7 +83,7 @@ import Traffic
       _ = try server.readRequest(connection)
       _ = try connection.readToEnd()
     }
-    var limits = ProxyLimits()
+    var limits = ProxyLimits.patient
     limits.request = .milliseconds(50)
     let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)", limits: limits)
     let answer = try proxy.get("web")
@@ -136,17 +137,20 @@ import Traffic
   }
 
   @Test func drainFinishesWhatRunsAndCloses() throws {
+    let isFree = Mutex(false)
     let server = try ScriptedServer { connection, server, _ in
       _ = try server.readRequest(connection)
-      for _ in 0..<50 { pause() }
+      try wait { isFree.withLock { $0 } }
       try connection.send(ForwardingTests.hello)
       _ = try connection.readToEnd()
     }
     let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
     let (busy, idle) = (try proxy.connect(), try proxy.connect())
     try busy.send("GET / HTTP/1.1\r\nHost: web\r\n\r\n")
-    for _ in 0..<2000 where server.requests.isEmpty { pause() }
+    try wait { !server.requests.isEmpty }
     proxy.worker.send(.drain(grace: .seconds(10)))
+    _ = try proxy.gauges()  // it drains now
+    isFree.withLock { $0 = true }
     let answer = try busy.readAnswer()
     #expect(answer.status == 200 && answer.field("connection") == "close")
     #expect(try idle.readToEnd().isEmpty)

@@ -69,7 +69,7 @@ import Testing
   }
 
   @Test func silentHeadIsAnswered408() throws {
-    var limits = ProxyLimits()
+    var limits = ProxyLimits.patient
     limits.headTime = .milliseconds(50)
     let proxy = try ProxyHarness(dtab: "", limits: limits)
     let connection = try proxy.connect()

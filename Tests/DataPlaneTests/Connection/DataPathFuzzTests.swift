@@ -64,7 +64,7 @@ private struct Storm {
   private static var limits: ProxyLimits {
     var limits = ProxyLimits()
     limits.headTime = .milliseconds(300)
-    limits.streamIdle = .milliseconds(400)
+    limits.streamIdle = .seconds(3)  // above any pause of this machine: the clean caller's answers are never late
     limits.connectionIdle = .seconds(60)
     limits.connect = .milliseconds(200)
     limits.poolIdle = .milliseconds(300)

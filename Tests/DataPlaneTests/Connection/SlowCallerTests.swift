@@ -28,8 +28,8 @@ import Testing
     let size = 60_000
     let server = try ScriptedServer.answering(
       "HTTP/1.1 200 OK\r\nContent-Length: \(size)\r\n\r\n" + String(repeating: "x", count: size))
-    var limits = ProxyLimits()
-    if why == "idle" { limits.connectionIdle = .milliseconds(50) }
+    var limits = ProxyLimits.patient
+    if why == "idle" { limits.connectionIdle = .seconds(1) }
     let proxy = try ProxyHarness(
       dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)", limits: limits, kernelBytes: 4096)
     let caller = try proxy.connect()

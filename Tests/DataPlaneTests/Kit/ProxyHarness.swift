@@ -16,7 +16,7 @@ final class ProxyHarness: Sendable {
 
   /// - Parameter dtab: e.g. `/svc/web => /$/inet/127.0.0.1/8080`.
   /// - Parameter kernelBytes: what the kernel keeps per direction of a caller's connection; its own choice unless set.
-  init(dtab: String, limits: ProxyLimits = ProxyLimits(), kernelBytes: Int32? = nil) throws {
+  init(dtab: String, limits: ProxyLimits = .patient, kernelBytes: Int32? = nil) throws {
     let listener = try Socket.listen(on: SocketAddress(host: "127.0.0.1", port: 0)!)
     if let kernelBytes {
       try listener.setSendBuffer(bytes: kernelBytes)
@@ -114,6 +114,17 @@ final class ProxyHarness: Sendable {
       return found != nil
     }
     return found!
+  }
+}
+
+extension ProxyLimits {
+  /// The times that a slow machine could overrun without a fault of ours are long; a test of one of them sets its own.
+  static var patient: ProxyLimits {
+    var limits = ProxyLimits()
+    limits.binding = .seconds(10)
+    limits.connect = .seconds(10)
+    limits.poolIdle = .seconds(60)
+    return limits
   }
 }
 
