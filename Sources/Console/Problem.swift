@@ -1,3 +1,5 @@
+import JSONFormat
+
 /// An error answer of the controller: RFC 9457 problem details, or whatever text came instead.
 public struct Problem: Equatable, Sendable {
   public struct Fault: Equatable, Sendable {
@@ -31,7 +33,7 @@ public struct Problem: Equatable, Sendable {
 
   /// Reads an error answer. A body that is no problem document (a proxy in between, say) becomes the detail.
   public init(answer: APIAnswer) {
-    guard let body = try? JSONValue(parsing: answer.body), case .object = body else {
+    guard let body = try? JSON.answer(answer.body), case .object = body else {
       self.init(status: answer.status, title: "status \(answer.status)", detail: answer.text)
       return
     }

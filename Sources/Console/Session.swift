@@ -1,3 +1,5 @@
+import JSONFormat
+
 /// What a running command works with: the controller, the terminal, and what was asked for all commands alike.
 struct Session {
   let api: any ControllerAPI
@@ -12,12 +14,12 @@ struct Session {
   }
 
   /// Reads one resource; anything but 2xx is thrown as the controller's problem.
-  func get(_ path: String, query: Query = Query()) throws(ConsoleError) -> JSONValue {
+  func get(_ path: String, query: Query = Query()) throws(ConsoleError) -> JSON {
     try document(try accepted(APICall("GET", path + query.text, headers: [.init("accept", "application/json")])))
   }
 
   /// Reads a whole list, following `continue` so that nobody mistakes a page for everything.
-  func list(_ path: String, member: String, query: Query = Query()) throws(ConsoleError) -> JSONValue {
+  func list(_ path: String, member: String, query: Query = Query()) throws(ConsoleError) -> JSON {
     var query = query
     var answer = try get(path, query: query)
     var items = answer[member]?.items ?? []
@@ -26,7 +28,7 @@ struct Session {
       answer = try get(path, query: query)
       items += answer[member]?.items ?? []
     }
-    let others = answer.members.filter { $0.name != member && $0.name != "continue" }
+    let others = (answer.members ?? []).filter { $0.name != member && $0.name != "continue" }
     return .object(others + [.init(member, .array(items))])
   }
 
@@ -37,19 +39,19 @@ struct Session {
     return answer
   }
 
-  func document(_ answer: APIAnswer) throws(ConsoleError) -> JSONValue {
+  func document(_ answer: APIAnswer) throws(ConsoleError) -> JSON {
     guard !answer.body.isEmpty else { return .object([]) }
-    do { return try JSONValue(parsing: answer.body) } catch {
+    do { return try JSON.answer(answer.body) } catch {
       throw .failed(
-        "the controller's answer is no JSON (byte \(error.offset): \(error.reason)); is this its REST port?")
+        "the controller's answer is no JSON (byte \(error.offset): \(error.detail)); is this its REST port?")
     }
   }
 
   /// Prints `value` as asked; `table` makes the form for people.
-  func show(_ value: JSONValue, table: () -> String) throws(ConsoleError) {
+  func show(_ value: JSON, table: () -> String) throws(ConsoleError) {
     switch format {
     case .table: terminal.write(table())
-    case .json: terminal.line(value.pretty)
+    case .json: terminal.line(value.printedIndented())
     case .yaml: terminal.write(try value.yaml)
     }
   }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSONFormat
 
 /// Options of every command that changes configuration.
 struct WriteOptions: ParsableArguments {
@@ -43,10 +44,10 @@ extension Session {
   /// Sends a configuration write, prints what came of it, and ends as `--wait` says.
   /// - Parameter done: one line for people about what was done, given the answer.
   func change(
-    _ method: String, _ path: String, body: JSONValue? = nil, options: WriteOptions,
-    done: (JSONValue) -> String
+    _ method: String, _ path: String, body: JSON? = nil, options: WriteOptions,
+    done: (JSON) -> String
   ) throws(ConsoleError) {
-    let json = body.map { Array($0.compact.utf8) } ?? []
+    let json = body?.printed ?? []
     do {
       try change(method, path, bytes: json, type: body == nil ? nil : "application/json", options: options, done: done)
     } catch {
@@ -56,7 +57,7 @@ extension Session {
   }
 
   func change(
-    _ method: String, _ path: String, bytes: [UInt8], type: String?, options: WriteOptions, done: (JSONValue) -> String
+    _ method: String, _ path: String, bytes: [UInt8], type: String?, options: WriteOptions, done: (JSON) -> String
   ) throws(ConsoleError) {
     let typed: [APICall.Header] = type.map { [.init("content-type", $0)] } ?? []
     let call = APICall(method, path + options.query().text, headers: typed + options.headers, body: bytes)
@@ -67,7 +68,7 @@ extension Session {
   }
 
   /// Warnings go to standard error, so that they are seen and do not spoil what is piped on.
-  private func warn(of answer: JSONValue) {
+  private func warn(of answer: JSON) {
     guard format == .table else { return }
     for warning in answer["warnings"]?.items ?? [] {
       let text =
@@ -79,10 +80,10 @@ extension Session {
 
 /// What a write came to, for people.
 struct ChangeReport {
-  let answer: JSONValue
+  let answer: JSON
   let isDryRun: Bool
 
-  init(_ answer: JSONValue, isDryRun: Bool) {
+  init(_ answer: JSON, isDryRun: Bool) {
     self.answer = answer
     self.isDryRun = isDryRun
   }
@@ -108,7 +109,7 @@ struct BarrierOutcome {
   let rejected: [(id: String, error: String)]
   let disconnected: [String]
 
-  init(_ answer: JSONValue) {
+  init(_ answer: JSON) {
     let answer = answer["wait"] ?? answer
     isComplete = answer["complete"]?.isTrue ?? false
     applied = answer["applied"]?.integer ?? 0
@@ -118,7 +119,7 @@ struct BarrierOutcome {
   }
 
   /// Nil when the answer says nothing of a barrier.
-  init?(found answer: JSONValue) {
+  init?(found answer: JSON) {
     guard (answer["wait"] ?? answer)["complete"] != nil else { return nil }
     self.init(answer)
   }
@@ -145,9 +146,9 @@ struct BarrierOutcome {
 
 /// A diff as the controller gives it (`[{op, kind, name, before, after}]`) or as text, coloured by sign.
 enum DiffText {
-  static func lines(_ diff: JSONValue, on terminal: Terminal) -> [String] {
+  static func lines(_ diff: JSON, on terminal: Terminal) -> [String] {
     if let text = diff.text { return text.split(separator: "\n").map { paint(String($0), on: terminal) } }
-    let entries = diff.items
+    let entries = diff.items ?? []
     guard !entries.isEmpty else { return ["no difference"] }
     return entries.flatMap { entry in
       if let text = entry.text { return [paint(text, on: terminal)] }
@@ -155,9 +156,9 @@ enum DiffText {
       let before = entry["before"] ?? entry["old"] ?? .null
       let after = entry["after"] ?? entry["new"] ?? .null
       var lines: [String] = []
-      if before != .null { lines.append(paint("- \(name) \(before.compact)", on: terminal)) }
-      if after != .null { lines.append(paint("+ \(name) \(after.compact)", on: terminal)) }
-      return lines.isEmpty ? ["  \(entry.compact)"] : lines
+      if before != .null { lines.append(paint("- \(name) \(before.printedText)", on: terminal)) }
+      if after != .null { lines.append(paint("+ \(name) \(after.printedText)", on: terminal)) }
+      return lines.isEmpty ? ["  \(entry.printedText)"] : lines
     }
   }
 

@@ -10,6 +10,8 @@ public enum JSON: Sendable, Hashable {
   case integer(Int64)
   /// Any other number; finite.
   case number(Double)
+  /// A number as it was written, which no `integer` prints as: only from a reader that keeps numbers as they are.
+  case written(String)
   case string(String)
   case array([JSON])
   case object([Member])
@@ -47,7 +49,7 @@ public enum JSON: Sendable, Hashable {
     switch self {
     case .null: "null"
     case .bool: "a boolean"
-    case .integer, .number: "a number"
+    case .integer, .number, .written: "a number"
     case .string: "a string"
     case .array: "an array"
     case .object: "an object"

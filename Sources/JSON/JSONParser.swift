@@ -10,24 +10,41 @@ public struct JSONFault: Error, Sendable, Equatable {
   public let detail: String
 }
 
+/// How a text is read.
+public struct JSONReading: Sendable {
+  /// Deeper nesting is refused, since each level costs stack.
+  public let depthLimit: Int
+  /// Numbers that no `integer` prints as stay as they were written, so that what is printed is what was read.
+  public let keepsNumbers: Bool
+
+  /// Of bodies that anyone may send: numbers by value, nested to 64. No document of ours needs more.
+  public static let strict = JSONReading(depthLimit: 64, keepsNumbers: false)
+  /// Of answers that are shown as they came: numbers as written, nested to 200, as an explained name may be.
+  public static let faithful = JSONReading(depthLimit: 200, keepsNumbers: true)
+}
+
 /// Reads a whole document or says where it is wrong.
 public struct JSONParser {
-  /// Deeper nesting is refused: no document of ours needs it, and each level costs stack.
-  public static let depthLimit = 64
+  /// See `JSONReading.strict`.
+  public static let depthLimit = JSONReading.strict.depthLimit
 
   private let bytes: [UInt8]
+  private let reading: JSONReading
   private var at = 0
   private var path: [Step] = []
 
   private enum Step { case name(String), index(Int) }
 
   /// The value of a text.
-  public static func parse(_ bytes: [UInt8]) throws(JSONFault) -> JSON {
-    var parser = JSONParser(bytes: bytes)
+  public static func parse(_ bytes: [UInt8], reading: JSONReading = .strict) throws(JSONFault) -> JSON {
+    var parser = JSONParser(bytes: bytes, reading: reading)
     return try parser.document()
   }
 
-  private init(bytes: [UInt8]) { self.bytes = bytes }
+  private init(bytes: [UInt8], reading: JSONReading) {
+    self.bytes = bytes
+    self.reading = reading
+  }
 
   private mutating func document() throws(JSONFault) -> JSON {
     if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { throw fault("a byte order mark is not allowed") }
@@ -39,7 +56,7 @@ public struct JSONParser {
   }
 
   private mutating func value(depth: Int) throws(JSONFault) -> JSON {
-    guard depth < Self.depthLimit else { throw fault("nested deeper than \(Self.depthLimit) levels") }
+    guard depth < reading.depthLimit else { throw fault("nested deeper than \(reading.depthLimit) levels") }
     guard at < bytes.count else { throw fault("the text ends where a value should stand") }
     switch bytes[at] {
     case UInt8(ascii: "{"): return try object(depth: depth)
@@ -116,7 +133,8 @@ public struct JSONParser {
       try digits()
     }
     let text = String(decoding: bytes[start..<at], as: UTF8.self)
-    if isWhole, let whole = Int64(text) { return .integer(whole) }
+    if isWhole, let whole = Int64(text), !reading.keepsNumbers || String(whole) == text { return .integer(whole) }
+    if reading.keepsNumbers { return .written(text) }
     guard let value = Double(text), value.isFinite else { throw fault("the number is out of range", at: start) }
     return .number(value)
   }

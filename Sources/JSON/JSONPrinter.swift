@@ -15,6 +15,7 @@ extension JSON {
     case .bool(let value): out += (value ? "true" : "false").utf8
     case .integer(let value): out += String(value).utf8
     case .number(let value): out += Self.decimal(value).utf8
+    case .written(let text): out += text.utf8
     case .string(let value): Self.quote(value, into: &out)
     case .array(let items):
       out.append(UInt8(ascii: "["))

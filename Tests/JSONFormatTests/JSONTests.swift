@@ -60,4 +60,19 @@ struct JSONTests {
     #expect(try parse("1.0").whole == nil)
     #expect(try parse("-0") == .integer(0))
   }
+
+  @Test(arguments: ["-0.5e+3", "1.10", "12345678901234567890", "-0", "1E400", "7", "-9223372036854775808"])
+  func aFaithfulReaderKeepsNumbersAsTheyAreWritten(_ text: String) throws {
+    let json = try JSONParser.parse(Array("[\(text)]".utf8), reading: .faithful)
+    #expect(json.printedText == "[\(text)]")
+    #expect((json[0]?.whole != nil) == (Int64(text).map { String($0) == text } ?? false))
+  }
+
+  @Test func aFaithfulReaderGoesDeeper() throws {
+    let deep = { (n: Int) in Array((String(repeating: "[", count: n) + String(repeating: "]", count: n)).utf8) }
+    let limit = JSONReading.faithful.depthLimit
+    #expect(limit > JSONParser.depthLimit)
+    _ = try JSONParser.parse(deep(limit), reading: .faithful)
+    #expect(throws: JSONFault.self) { try JSONParser.parse(deep(limit + 1), reading: .faithful) }
+  }
 }

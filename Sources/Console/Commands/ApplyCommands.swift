@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import JSONFormat
 
 struct ApplyCommand: Verb {
   static let configuration = CommandConfiguration(
@@ -20,7 +21,7 @@ struct ApplyCommand: Verb {
 
   func execute(in session: Session) throws(ConsoleError) {
     let body = try ChangeFiles.body(file, session: session)
-    let count = body["changes"]?.items.count ?? 0
+    let count = body["changes"]?.items?.count ?? 0
     try session.change("POST", session.path("changes"), body: body, options: write) { _ in
       "applied \(count) \(count == 1 ? "resource" : "resources")"
     }
@@ -39,22 +40,22 @@ struct DiffCommand: Verb {
     let body = try ChangeFiles.body(file, session: session)
     let call = APICall(
       "POST", session.path("changes") + "?dry_run=true", headers: [.init("content-type", "application/json")],
-      body: Array(body.compact.utf8))
+      body: body.printed)
     let answer = try session.document(try session.accepted(call))
     let diff = answer["diff"] ?? .array([])
     try session.show(answer) { DiffText.lines(diff, on: session.terminal).joined(separator: "\n") + "\n" }
-    let isSame = diff.items.isEmpty && (diff.text ?? "").isEmpty
+    let isSame = (diff.items ?? []).isEmpty && (diff.text ?? "").isEmpty
     if exitCode, !isSame { throw .failed("there are differences") }
   }
 }
 
 /// Files of resources → the one body of `POST …/changes`.
 enum ChangeFiles {
-  static func body(_ files: [String], session: Session) throws(ConsoleError) -> JSONValue {
-    var changes: [JSONValue] = []
+  static func body(_ files: [String], session: Session) throws(ConsoleError) -> JSON {
+    var changes: [JSON] = []
     for file in files {
       for path in try expanded(file) {
-        for document in try JSONValue.documents(yaml: try session.read(path), file: path) {
+        for document in try JSON.documents(yaml: try session.read(path), file: path) {
           changes += try self.changes(of: document, file: path)
         }
       }
@@ -82,16 +83,16 @@ enum ChangeFiles {
     return attributes?[.type] as? FileAttributeType == .typeDirectory
   }
 
-  static func changes(of document: JSONValue, file: String) throws(ConsoleError) -> [JSONValue] {
-    if let changes = document["changes"] { return changes.items }
+  static func changes(of document: JSON, file: String) throws(ConsoleError) -> [JSON] {
+    if let changes = document["changes"] { return changes.items ?? [] }
     guard let kind = document["kind"]?.text else { throw .usage("\(file): a document without `kind`") }
     guard let name = document["name"]?.text else { throw .usage("\(file): a \(kind) without `name`") }
     let isDelete = document["op"]?.text == "delete"
-    let head: [JSONValue.Member] = [
+    let head: [JSON.Member] = [
       .init("op", .string(isDelete ? "delete" : "put")), .init("kind", .string(kind)), .init("name", .string(name)),
     ]
     if isDelete { return [.object(head)] }
-    let fields = document.members.filter { !["op", "kind", "name"].contains($0.name) }
+    let fields = (document.members ?? []).filter { !["op", "kind", "name"].contains($0.name) }
     return [.object(head + [.init("value", .object(fields))])]
   }
 }

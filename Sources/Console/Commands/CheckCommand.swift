@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSONFormat
 
 struct CheckCommand: Verb {
   static let configuration = CommandConfiguration(
@@ -23,8 +24,8 @@ struct Finding: Equatable {
   let what: String
   var hint: String?
 
-  var json: JSONValue {
-    let base: [JSONValue.Member] = [.init("verdict", .string(verdict.rawValue)), .init("what", .string(what))]
+  var json: JSON {
+    let base: [JSON.Member] = [.init("verdict", .string(verdict.rawValue)), .init("what", .string(what))]
     return .object(base + (hint.map { [.init("hint", .string($0))] } ?? []))
   }
 
@@ -56,7 +57,7 @@ enum CheckUp {
   /// One finding for each check of the controller's own that is not well; one for all of them otherwise.
   private static func readiness(_ session: Session) throws(ConsoleError) -> [Finding] {
     let answer = try session.api.send(APICall("GET", "/readyz?verbose"))
-    let checks = (try? JSONValue(parsing: answer.body))?["checks"]?.items ?? []
+    let checks = (try? JSON.answer(answer.body))?["checks"]?.items ?? []
     let faults = checks.filter { $0["ok"] == false }.map {
       Finding(
         verdict: $0["fatal"]?.isTrue == true ? .fault : .warning,
@@ -88,7 +89,7 @@ enum CheckUp {
     return (findings.count < list.count ? [synced] : []) + findings
   }
 
-  private static func finding(of proxy: JSONValue) -> Finding? {
+  private static func finding(of proxy: JSON) -> Finding? {
     let id = proxy["id"]?.plain ?? "?"
     let error = proxy["last_error"]?.plain ?? ""
     switch proxy["state"]?.text {
@@ -132,7 +133,7 @@ enum CheckUp {
     return findings
   }
 
-  private static func zeroWeights(in split: JSONValue) -> Finding? {
+  private static func zeroWeights(in split: JSON) -> Finding? {
     let weights = (split["backends"]?.items ?? []).map { $0["weight"]?.double ?? 0 }
     guard weights.allSatisfy({ $0 == 0 }) else { return nil }
     let name = split["name"]?.plain ?? "?"
@@ -141,9 +142,9 @@ enum CheckUp {
       hint: "heddle shift \(name) BACKEND=100")
   }
 
-  private static func missingEndpoints(of name: String, in services: [JSONValue]) -> Finding? {
+  private static func missingEndpoints(of name: String, in services: [JSON]) -> Finding? {
     let service = services.first { $0["name"]?.text == name }
-    let count = service.map { $0["endpoints"]?.items.count ?? $0["endpoint_count"]?.integer ?? 0 } ?? 0
+    let count = service.map { $0["endpoints"]?.items?.count ?? $0["endpoint_count"]?.integer ?? 0 } ?? 0
     guard count == 0 else { return nil }
     return Finding(
       verdict: .fault, what: "service \(name) is named by a rule or split and has no endpoint",

@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSONFormat
 
 struct HistoryCommand: Verb {
   static let configuration = CommandConfiguration(
@@ -25,13 +26,13 @@ struct HistoryCommand: Verb {
     }
   }
 
-  private static func when(_ item: JSONValue) -> String {
+  private static func when(_ item: JSON) -> String {
     (item["committed_at"] ?? item["at"] ?? item["when"])?.plain ?? ""
   }
-  private static func who(_ item: JSONValue) -> String { (item["author"] ?? item["actor"] ?? item["who"])?.plain ?? "" }
-  private static func why(_ item: JSONValue) -> String { (item["reason"] ?? item["why"])?.plain ?? "" }
+  private static func who(_ item: JSON) -> String { (item["author"] ?? item["actor"] ?? item["who"])?.plain ?? "" }
+  private static func why(_ item: JSON) -> String { (item["reason"] ?? item["why"])?.plain ?? "" }
 
-  private static func summary(_ item: JSONValue) -> String {
+  private static func summary(_ item: JSON) -> String {
     if let text = item["summary"]?.text { return text }
     let changes = (item["changes"] ?? item["diff"])?.items ?? []
     let words = changes.prefix(3).map {
@@ -40,7 +41,7 @@ struct HistoryCommand: Verb {
     return words.joined(separator: ", ") + (changes.count > 3 ? " and \(changes.count - 3) more" : "")
   }
 
-  private static func describe(_ item: JSONValue, on terminal: Terminal) -> String {
+  private static func describe(_ item: JSON, on terminal: Terminal) -> String {
     let head =
       "revision \((item["revision"] ?? item["number"])?.plain ?? "")  \(when(item))  \(who(item))  \(why(item))".trimmed
     return ([head] + DiffText.lines(item["diff"] ?? item["changes"] ?? .null, on: terminal)).joined(separator: "\n")

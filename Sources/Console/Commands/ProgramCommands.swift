@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSONFormat
 
 struct VersionCommand: Verb {
   static let configuration = CommandConfiguration(
@@ -7,12 +8,12 @@ struct VersionCommand: Verb {
 
   /// The own version is known even when no controller answers, so it is printed first.
   func execute(in session: Session) throws(ConsoleError) {
-    let controller: JSONValue
+    let controller: JSON
     do { controller = try session.get("/version") } catch {
       if session.format == .table { session.terminal.line("heddle \(Version.text)") }
       throw error
     }
-    let both: JSONValue = ["heddle": .string(Version.text), "controller": controller["version"] ?? controller]
+    let both: JSON = ["heddle": .string(Version.text), "controller": controller["version"] ?? controller]
     try session.show(both) { "heddle \(Version.text)\ncontroller \(both["controller"]?.plain ?? "")\n" }
   }
 }

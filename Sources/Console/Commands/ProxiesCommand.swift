@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSONFormat
 
 struct ProxiesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -34,7 +35,7 @@ struct ProxiesCommand: ParsableCommand {
 }
 
 enum ProxyTable {
-  static func render(_ proxies: [JSONValue], on terminal: Terminal) -> String {
+  static func render(_ proxies: [JSON], on terminal: Terminal) -> String {
     var table = Table(
       ["PROXY", "NAMESPACE", "STATE", "REVISION", "ADDRESS", "VERSION", "LAST ERROR"], numeric: ["REVISION"])
     for proxy in proxies {

@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSONFormat
 
 struct RulesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -42,7 +43,7 @@ struct RulesCommand: ParsableCommand {
     func execute(in session: Session) throws(ConsoleError) {
       try NameText.check(prefix: prefix)
       try NameText.check(destination: destination)
-      var members: [JSONValue.Member] = [.init("prefix", .string(prefix)), .init("destination", .string(destination))]
+      var members: [JSON.Member] = [.init("prefix", .string(prefix)), .init("destination", .string(destination))]
       if let before { members.append(.init("before", .string(before))) }
       if let comment { members.append(.init("comment", .string(comment))) }
       try session.change("POST", session.path("rules"), body: .object(members), options: write) { answer in

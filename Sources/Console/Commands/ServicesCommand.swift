@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSONFormat
 
 struct ServicesCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -15,7 +16,7 @@ struct ServicesCommand: ParsableCommand {
       try session.show(answer) {
         var table = Table(["SERVICE", "PROTOCOL", "TTL", "ENDPOINTS"], numeric: ["ENDPOINTS"])
         for service in answer["services"]?.items ?? [] {
-          let count = service["endpoints"].map { $0.items.count } ?? service["endpoint_count"]?.integer ?? 0
+          let count = service["endpoints"]?.items?.count ?? service["endpoint_count"]?.integer ?? 0
           table.add(
             .init(service["name"]?.plain ?? ""), .init(service["protocol"]?.plain ?? ""),
             .init(service["ttl"]?.plain ?? ""),
@@ -69,21 +70,21 @@ struct ServicesCommand: ParsableCommand {
         let call = APICall(
           "PUT", session.path("services", name, "endpoints", address),
           headers: [.init("content-type", "application/json")],
-          body: Array(body.compact.utf8))
+          body: body.printed)
         let answer = try session.document(try session.accepted(call))
         try session.show(answer) { "registered \(address) with \(name)\n" }
       }
     }
 
-    private func body() throws(ConsoleError) -> JSONValue {
-      var members: [JSONValue.Member] = []
+    private func body() throws(ConsoleError) -> JSON {
+      var members: [JSON.Member] = []
       if let weight {
-        guard WeightText.isNumber(weight) else { throw .usage("'\(weight)' is no weight") }
-        members.append(.init("weight", .number(weight)))
+        guard let number = WeightText.number(weight) else { throw .usage("'\(weight)' is no weight") }
+        members.append(.init("weight", number))
       }
       if let zone { members.append(.init("zone", .string(zone))) }
       if let ttl { members.append(.init("ttl", .string(ttl.text))) }
-      var pairs: [JSONValue.Member] = []
+      var pairs: [JSON.Member] = []
       for pair in metadata {
         let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         guard halves.count == 2, !halves[0].isEmpty else { throw .usage("'\(pair)': expected KEY=VALUE") }

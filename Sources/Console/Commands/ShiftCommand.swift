@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSONFormat
 
 /// The one command that an operator types with a pulse: it says what it did and how far it got.
 struct ShiftCommand: Verb {
@@ -31,9 +32,9 @@ struct ShiftCommand: Verb {
   }
 
   /// `{"weights": {…}}` or `{"percent": {…}}`; the two do not mix, since their sum would mean nothing.
-  static func body(_ arguments: [String]) throws(ConsoleError) -> JSONValue {
-    var weights: [JSONValue.Member] = []
-    var percents: [JSONValue.Member] = []
+  static func body(_ arguments: [String]) throws(ConsoleError) -> JSON {
+    var weights: [JSON.Member] = []
+    var percents: [JSON.Member] = []
     for argument in arguments {
       let halves = argument.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
       guard halves.count == 2, !halves[0].isEmpty else {
@@ -41,14 +42,14 @@ struct ShiftCommand: Verb {
       }
       let isPercent = halves[1].hasSuffix("%")
       let number = isPercent ? String(halves[1].dropLast()) : halves[1]
-      guard WeightText.isNumber(number) else { throw .usage("'\(argument)': '\(halves[1])' is no weight") }
+      guard let weight = WeightText.number(number) else { throw .usage("'\(argument)': '\(halves[1])' is no weight") }
       guard !(weights + percents).contains(where: { $0.name == halves[0] }) else {
         throw .usage("\(halves[0]) is named twice")
       }
       if isPercent {
-        percents.append(.init(halves[0], .number(number)))
+        percents.append(.init(halves[0], weight))
       } else {
-        weights.append(.init(halves[0], .number(number)))
+        weights.append(.init(halves[0], weight))
       }
     }
     guard weights.isEmpty || percents.isEmpty else { throw .usage("weights and per cent do not mix in one shift") }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSONFormat
 
 struct SplitCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -47,23 +48,23 @@ struct SplitCommand: ParsableCommand {
     func execute(in session: Session) throws(ConsoleError) {
       let prefix = prefix ?? "/svc/" + name
       try NameText.check(prefix: prefix)
-      var list: [JSONValue] = []
+      var list: [JSON] = []
       for backend in backends { list.append(try Self.backend(backend)) }
-      var members: [JSONValue.Member] = [.init("prefix", .string(prefix)), .init("backends", .array(list))]
+      var members: [JSON.Member] = [.init("prefix", .string(prefix)), .init("backends", .array(list))]
       if let onUnbound { members.append(.init("on_unbound", .string(onUnbound))) }
       try session.change("PUT", session.path("splits", name), body: .object(members), options: write) { _ in
         "split \(name) stored"
       }
     }
 
-    static func backend(_ text: String) throws(ConsoleError) -> JSONValue {
+    static func backend(_ text: String) throws(ConsoleError) -> JSON {
       let halves = text.split(separator: "=", maxSplits: 1)
       let parts = halves.count == 2 ? halves[1].split(separator: "*", maxSplits: 1).map { String($0).trimmed } : []
-      guard parts.count == 2, !halves[0].isEmpty, WeightText.isNumber(parts[0]) else {
+      guard parts.count == 2, !halves[0].isEmpty, let weight = WeightText.number(parts[0]) else {
         throw .usage("'\(text)': a backend is NAME=WEIGHT*DESTINATION, e.g. 'v1=90*/#/registry/users-v1'")
       }
       try NameText.check(destination: parts[1])
-      return ["name": .string(String(halves[0])), "destination": .string(parts[1]), "weight": .number(parts[0])]
+      return ["name": .string(String(halves[0])), "destination": .string(parts[1]), "weight": weight]
     }
   }
 
@@ -81,7 +82,7 @@ struct SplitCommand: ParsableCommand {
 }
 
 enum SplitTable {
-  static func render(_ splits: [JSONValue], on terminal: Terminal) -> String {
+  static func render(_ splits: [JSON], on terminal: Terminal) -> String {
     var table = Table(["SPLIT", "PREFIX", "BACKEND", "WEIGHT", "SHARE", "DESTINATION"], numeric: ["WEIGHT", "SHARE"])
     for split in splits {
       for (index, backend) in (split["backends"]?.items ?? []).enumerated() {
@@ -96,9 +97,9 @@ enum SplitTable {
 }
 
 enum WeightText {
-  /// A JSON number that a weight may be; the controller checks its range.
-  static func isNumber(_ text: String) -> Bool {
-    guard let value = try? JSONValue(parsing: text), case .number = value else { return false }
-    return (value.double ?? -1) >= 0
+  /// The JSON number that a weight may be; the controller checks its range.
+  static func number(_ text: String) -> JSON? {
+    guard let value = JSON.number(text: text), (value.double ?? -1) >= 0 else { return nil }
+    return value
   }
 }

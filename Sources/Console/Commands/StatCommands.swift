@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSONFormat
 
 /// What `stat` and `top` group by.
 enum MetricsGroup: String, CaseIterable, ExpressibleByArgument {
@@ -48,13 +49,13 @@ struct TopCommand: Verb {
 }
 
 extension Session {
-  fileprivate func metrics(_ group: MetricsGroup, window: DurationArgument) throws(ConsoleError) -> JSONValue {
+  fileprivate func metrics(_ group: MetricsGroup, window: DurationArgument) throws(ConsoleError) -> JSON {
     try get(path("metrics"), query: Query(["group_by": group.rawValue, "window": window.text]))
   }
 }
 
 enum MetricsTable {
-  static func render(_ answer: JSONValue, group: MetricsGroup, on terminal: Terminal) -> String {
+  static func render(_ answer: JSON, group: MetricsGroup, on terminal: Terminal) -> String {
     let names = nameColumns(group)
     var table = Table(
       names.map(\.heading) + ["REQUESTS/S", "SUCCESS", "P50", "P95", "P99"],
@@ -81,7 +82,7 @@ enum MetricsTable {
   }
 
   /// Latency is a duration text by the contract's rule.
-  private static func latency(_ row: JSONValue, _ name: String) -> String {
+  private static func latency(_ row: JSON, _ name: String) -> String {
     guard let value = row[name] else { return "-" }
     if let text = value.text {
       return Figures.duration(text).map { Figures.milliseconds($0 / .milliseconds(1)) } ?? text

@@ -1,4 +1,5 @@
 import ArgumentParser
+import JSONFormat
 
 struct WatchCommand: Verb {
   static let configuration = CommandConfiguration(
@@ -26,15 +27,15 @@ struct WatchCommand: Verb {
   }
 
   private static func describe(_ event: EventReader.Event, as session: Session) -> String {
-    let data = (try? JSONValue(parsing: event.data)) ?? .string(event.data)
+    let data = (try? JSON.answer(event.data)) ?? .string(event.data)
     guard session.format == .table else {
-      return JSONValue.object([
+      return JSON.object([
         .init("id", .string(event.id)), .init("event", .string(event.kind)), .init("data", data),
-      ]).compact
+      ]).printedText
     }
     let kind =
       session.terminal.painted(event.kind, .bold) + String(repeating: " ", count: max(0, 14 - event.kind.count))
-    return kind + (data.text ?? data.members.map { "\($0.name)=\($0.value.plain)" }.joined(separator: " "))
+    return kind + (data.text ?? (data.members ?? []).map { "\($0.name)=\($0.value.plain)" }.joined(separator: " "))
   }
 }
 

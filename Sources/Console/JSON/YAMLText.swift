@@ -1,12 +1,13 @@
+import JSONFormat
 import Yams
 
-extension JSONValue {
+extension JSON {
   /// Every document of a YAML (or JSON, its subset) text. Throws what is wrong with line and column.
-  static func documents(yaml text: String, file: String) throws(ConsoleError) -> [JSONValue] {
+  static func documents(yaml text: String, file: String) throws(ConsoleError) -> [JSON] {
     do {
       // Not `compose_all`, whose sequence ends at a fault as if the text ended there.
       let parser = try Parser(yaml: text)
-      var documents: [JSONValue] = []
+      var documents: [JSON] = []
       while let node = try parser.nextRoot() { documents.append(try value(of: node)) }
       return documents.filter { $0 != .null }
     } catch let error as ConsoleError {
@@ -16,7 +17,7 @@ extension JSONValue {
     }
   }
 
-  private static func value(of node: Node) throws -> JSONValue {
+  private static func value(of node: Node) throws -> JSON {
     switch node {
     case .scalar(let scalar): return value(of: scalar)
     case .sequence(let items): return .array(try items.map { try value(of: $0) })
@@ -32,7 +33,7 @@ extension JSONValue {
 
   /// Only what JSON too would take for null, a truth value or a number is one. YAML 1.1 takes `no` for false and `1:30` for
   /// ninety; here they stay text.
-  private static func value(of scalar: Node.Scalar) -> JSONValue {
+  private static func value(of scalar: Node.Scalar) -> JSON {
     guard scalar.style == .plain else { return .string(scalar.string) }
     switch scalar.string {
     case "", "~", "null": return .null
@@ -40,10 +41,7 @@ extension JSONValue {
     case "false": return false
     default: break
     }
-    guard let value = try? JSONValue(parsing: scalar.string), case .number = value else {
-      return .string(scalar.string)
-    }
-    return value
+    return .number(text: scalar.string) ?? .string(scalar.string)
   }
 
   /// The same value as a YAML document, members in their order.
@@ -57,7 +55,8 @@ extension JSONValue {
     switch self {
     case .null: Node("null", Tag(.null))
     case .bool(let value): Node(value ? "true" : "false", Tag(.bool))
-    case .number(let digits): Node(digits, Tag(digits.contains { ".eE".contains($0) } ? .float : .int))
+    case .integer(let whole): Node(String(whole), Tag(.int))
+    case .number, .written: Node(printedText, Tag(printedText.contains { ".eE".contains($0) } ? .float : .int))
     case .string(let text): Node(text, Tag(.str), Self.needsQuotes(text) ? .doubleQuoted : .any)
     case .array(let items): Node(items.map(\.node), Tag(.seq))
     case .object(let members): Node(members.map { (Node($0.name), $0.value.node) }, Tag(.map))

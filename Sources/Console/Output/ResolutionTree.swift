@@ -1,3 +1,5 @@
+import JSONFormat
+
 /// A resolution as a tree: each step with the rule and revision that made it, `▸` where requests go.
 ///
 ///     /svc/users bound at revision 5
@@ -12,7 +14,7 @@ struct ResolutionTree {
 
   init(on terminal: Terminal) { self.terminal = terminal }
 
-  func render(_ answer: JSONValue) -> String {
+  func render(_ answer: JSON) -> String {
     var tree = self
     let head =
       "\(answer["name"]?.plain ?? "") \(answer["result"]?.plain ?? "") at revision \(answer["revision"]?.plain ?? "?")"
@@ -23,7 +25,7 @@ struct ResolutionTree {
   }
 
   /// Steps of a lookup, branches of a union, alternatives: whatever the node has.
-  private mutating func addChildren(of node: JSONValue, margin: String, isChosen: Bool) {
+  private mutating func addChildren(of node: JSON, margin: String, isChosen: Bool) {
     let children = (node["steps"] ?? node["branches"] ?? node["alternatives"])?.items ?? []
     for (index, child) in children.enumerated() {
       let isLast = index == children.count - 1
@@ -34,7 +36,7 @@ struct ResolutionTree {
   }
 
   /// A step or branch and what it leads to; a leaf stands on its own line with it.
-  private mutating func add(_ child: JSONValue, lead: String, margin: String, isParentChosen: Bool) {
+  private mutating func add(_ child: JSON, lead: String, margin: String, isParentChosen: Bool) {
     let target = child["tree"] ?? child
     let isChosen = isParentChosen && (child["chosen"]?.isTrue ?? (child["result"]?.text != "negative"))
     let label = Self.label(of: child)
@@ -47,12 +49,12 @@ struct ResolutionTree {
     }
   }
 
-  private static func hasOwnLine(_ node: JSONValue) -> Bool {
-    (node["steps"] ?? node["branches"] ?? node["alternatives"]).map { $0.items.isEmpty } ?? true
+  private static func hasOwnLine(_ node: JSON) -> Bool {
+    (node["steps"] ?? node["branches"] ?? node["alternatives"])?.items.map { $0.isEmpty } ?? true
   }
 
   /// `rule r-1@2  /svc => /#/registry`, `v2 10.00 %`, or nothing for a bare alternative.
-  private static func label(of child: JSONValue) -> String {
+  private static func label(of child: JSON) -> String {
     if let by = child["by"]?.text {
       let name = (child["rule"] ?? child["split"] ?? child["namer"] ?? child["index"])?.plain ?? ""
       let revision = child["revision"].map { "@\($0.plain)" } ?? ""
@@ -64,7 +66,7 @@ struct ResolutionTree {
   }
 
   /// What a branch of the tree ends in.
-  private static func end(_ node: JSONValue) -> String {
+  private static func end(_ node: JSON) -> String {
     let residual = node["residual"]?.text.flatMap { $0 == "/" ? nil : " + \($0)" } ?? ""
     let name = node["name"]?.text ?? node["path"]?.text ?? node["kind"]?.text ?? ""
     var text = name + residual + (node["result"]?.text.map { " \($0)" } ?? "")
