@@ -68,6 +68,8 @@ final class NamespaceSnapshot: Sendable {
     self.publishedAt = publishedAt
     self.exists = exists
   }
+
+  var version: ConfigurationVersion { ConfigurationVersion(epoch: epoch, revision: revision, hash: hash) }
 }
 
 /// One committed step of a namespace. Steps of one namespace are published in order without gaps.

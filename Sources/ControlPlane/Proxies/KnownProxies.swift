@@ -172,9 +172,8 @@ struct KnownProxies: Sendable {
     guard entry.connectedSince != nil else { return .disconnected }
     guard let current = currents[entry.hello.namespace] else { return .pending }
     if entry.refuses(current.revision, epoch: current.epoch) { return .rejected }
-    if let applied = entry.applied, applied.epoch == current.epoch {
-      if applied.revision == current.revision { return .synced }
-      if applied.revision > current.revision { return .stale }
+    if let applied = entry.applied, applied.epoch == current.epoch, applied.revision >= current.revision {
+      return applied == current ? .synced : .stale
     }
     if let since = entry.awaitingSince, now - since > limits.stale { return .stale }
     return .pending
@@ -198,7 +197,9 @@ struct KnownProxies: Sendable {
     }
     guard let current = currents[hello.namespace] else { return warnings }
     if current.revision == 0 { warnings.append("namespace \(hello.namespace) does not exist") }
-    if let applied = entry.applied, applied.epoch == current.epoch, applied.revision > current.revision {
+    if let applied = entry.applied, applied.epoch == current.epoch, applied.revision >= current.revision,
+      applied != current
+    {
       warnings.append(
         "runs revision \(applied.revision), which this controller has lost: newest here is \(current.revision)")
     }

@@ -1,5 +1,6 @@
 // The store's face to the rest of the controller: current states, writes, observers.
 import GRDB
+import MeshProtocol
 import Synchronization
 import SystemIO
 
@@ -176,7 +177,8 @@ final class Controller: Sendable {
 
 // MARK: lost history
 
-/// Proxies hold a later revision of our own epoch than we do: the file went back in time without a restore.
+/// Proxies hold a later revision of our own epoch than we do, or ours with another content: the file went back in time without a
+/// restore, and may have been written since.
 struct LostHistory: Sendable, CustomStringConvertible {
   let namespace: String
   let revision: UInt64
@@ -184,20 +186,25 @@ struct LostHistory: Sendable, CustomStringConvertible {
   let here: UInt64
 
   var description: String {
-    "Proxy \(proxy) holds revision \(revision) of namespace \(namespace) and this store is at \(here): "
+    let what = revision == here ? "this store has other rules under that number" : "this store is at \(here)"
+    return "Proxy \(proxy) holds revision \(revision) of namespace \(namespace) and \(what): "
       + "history was lost. Stop the controller and run `heddle-controller epoch new` to go on from here."
   }
 }
 
 extension Controller {
-  /// A proxy said what it holds. Thread-safe; cheap.
-  func proxyReported(namespace: String, epoch: [UInt8], revision: UInt64, proxy: String) {
-    guard epoch == self.epoch else { return }
-    let here = state(namespace)?.revision ?? 0
-    guard revision > here else { return }
+  /// A proxy said what it holds; true: something that this store has lost. Thread-safe; cheap.
+  @discardableResult
+  func proxyReported(namespace: String, holds version: ConfigurationVersion, proxy: String) -> Bool {
+    guard version.epoch == epoch else { return false }
+    let state = state(namespace)
+    let here = state?.revision ?? 0
+    let isOther = version.revision == here && state?.mayHave(version.hash) == false
+    guard version.revision > here || isOther else { return false }
     lost.withLock { lost in
-      if lost == nil { lost = LostHistory(namespace: namespace, revision: revision, proxy: proxy, here: here) }
+      if lost == nil { lost = LostHistory(namespace: namespace, revision: version.revision, proxy: proxy, here: here) }
     }
+    return true
   }
 
   var lostHistory: LostHistory? { lost.withLock { $0 } }

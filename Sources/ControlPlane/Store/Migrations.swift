@@ -107,6 +107,14 @@ enum Migrations {
           seen_at   INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
 
-        """)
+        """),
+    Migration(
+      name: "0002_committed_hash",
+      sql: """
+        -- The hash of a namespace's configuration as its newest revision was told to proxies. NULL: written before this column existed.
+        -- A later program may encode the same resources to other bytes, and so to another hash.
+        ALTER TABLE namespaces ADD COLUMN hash BLOB;
+
+        """),
   ]
 }

@@ -28,6 +28,8 @@ struct NamespaceState: Sendable {
   private(set) var index = RuleIndex()
   private(set) var encoded: TreeDictionary<ResourceKey, EncodedResource> = [:]
   private(set) var hash = SetHash.empty
+  /// What stood in the store when it was opened: the revision then, and the hash that it was committed with, if that is known.
+  private var loaded: (revision: UInt64, hash: SetHash?)?
 
   init(
     name: String, epoch: [UInt8], isPresent: Bool, revision: UInt64, lastRule: UInt64, endpointsVersion: UInt64,
@@ -40,6 +42,22 @@ struct NamespaceState: Sendable {
     self.lastRule = lastRule
     self.endpointsVersion = endpointsVersion
     self.committedAt = committedAt
+  }
+
+  /// Notes that this was read from the store, where its revision has this hash.
+  mutating func loaded(committedHash: SetHash?) { loaded = (revision, committedHash) }
+
+  /// The hash with which the newest revision was committed; nil when that is not known. It differs from `hash` when an earlier
+  /// program encoded the same resources in another way.
+  var committedHash: SetHash? {
+    guard let loaded, loaded.revision == revision else { return hash }
+    return loaded.hash
+  }
+
+  /// Whether a proxy that holds the newest revision may hold it with this hash.
+  func mayHave(_ other: SetHash) -> Bool {
+    guard let committedHash else { return true }
+    return other == hash || other == committedHash
   }
 
   /// One that never was.

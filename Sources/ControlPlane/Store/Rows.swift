@@ -2,6 +2,7 @@
 import Foundation
 import GRDB
 import JSONFormat
+import MeshProtocol
 import SystemIO
 
 enum Rows {
@@ -10,10 +11,12 @@ enum Rows {
     var states: [String: NamespaceState] = [:]
     for row in try Row.fetchAll(db, sql: "SELECT * FROM namespaces") {
       let name: String = row["name"]
-      states[name] = NamespaceState(
+      var state = NamespaceState(
         name: name, epoch: epoch, isPresent: row["present"], revision: number(row["revision"]),
         lastRule: number(row["last_rule"]),
         endpointsVersion: number(row["endpoints_version"]), committedAt: WallTime(milliseconds: row["committed_at"]))
+      state.loaded(committedHash: (row["hash"] as Data?).flatMap { SetHash(bytes: $0) })
+      states[name] = state
     }
     try loadResources(db, &states)
     try loadRegistry(db, &states)
@@ -85,14 +88,14 @@ extension Rows {
   private static func writeNamespace(_ db: Database, _ state: NamespaceState) throws {
     try db.run(
       sql: """
-        INSERT INTO namespaces (name, present, revision, last_rule, endpoints_version, oldest_revision, committed_at)
-        VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6)
+        INSERT INTO namespaces (name, present, revision, last_rule, endpoints_version, oldest_revision, committed_at, hash)
+        VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7)
         ON CONFLICT (name) DO UPDATE
-        SET present = ?2, revision = ?3, last_rule = ?4, endpoints_version = ?5, committed_at = ?6
+        SET present = ?2, revision = ?3, last_rule = ?4, endpoints_version = ?5, committed_at = ?6, hash = ?7
         """,
       arguments: [
         state.name, state.isPresent, Int64(state.revision), Int64(state.lastRule), Int64(state.endpointsVersion),
-        state.committedAt.milliseconds,
+        state.committedAt.milliseconds, state.committedHash.map { Data($0.bytes) },
       ])
   }
 

@@ -107,8 +107,10 @@ extension MeshHub {
       return
     }
     if let refusal = proxy.refusal, refusal.epoch == version.epoch, refusal.revision == version.revision { return }
-    // It is ahead of us in our own history: the store was told, and the proxy keeps what it has.
-    if let held = proxy.held, held.epoch == version.epoch, held.revision > version.revision { return }
+    // It is ahead of us in our own history, or beside it: the store was told, and the proxy keeps what it has.
+    if let held = proxy.held, held.epoch == version.epoch, proxy.holdsLostHistory || held.revision > version.revision {
+      return
+    }
     guard let held = proxy.held, let delta = feeds[proxy.namespace]?.delta(from: held) else {
       queue(session)
       return

@@ -129,15 +129,13 @@ final class MeshHub {
     replaceOlderStream(of: hello.instanceID)
     let last = hello.hasLast ? ConfigurationVersion(hello.last) : nil
     makeFeed(hello.namespace)
-    if let last {
-      source.proxyReported(
-        namespace: hello.namespace, epoch: last.epoch, revision: last.revision, proxy: hello.instanceID)
-    }
+    let isLost =
+      last.map { source.proxyReported(namespace: hello.namespace, holds: $0, proxy: hello.instanceID) } ?? false
     let refusal = ledger.refusal(of: hello.instanceID)
-    ledger.connected(credible(hello, last))
+    ledger.connected(isLost ? hello : credible(hello, last))
     session.proxy = Proxy(
       id: hello.instanceID, node: hello.node, namespace: hello.namespace, connectedAt: now, held: last,
-      configuration: .idle(greet: true), refusal: refusal)
+      configuration: .idle(greet: true), refusal: refusal, holdsLostHistory: isLost)
     streamOfInstance[hello.instanceID] = session.stream
     members[hello.namespace, default: []].insert(session.stream)
     moved.insert(hello.namespace)

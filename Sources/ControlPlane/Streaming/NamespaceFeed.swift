@@ -40,9 +40,7 @@ struct NamespaceFeed {
     self.limits = limits
   }
 
-  var version: ConfigurationVersion {
-    ConfigurationVersion(epoch: current.epoch, revision: current.revision, hash: current.hash)
-  }
+  var version: ConfigurationVersion { current.version }
 
   /// Takes a change. False: it is contained in the current state already.
   mutating func advance(_ change: ConfigurationChange) -> Bool {

@@ -39,6 +39,8 @@ struct Proxy {
   var configuration: Configuration
   /// Its last refusal, which survives reconnection (the ledger keeps it).
   var refusal: KnownProxyEntry.Refusal?
+  /// What it holds is of this store's history, and the store does not know it: the proxy keeps it until there is a new epoch.
+  var holdsLostHistory = false
   /// Resyncs asked for, and for which revision.
   var resyncs = (revision: UInt64(0), count: 0)
   var names: [String: WatchedName] = [:]

@@ -1,6 +1,7 @@
 import Foundation
 import GRDB
 import JSONFormat
+import MeshProtocol
 import Testing
 
 @testable import ControlPlane
@@ -171,10 +172,16 @@ struct StoreTests {
   @Test func lostHistoryStopsWritesUntilANewEpoch() async throws {
     let plane = try Plane()
     await plane.rule("/a", "/b")
-    plane.controller.proxyReported(namespace: "default", epoch: [1], revision: 99, proxy: "p0")
-    plane.controller.proxyReported(namespace: "default", epoch: plane.controller.epoch, revision: 2, proxy: "p0")
+    let (own, held) = (plane.controller.epoch, try #require(plane.controller.snapshot("default")?.version))
+    func holds(_ epoch: [UInt8], _ revision: UInt64, by proxy: String) {
+      let version = ConfigurationVersion(epoch: epoch, revision: revision, hash: held.hash)
+      plane.controller.proxyReported(namespace: "default", holds: version, proxy: proxy)
+    }
+    holds([1], 99, by: "p0")
+    holds(own, 1, by: "p0")
+    holds(own, 2, by: "p0")
     #expect(await plane.rule("/c", "/d").status == 201)
-    plane.controller.proxyReported(namespace: "default", epoch: plane.controller.epoch, revision: 99, proxy: "p1")
+    holds(own, 99, by: "p1")
     let refused = await plane.rule("/e", "/f")
     #expect(refused.status == 503 && refused.text.contains("epoch new"))
     #expect(await plane.at("PUT", "/services/s/endpoints/10.0.0.1:80", [:]).status == 201, "endpoints are facts")
@@ -187,6 +194,57 @@ struct StoreTests {
     let again = try Plane(folder: plane.folder, clock: plane.clock)
     #expect(again.controller.epoch == Array(repeating: 9, count: 16))
     #expect(await again.rule("/e", "/f").status == 201)
+  }
+
+  /// A copy was put back by hand, and written up to the revision that proxies hold before they come back.
+  @Test func anotherHistoryUnderTheSameNumberIsNoticed() async throws {
+    var plane = try Plane()
+    await plane.rule("/a", "/b")
+    await plane.controller.close()
+    try plane.store.close()
+    let old = try Data(contentsOf: URL(fileURLWithPath: plane.store.path))
+    plane = try Plane(folder: plane.folder, clock: plane.clock)
+    await plane.rule("/c", "/d")
+    let held = try #require(plane.controller.snapshot("default")?.version)
+    await plane.controller.close()
+    try plane.store.close()
+    try old.write(to: URL(fileURLWithPath: plane.store.path))
+    plane = try Plane(folder: plane.folder, clock: plane.clock)
+    await plane.rule("/e", "/f")
+    let here = try #require(plane.controller.snapshot("default")?.version)
+    #expect(here.revision == held.revision && here.epoch == held.epoch && here.hash != held.hash)
+    #expect(!plane.controller.proxyReported(namespace: "default", holds: here, proxy: "p1"))
+    #expect(plane.controller.lostHistory == nil)
+    #expect(plane.controller.proxyReported(namespace: "default", holds: held, proxy: "p2"))
+    let refused = await plane.rule("/g", "/h")
+    #expect(refused.status == 503 && refused.text.contains("p2") && refused.text.contains("other rules under that number"))
+    #expect(await plane.call("GET", "/readyz").status == 503)
+  }
+
+  /// A later program may encode the same rules to other bytes: what proxies were told under this number is no other history.
+  @Test func anEarlierProgramsHashIsNoLostHistory() async throws {
+    let plane = try Plane()
+    await plane.rule("/a", "/b")
+    let earlier = SetHash(of: [1])
+    try await plane.store.database.write { db in
+      try db.execute(sql: "UPDATE namespaces SET hash = ?", arguments: [Data(earlier.bytes)])
+    }
+    let again = try await plane.reopened()
+    _ = await again.at("PUT", "/services/s/endpoints/10.0.0.1:80", [:])  // moves no revision
+    let later = try await again.reopened()
+    let here = try #require(later.controller.snapshot("default")?.version)
+    func isLost(_ hash: SetHash) -> Bool {
+      let version = ConfigurationVersion(epoch: here.epoch, revision: here.revision, hash: hash)
+      return later.controller.proxyReported(namespace: "default", holds: version, proxy: "p")
+    }
+    #expect(!isLost(earlier) && !isLost(here.hash))
+    #expect(later.controller.lostHistory == nil)
+    #expect(isLost(SetHash(of: [2])))
+    try await later.store.database.write { db in try db.execute(sql: "UPDATE namespaces SET hash = NULL") }
+    let unknown = try await later.reopened()
+    #expect(
+      !unknown.controller.proxyReported(
+        namespace: "default", holds: ConfigurationVersion(epoch: here.epoch, revision: here.revision, hash: SetHash(of: [2])), proxy: "p"))
   }
 
   @Test func knownProxiesSurviveForADay() async throws {

@@ -34,6 +34,7 @@ final class MemorySource: MeshSource {
     var snapshots: [String: NamespaceSnapshot] = [:]
     var services: [String: ServiceEndpoints] = [:]
     var reports: [Report] = []
+    var hasLost = false
   }
   private let state = Mutex(State())
   let time: TestTime
@@ -46,11 +47,15 @@ final class MemorySource: MeshSource {
   func endpoints(_ namespace: String, _ service: String) -> ServiceEndpoints {
     state.withLock { $0.services[namespace + "/" + service] } ?? Self.absent(namespace, service)
   }
-  func proxyReported(namespace: String, epoch: [UInt8], revision: UInt64, proxy: String) {
+  func proxyReported(namespace: String, holds version: ConfigurationVersion, proxy: String) -> Bool {
     state.withLock {
-      $0.reports.append(Report(namespace: namespace, epoch: epoch, revision: revision, proxy: proxy))
+      $0.reports.append(Report(namespace: namespace, epoch: version.epoch, revision: version.revision, proxy: proxy))
+      return $0.hasLost
     }
   }
+
+  /// From now on whatever a proxy holds is said to be lost.
+  func lose() { state.withLock { $0.hasLost = true } }
 
   private static func absent(_ namespace: String, _ service: String) -> ServiceEndpoints {
     ServiceEndpoints(

@@ -86,6 +86,28 @@ import Testing
     #expect(mesh.counters.desyncCount(.configuration) == 1)
   }
 
+  /// The store was put back and written up to the revision that the proxy holds: it keeps what it has, and says so.
+  @Test func sameRevisionOfALostHistoryIsKept() throws {
+    let mesh = try MeshHarness()
+    mesh.commit(["a": "/#/registry/1"])
+    let proxy = TestProxy("a")
+    mesh.connect(proxy)
+    mesh.settle()
+    proxy.forget()
+    let other = try MeshHarness()
+    other.commit(["z": "/#/registry/9"])
+    other.source.lose()
+    other.connect(proxy)
+    other.settle()
+    #expect(proxy.received.isEmpty && proxy.revision == 1)
+    #expect(other.counters.desyncCount(.configuration) == 0)
+    let status = try #require(other.ledger.list(namespace: nil).first)
+    #expect(status.state == .stale && status.warnings.contains { $0.contains("lost") })
+    other.commit(["y": "/#/registry/9"])
+    other.settle()
+    #expect(proxy.received.isEmpty && proxy.revision == 1)
+  }
+
   /// Bad-inputs 102: the store lost history. The store is told, and the proxy keeps what it has; a new epoch is taken.
   @Test func proxyAheadOfTheStoreKeepsWhatItHasUntilANewEpoch() throws {
     let mesh = try MeshHarness()
