@@ -3,6 +3,8 @@ public struct ServingLimits: Sendable {
   /// Connections at once. Why: descriptors and memory are finite. At the limit: a REST caller gets 503 and a close, a mesh
   /// caller a close; counted in `ServingCounters.connectionsRefused`.
   public var connections = 1024
+  /// Connections above that limit that are being told so. At the limit: a close without a word.
+  public var turnedAway = 64
   /// Bytes of one request body. Why: bodies are held whole. At the limit: 413, and the connection closes.
   public var bodyBytes = 8 << 20
   /// Bytes of all request bodies held at once. Why: 1024 connections × 8 MiB would be 8 GiB. At the limit: 503, Retry-After.
@@ -15,6 +17,10 @@ public struct ServingLimits: Sendable {
   public var idleTimeout: Duration = .seconds(60)
   /// While the peer takes nothing of what waits for it. Why: a reader that stopped holds memory. At the limit: a reset.
   public var writeTimeout: Duration = .seconds(60)
+  /// From our last byte to the peer's own end of the connection. Why: see `Linger`. At the limit: a close.
+  public var linger: Duration = .seconds(2)
+  /// Bytes read and dropped in that time. Why: a peer that never ends its body. At the limit: a close, perhaps a reset.
+  public var lingerBytes = 16 << 20
   /// Silence on an HTTP/2 connection with open streams before we send PING; unanswered for `pingTimeout`, it is closed.
   /// Why: a peer that vanished leaves TCP half open for hours.
   public var keepalive: Duration = .seconds(20)

@@ -44,6 +44,22 @@ final class RawClient {
     }
   }
 
+  /// Sends all of it, however long the server takes. False when the connection broke first.
+  func sendAll(_ bytes: [UInt8]) -> Bool {
+    defer { try? poller.modify(socket.descriptor, token: 0, .read) }
+    try? poller.modify(socket.descriptor, token: 0, .write)
+    var sent = 0
+    let end = Instant.now() + patience
+    while sent < bytes.count, Instant.now() < end {
+      switch socket.send(bytes.span.extracting(sent...)) {
+      case .bytes(let count): sent += count
+      case .wouldBlock: _ = poller.wait(milliseconds: 200)
+      case .endOfFile, .failed: return false
+      }
+    }
+    return sent == bytes.count
+  }
+
   func shutdownWrite() { socket.shutdownWrite() }
 
   /// Reads until `isEnough` of what came, the end of the connection, or patience runs out.

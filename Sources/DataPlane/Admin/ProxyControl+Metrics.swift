@@ -48,6 +48,8 @@ extension ProxyControl {
     for (key, count) in ledger.retries.all {
       page.sample(count, [("service", key.service), ("reason", "\(key.reason)")])
     }
+    page.begin("heddle_retry_budget_balance", .gauge, help: "Re-sends that the budget allows now.")
+    for fact in ledger.requeueBalances { page.sample(UInt64(max(0, fact.balance)), [("backend", fact.backend)]) }
   }
 
   private func writeTraffic(to page: inout Exposition) {

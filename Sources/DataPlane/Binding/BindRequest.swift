@@ -235,7 +235,7 @@ extension ProxyCore {
   private mutating func cluster(for name: Path) -> ClusterIndex? {
     if let known = clusters.find(name) { return known }
     guard clusters.count < limits.concreteNames else { return nil }
-    let c = clusters.insert(Cluster(name: name, state: .pending, now: now))
+    let c = clusters.insert(Cluster(name: name, state: .pending, requeueFloor: requeueFloor, now: now))
     if let literal = literalEndpoints(name) {
       _ = clusters[c].update(literal)
     } else {

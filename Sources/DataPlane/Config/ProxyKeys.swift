@@ -78,6 +78,10 @@ public enum ProxyKeys {
       "outbound.timeouts.binding", .duration(anyTime), standard: "1s",
       "A request waits this long for the first endpoints of its name; then 503 binding-timeout."),
     Setting(
+      "outbound.timeouts.linger", .duration(anyTime), standard: "5s",
+      "From the last byte of the last answer on a connection to the caller's own end of it; then it is closed all the same."
+    ),
+    Setting(
       "outbound.timeouts.request", .duration(anyTime),
       "From a request's head to the last byte of its answer; then 504 timeout. None unless set."),
   ]
@@ -99,8 +103,9 @@ public enum ProxyKeys {
       "outbound.limits.buffer", .size(4096...16_777_216), standard: "64KiB",
       "Bytes kept per direction and connection; beyond it nothing is read from the faster side."),
     Setting(
-      "outbound.limits.drain_body", .size(0...16_777_216), standard: "64KiB",
-      "Bytes of a request's body that are read and dropped after an early answer, before the connection is closed."),
+      "outbound.limits.linger", .size(0...1_073_741_824), standard: "16MiB",
+      "Bytes that are read and dropped of a caller that goes on sending after the last answer on its connection; then it is closed."
+    ),
     Setting(
       "outbound.limits.interims", .integer(0...100), standard: "8",
       "Interim answers (1xx) to one request; one more is 502 upstream-protocol."),

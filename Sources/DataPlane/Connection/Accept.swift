@@ -81,7 +81,7 @@ extension ProxyCore {
       takeAnswer(u)  // the upstream was not read meanwhile
       return false
     case .idle, .head: return true
-    case .waiting, .settling, .draining, .closing: return false
+    case .waiting, .settling, .closing: return false
     }
   }
 
@@ -91,9 +91,8 @@ extension ProxyCore {
     guard downstreams[h].clock.isDue(token: h.token(kind: TokenKind.downstream), on: loop) else { return }
     switch downstreams[h].phase {
     case .idle where !downstreams[h].output.isEmpty:
-      downstreams[h].phase = .closing  // a slow reader still gets the end of its last answer
-      setDeadline(h, in: times.headTime)
-    case .idle, .closing, .draining, .settling: closeDownstream(h)
+      beginClosing(h)  // a slow reader still gets the end of its last answer
+    case .idle, .closing, .settling: closeDownstream(h)
     case .head: refuse(h, .badRequest, status: 408, text: "the head did not arrive within the header time")
     case .waiting: fail(h, .bindingTimeout, text: "no answer for this name within the binding time")
     case .exchanging: fail(h, .timeout, text: "the service was silent for too long")

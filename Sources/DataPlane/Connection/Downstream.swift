@@ -22,6 +22,8 @@ struct Downstream: ~Copyable {
   /// The kernel may have bytes for us (edge-triggered: we must remember).
   var mayRead = true
   var sawHangup = false
+  /// Our last byte was said: the caller sees the end, and may still be sending.
+  var isShut = false
   /// It was left with work to do, so that others had their turn: the next event goes on, whatever it says.
   var gaveWay = false
   var clock: ConnectionClock
@@ -37,10 +39,9 @@ struct Downstream: ~Copyable {
     case exchanging(Handle)
     /// The exchange is over; what follows is decided when its answer has been handed to the kernel.
     case settling
-    /// Answered early: what is left of the request's body is read and dropped, up to this many bytes.
-    case draining(Int)
-    /// Only `output` is left to be sent.
-    case closing
+    /// Nothing is said after `output`. What still comes is read and dropped, up to this many bytes: a close with unread bytes is a
+    /// reset, and that can take the answer out of the caller's hands (RFC 9112 §9.6).
+    case closing(left: Int)
   }
 
   init(socket: consuming Socket, clock: ConnectionClock) {

@@ -62,31 +62,4 @@ extension ProxyCore {
     if downstreams[h].sawHangup { closeDownstream(h) }
     return false
   }
-
-  /// Reads and drops the rest of a body whose request is answered. Returns whether to look again.
-  mutating func drainBody(_ h: Handle) -> Bool {
-    guard case .draining(var left) = downstreams[h].phase else { return false }
-    while true {
-      switch downstreams[h].nextBodyPart() {
-      case .data(let start, let end, let consumed):
-        left -= end - start
-        downstreams[h].input.removeFirst(consumed)
-        if left < 0 { return finishClosing(h) }
-      case .needMore(let consumed):
-        downstreams[h].input.removeFirst(consumed)
-        downstreams[h].phase = .draining(left)
-        guard downstreams[h].mayRead, receive(h) else { return false }
-      case .trailers(_, _, let consumed), .end(let consumed):
-        downstreams[h].input.removeFirst(consumed)
-        return finishClosing(h)
-      case .fault:
-        return finishClosing(h)
-      }
-    }
-  }
-
-  private mutating func finishClosing(_ h: Handle) -> Bool {
-    downstreams[h].phase = .closing
-    return true
-  }
 }

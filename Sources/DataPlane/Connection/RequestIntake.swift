@@ -24,10 +24,8 @@ extension ProxyCore {
         guard forwardBody(h, to: u) else { return }
       case .settling:
         return
-      case .draining:
-        guard drainBody(h) else { return }
       case .closing:
-        return closeWhenFlushed(h)
+        guard dropInput(h) else { return }
       }
     }
     giveWay(h)
@@ -50,7 +48,7 @@ extension ProxyCore {
   }
 
   /// Nothing to do until the caller sends more: an idle connection holds no buffer.
-  private mutating func rest(_ h: Handle) {
+  mutating func rest(_ h: Handle) {
     if downstreams[h].input.isEmpty { buffers.reclaim(&downstreams[h].input) }
     if downstreams[h].output.isEmpty { buffers.reclaim(&downstreams[h].output) }
   }

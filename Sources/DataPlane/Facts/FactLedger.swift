@@ -88,9 +88,13 @@ struct FactLedger: Sendable {
   private(set) var ejections: UInt64 = 0
   private(set) var folded: UInt64 = 0
   private var gauges: [WorkerGauges]
+  private var balances: [[BalanceFact]]
   private var services: [String: UInt64] = [:]
 
-  init(workers: Int) { gauges = Array(repeating: WorkerGauges(), count: workers) }
+  init(workers: Int) {
+    gauges = Array(repeating: WorkerGauges(), count: workers)
+    balances = Array(repeating: [], count: workers)
+  }
 
   /// Adds what a worker counted. `now` in milliseconds of a steady clock.
   mutating func add(_ facts: WorkerFacts, worker: Int, now: UInt64) {
@@ -106,7 +110,9 @@ struct FactLedger: Sendable {
     }
     ejections = ejections.addingSaturating(facts.ejections)
     folded = folded.addingSaturating(facts.folded)
-    if gauges.indices.contains(worker) { gauges[worker] = facts.gauges }
+    guard gauges.indices.contains(worker) else { return }
+    gauges[worker] = facts.gauges
+    balances[worker] = facts.requeueBalances
   }
 
   /// Lets go of what was not used for ten minutes.
@@ -128,6 +134,22 @@ struct FactLedger: Sendable {
       sum.upstreamIdle += one.upstreamIdle
     }
   }
+
+  /// Re-sends that could go out now by concrete name, over all workers, as of the last collection. Names beyond the limit of
+  /// series are summed under `_other`.
+  var requeueBalances: [BalanceFact] {
+    var sums: [String: Int] = [:]
+    for fact in balances.joined() { sums[fact.backend, default: 0] += fact.balance }
+    let sorted = sums.sorted { $0.key < $1.key }.map { BalanceFact(backend: $0.key, balance: $0.value) }
+    let rest = sorted.dropFirst(Self.balanceLimit)
+    guard !rest.isEmpty else { return sorted }
+    return sorted.prefix(Self.balanceLimit) + [
+      BalanceFact(backend: "_other", balance: rest.reduce(0) { $0 + $1.balance })
+    ]
+  }
+
+  /// Concrete names that a scrape shows the budget of; as for the other series.
+  static let balanceLimit = 10_000
 
   /// Logical names that had requests in the last ten minutes.
   var activeServices: [String] { services.keys.sorted() }

@@ -61,6 +61,13 @@ public struct RetryFact: Sendable {
   public let count: UInt64
 }
 
+/// Re-sends that could go out to one concrete name now.
+public struct BalanceFact: Sendable, Equatable {
+  /// The concrete name.
+  public let backend: String
+  public let balance: Int
+}
+
 /// Bytes that went through one direction's downstream connections since the last collection.
 public struct ByteFacts: Sendable, Equatable {
   public var received: UInt64 = 0
@@ -88,6 +95,8 @@ public struct WorkerFacts: Sendable {
   /// Indexed by `TrafficDirection.rawValue`.
   public var bytes: [ByteFacts] = [ByteFacts(), ByteFacts()]
   public var gauges = WorkerGauges()
+  /// One for each concrete name in use.
+  public var requeueBalances: [BalanceFact] = []
   /// Endpoints ejected since the last collection.
   public var ejections: UInt64 = 0
   /// Series that found no room and were counted under `_other`.

@@ -6,6 +6,8 @@ public enum WorkerOrder: Sendable {
   case run(RoutingTable)
   /// This is the state of a concrete name now.
   case endpoints(EndpointSet)
+  /// This proxy's share of the fleet's floor of re-sends, above 0 and at most 1.
+  case requeueShare(Double)
   /// Hand over the facts since the last time; answer `.collected` with this ticket.
   case collect(ticket: UInt64)
   /// Show what you have; answer `.described` with this ticket.

@@ -50,6 +50,7 @@ final class ProxyControl {
 
   var ledger: FactLedger
   var reports: ReportQueue
+  var requeueFloor = RequeueFloor()
   var reportInterval = ProxyControl.collectInterval
   var lastReport = Instant.zero
   var gatherings: [UInt64: Gathering] = [:]
@@ -210,6 +211,9 @@ extension ProxyControl: ControlLinkEvents {
       let ack = try Heddle_Mesh_V1_ReportAck.decode(message)
       reports.acknowledged(ack.sequence)
       reportInterval = .milliseconds(Int64(max(500, min(ack.nextIntervalMs, 60_000))))
+      if requeueFloor.told(ack.retryFloorShare) {
+        for worker in workers { worker.send(.requeueShare(requeueFloor.share)) }
+      }
     } catch {
       log.warning("control", "an answer to a report does not read", [("fault", "\(error)")])
     }

@@ -28,19 +28,20 @@ struct Cluster {
   private var weightSums: [Double] = []
   private var free: [EndpointIndex] = []
   private var lastSerial: UInt32 = 0
-  /// What sending again may cost: 20 % of the answered requests, and 10 a second, over 10 s (Finagle's token budget), per worker.
+  /// What sending again may cost: 20 % of the answered requests, and the floor, over 10 s (Finagle's token budget), per worker.
   var requeues: TokenBudget
   /// How many bindings refer to this cluster.
   var users: Int32 = 0
   /// When the last binding let go; meaningful while `users` is 0.
   var unusedSince: Instant
 
-  init(name: Path, state: NameState, now: Instant) {
+  /// - Parameter requeueFloor: re-sends a second that are allowed whatever the requests.
+  init(name: Path, state: NameState, requeueFloor: Double = RequeueFloor.fleet, now: Instant) {
     self.name = name
     self.text = name.description
     self.state = state
     self.unusedSince = now
-    self.requeues = TokenBudget(now: now.nanoseconds)
+    self.requeues = TokenBudget(minRetriesPerSecond: requeueFloor, now: now.nanoseconds)
   }
 
   /// Takes over a newer state. Returns the endpoints that left: the caller closes their idle connections.

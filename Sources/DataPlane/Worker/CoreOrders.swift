@@ -22,6 +22,22 @@ extension ProxyCore {
     }
   }
 
+  /// This proxy's share of the fleet's floor changed.
+  mutating func takeRequeueShare(_ share: Double) {
+    requeueFloor = RequeueFloor.ofWorker(share: share, workers: workers)
+    for c in clusters.live { clusters[c].requeues.setFloor(perSecond: requeueFloor) }
+  }
+
+  /// Hands over what was counted since the last time, and what stands now.
+  mutating func collect() -> WorkerFacts {
+    var collected = facts.collect(now: now.nanoseconds / 1000)
+    for c in clusters.live {
+      let balance = clusters[c].requeues.balance(now: now.nanoseconds)
+      collected.requeueBalances.append(BalanceFact(backend: clusters[c].text, balance: balance))
+    }
+    return collected
+  }
+
   /// How long an idle caller is kept when draining, in nanoseconds. It may be sending at this very moment, and a closed connection
   /// would lose that request; one that sends is told `connection: close` with its answer.
   static let drainLinger: UInt64 = 1_000_000_000

@@ -18,6 +18,7 @@ struct ProxyCore: ~Copyable {
   /// This worker's slice of the per-name limits.
   let pendingPerName: Int
   let inFlightPerName: Int32
+  let workers: Int
   let notify: (WorkerNotice) -> Void
 
   var downstreams = Slab<Downstream>()
@@ -25,6 +26,8 @@ struct ProxyCore: ~Copyable {
   var clusters = ClusterTable()
   var bindings: BindingTable
   var sequences = SequenceTable()
+  /// This worker's part of the floor of each name's re-sends, a second.
+  var requeueFloor: Double
   var table: RoutingTable
   var changes = RecentChanges()
   /// Grows when a concrete name changes its state; routes compiled before are compiled anew.
@@ -49,6 +52,8 @@ struct ProxyCore: ~Copyable {
     self.limits = limits
     self.times = ProxyTimes(limits)
     self.pendingPerName = max(1, limits.pendingPerName / workers)
+    self.workers = workers
+    self.requeueFloor = RequeueFloor.ofWorker(share: 1, workers: workers)
     self.inFlightPerName = Int32(clamping: max(1, limits.inFlightPerName / workers))
     self.table = table
     self.now = loop.now

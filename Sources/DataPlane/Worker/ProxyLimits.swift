@@ -8,6 +8,7 @@ struct ProxyTimes {
   let connect: UInt64
   let poolIdle: UInt64
   let binding: UInt64
+  let linger: UInt64
   let request: UInt64?
 
   init(_ limits: ProxyLimits) {
@@ -17,6 +18,7 @@ struct ProxyTimes {
     connect = Self.nanoseconds(limits.connect)
     poolIdle = Self.nanoseconds(limits.poolIdle)
     binding = Self.nanoseconds(limits.binding)
+    linger = Self.nanoseconds(limits.linger)
     request = limits.request.map(Self.nanoseconds)
   }
 
@@ -38,6 +40,8 @@ public struct ProxyLimits: Sendable {
   public var poolIdle = Duration.seconds(3)
   /// A request whose concrete name has no first answer yet: 503 `binding-timeout` after this. 1 s.
   public var binding = Duration.seconds(1)
+  /// From our last byte to the caller's own end of the connection; then it is closed all the same. 5 s.
+  public var linger = Duration.seconds(5)
   /// From head to last byte of answer: 504 `timeout`. None unless set.
   public var request: Duration?
   /// Requests of one name waiting for their binding, per process: 503 `overload` beyond. 1024.
@@ -53,8 +57,9 @@ public struct ProxyLimits: Sendable {
   /// Bytes of one answer that are passed on in a row; then the other connections have their turn. 256 KiB.
   /// No key: long enough that the extra system call is nothing, short enough that nobody feels it.
   public var turn = 262_144
-  /// What is read and dropped of a request's body after an early answer, before the connection is closed. 64 KiB.
-  public var drainBody = 65_536
+  /// What is read and dropped of a caller that goes on sending after the last answer on its connection: beyond it the connection
+  /// is closed, and the kernel may reset it. 16 MiB.
+  public var lingerBytes = 16_777_216
   /// Interim answers (1xx) to one request; one more is 502 `upstream-protocol`. 8.
   public var interims: UInt8 = 8
   /// Downstream connections per process: beyond it, nothing is accepted until one closes. 100 000.

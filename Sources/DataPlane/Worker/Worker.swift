@@ -110,9 +110,9 @@ final class Worker: LoopHandler {
       core.run(table)
       notify(.running(worker: index, generation: table.generation))
     case .endpoints(let set): core.update(set)
+    case .requeueShare(let share): core.takeRequeueShare(share)
     case .collect(let ticket):
-      let facts = core.facts.collect(now: core.now.nanoseconds / 1000)
-      notify(.collected(worker: index, ticket: ticket, facts))
+      notify(.collected(worker: index, ticket: ticket, core.collect()))
     case .describe(let ticket, let view):
       notify(.described(worker: index, ticket: ticket, core.describe(view)))
     case .drain(let grace): drain(grace)

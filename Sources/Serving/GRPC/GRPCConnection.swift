@@ -5,10 +5,7 @@ import SystemIO
 import Workers
 
 /// The driver of one connection to a `GRPCServer`.
-final class GRPCConnection {
-  /// How long a connection that we closed for writing may take to do the same.
-  private static let linger = Duration.seconds(2)
-
+final class GRPCConnection: ServedConnection {
   let session: HTTP2Session
   private unowned let server: GRPCServer
   private var loop: ServiceLoop { server.loop }
@@ -23,7 +20,7 @@ final class GRPCConnection {
   private var hasSettings = false
   private var isMarked = false
   /// Everything was said; bytes that still come are dropped.
-  private var lingersUntil: Instant?
+  private var linger: Linger?
 
   init(server: GRPCServer) {
     self.server = server
@@ -36,7 +33,7 @@ final class GRPCConnection {
   /// False when the kernel refuses to watch the socket.
   func open(_ socket: consuming Socket, peer: SocketAddress, handle: Handle) -> Bool {
     do {
-      wire = try Wire(socket, peer: peer, token: handle.token(kind: server.kind), on: loop)
+      wire = try Wire(socket, peer: peer, token: handle.token(kind: server.connections.kind), on: loop)
     } catch {
       return false
     }
@@ -58,11 +55,16 @@ final class GRPCConnection {
 
   private func receive() {
     switch wire?.receive(on: loop) {
-    case .bytes:
-      if lingersUntil != nil { wire?.dropInput(on: loop) } else { advance() }
+    case .bytes(let count):
+      if linger == nil { advance() } else { drop(count) }
     case .ended, .failed: close()
     case .nothing, nil: break
     }
+  }
+
+  private func drop(_ count: Int) {
+    wire?.dropInput(on: loop)
+    if linger?.takes(count) == false { close() }
   }
 
   private func advance() {
@@ -128,7 +130,7 @@ final class GRPCConnection {
   }
 
   private func refusal(_ call: Handle, _ fields: HeaderList) -> GRPCStatus? {
-    if server.isDraining { return GRPCStatus(.unavailable, "the server is draining") }
+    if server.connections.isDraining { return GRPCStatus(.unavailable, "the server is draining") }
     let path = fields[":path"] ?? ""
     let peer = wire?.peer ?? server.localAddress
     return server.service.opened(call, path: path, headers: fields, peer: peer)
@@ -182,17 +184,15 @@ final class GRPCConnection {
 
   // MARK: Writing
 
-  func mark() { server.mark(handle) }
-
-  /// True when it was not marked for the edge yet.
-  func takeMark() -> Bool {
-    defer { isMarked = true }
-    return !isMarked
+  func mark() {
+    if isMarked || wire == nil { return }
+    isMarked = true
+    server.connections.mark(handle)
   }
 
   func flush() {
     isMarked = false
-    if lingersUntil != nil { return finish() }
+    if linger != nil { return finish() }
     let flushed = wire?.flush(session, limit: limits.outputBytes, on: loop)
     drainEvents()
     switch flushed {
@@ -205,25 +205,27 @@ final class GRPCConnection {
 
   /// Writes what is left, closes our side, and the whole when the peer has done so too or a moment has passed.
   private func finish() {
-    let isFirst = lingersUntil == nil
-    let until = lingersUntil ?? loop.now + Self.linger
-    lingersUntil = until
+    let isFirst = linger == nil
+    let linger = linger ?? Linger(at: loop.now, limits: limits)
+    self.linger = linger
     switch wire?.flush(on: loop) {
     case .failed, nil: return close()
     case .waiting: break
     case .done: wire?.shutdownWrite()
     }
-    if isFirst { arm(until) }
+    if isFirst { arm(linger.until) }
   }
 
   // MARK: Time
 
-  private func arm(_ deadline: Instant) { timer.arm(deadline, token: handle.token(kind: server.kind), on: loop) }
+  private func arm(_ deadline: Instant) {
+    timer.arm(deadline, token: handle.token(kind: server.connections.kind), on: loop)
+  }
 
   func expired() {
     timer.fired()
     let now = loop.now
-    if let lingersUntil { return now >= lingersUntil ? close() : arm(lingersUntil) }
+    if let linger { return now >= linger.until ? close() : arm(linger.until) }
     if let since = wire?.waitingSince, now >= since + limits.writeTimeout { return timedOut() }
     guard hasSettings else { return timedOut() }
     let receivedAt = wire?.receivedAt ?? now
@@ -267,6 +269,6 @@ final class GRPCConnection {
     wire?.close(on: loop)
     wire = nil
     for call in calls { closed(call) }
-    server.remove(handle)
+    server.connections.remove(handle)
   }
 }

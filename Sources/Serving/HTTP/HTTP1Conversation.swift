@@ -196,9 +196,11 @@ final class HTTP1Conversation {
   }
 
   /// Answers a request that broke a rule; nothing that follows it can be trusted.
-  func refuse(_ status: Int, _ detail: String, _ output: inout ByteBuffer) -> Step {
+  func refuse(_ status: Int, _ detail: String, _ output: inout ByteBuffer, retryAfter: Int? = nil) -> Step {
     keepAlive = false
-    write(.problem(status, detail), date: "", &output)
+    var problem = HTTPResponse.problem(status, detail)
+    if let retryAfter { problem.headers.append("retry-after", "\(retryAfter)") }
+    write(problem, date: "", &output)
     return .refused
   }
 

@@ -5,7 +5,7 @@ import SystemIO
 import Workers
 
 /// The driver of one connection: reads, feeds the conversation, writes, watches the clock.
-final class HTTPConnection {
+final class HTTPConnection: ServedConnection {
   private enum Speech {
     /// The first bytes may still become the HTTP/2 preface.
     case undetected
@@ -13,9 +13,6 @@ final class HTTPConnection {
     case http2(HTTP2Conversation)
   }
 
-  /// How long a connection that we closed for writing may take to do the same. Why: closing with unread bytes would reset the
-  /// connection and could take the answer from the peer's buffer.
-  private static let linger = Duration.seconds(2)
   /// How often HTTP/2 exchanges are looked at for slow peers, at least.
   private static let inspection = Duration.seconds(5)
   /// Rounds of writing per event. Why: a peer that takes everything at once must not keep the others waiting.
@@ -30,7 +27,8 @@ final class HTTPConnection {
   private var timer = ConnectionTimer()
   private var keepalive = Keepalive()
   private var openedAt: Instant
-  private var lingersUntil: Instant?
+  private var linger: Linger?
+  private var hasPeerEnded = false
   private var isMarked = false
 
   init(server: HTTPServer) {
@@ -41,7 +39,7 @@ final class HTTPConnection {
   /// False when the kernel refuses to watch the socket.
   func open(_ socket: consuming Socket, peer: SocketAddress, handle: Handle) -> Bool {
     do {
-      wire = try Wire(socket, peer: peer, token: handle.token(kind: server.kind), on: loop)
+      wire = try Wire(socket, peer: peer, token: handle.token(kind: server.connections.kind), on: loop)
     } catch {
       return false
     }
@@ -63,20 +61,26 @@ final class HTTPConnection {
 
   private func receive() {
     switch wire?.receive(on: loop) {
-    case .bytes:
-      if lingersUntil != nil { wire?.dropInput(on: loop) } else { advance() }
+    case .bytes(let count):
+      if linger == nil { advance() } else { drop(count) }
     case .ended: peerEnded()
     case .failed: close()
     case .nothing, nil: break
     }
   }
 
+  private func drop(_ count: Int) {
+    wire?.dropInput(on: loop)
+    if linger?.takes(count) == false { close() }
+  }
+
   /// The peer has said its last byte. One whose request is being handled may still wait for the answer.
   private func peerEnded() {
-    guard lingersUntil == nil, case .http1(let conversation) = speech, conversation.mayAnswerHalfClosed else {
+    guard linger == nil, case .http1(let conversation) = speech, conversation.mayAnswerHalfClosed else {
       return close()
     }
     conversation.isDraining = true
+    hasPeerEnded = true
     setReading(false)
   }
 
@@ -98,7 +102,7 @@ final class HTTPConnection {
     case .other: speech = .http1(HTTP1Conversation(limits: limits, budget: server.budget, at: openedAt))
     }
     advance()
-    if server.isDraining { drain() }
+    if server.connections.isDraining { drain() }
   }
 
   private func advance(_ conversation: HTTP1Conversation) {
@@ -146,9 +150,9 @@ final class HTTPConnection {
   }
 
   func mark() {
-    if isMarked { return }
+    if isMarked || wire == nil { return }
     isMarked = true
-    server.mark(handle)
+    server.connections.mark(handle)
   }
 
   /// The loop's edge: writes what this turn produced.
@@ -188,7 +192,7 @@ final class HTTPConnection {
 
   private func settle(_ conversation: HTTP1Conversation) {
     if conversation.isOver { return finish() }
-    if conversation.isIdle && server.isDraining { return close() }
+    if conversation.isIdle && server.connections.isDraining { return close() }
     if let deadline = deadline(conversation) { arm(deadline) }
   }
 
@@ -224,12 +228,14 @@ final class HTTPConnection {
 
   private var inspection: Duration { min(Self.inspection, limits.bodyTimeout, limits.writeTimeout) }
 
-  private func arm(_ deadline: Instant) { timer.arm(deadline, token: handle.token(kind: server.kind), on: loop) }
+  private func arm(_ deadline: Instant) {
+    timer.arm(deadline, token: handle.token(kind: server.connections.kind), on: loop)
+  }
 
   func expired() {
     timer.fired()
     let now = loop.now
-    if let lingersUntil { return now >= lingersUntil ? close() : arm(lingersUntil) }
+    if let linger { return now >= linger.until ? close() : arm(linger.until) }
     if let since = wire?.waitingSince {
       return now >= since + limits.writeTimeout ? timedOut(resets: true) : arm(since + limits.writeTimeout)
     }
@@ -305,15 +311,26 @@ final class HTTPConnection {
     }
   }
 
-  /// Everything is said: close our side, and the whole when the peer has done so too or a moment has passed.
+  /// There is no room for this caller: tells it so.
+  func turnAway() {
+    let conversation = HTTP1Conversation(limits: limits, budget: server.budget, at: openedAt)
+    speech = .http1(conversation)
+    _ = wire?.withBuffers(on: loop) { _, output in
+      conversation.refuse(503, "There are too many connections.", &output, retryAfter: 1)
+    }
+    mark()
+  }
+
+  /// Everything is said: closes our side, and the whole when the peer has done so too or a moment has passed.
   private func finish() {
-    guard lingersUntil == nil else { return }
-    guard wire?.isReading ?? false else { return close() }
+    guard linger == nil else { return }
+    if hasPeerEnded { return close() }
+    let linger = Linger(at: loop.now, limits: limits)
+    self.linger = linger
     wire?.shutdownWrite()
     wire?.dropInput(on: loop)
-    let until = loop.now + Self.linger
-    lingersUntil = until
-    arm(until)
+    setReading(true)
+    if wire != nil { arm(linger.until) }
   }
 
   func close() {
@@ -326,7 +343,7 @@ final class HTTPConnection {
     timer.cancel(on: loop)
     wire?.close(on: loop)
     wire = nil
-    server.remove(handle)
+    server.connections.remove(handle)
   }
 
   private func setReading(_ reads: Bool) {

@@ -9,25 +9,18 @@ import Workers
 /// reach the handler.
 public final class HTTPServer: LoopSource {
   /// Where it listens: with port 0 asked for, the port that the kernel chose.
-  public let localAddress: SocketAddress
+  public var localAddress: SocketAddress { connections.localAddress }
   public let counters = ServingCounters()
-
-  private static let edgeRounds = 8
 
   let limits: ServingLimits
   let handler: any RequestHandler
   unowned let loop: ServiceLoop
   let budget: BodyBudget
+  let connections: ConnectionTable<HTTPConnection>
   /// Scratch for parsing; a head never stays in it between events.
   var head = RequestHead()
-  private(set) var kind: UInt8 = 0
-  private(set) var isDraining = false
 
-  private var listener: Listener?
   private var here: Confined<HTTPServer>?
-  private var connections = Slab<HTTPConnection>()
-  private var dirty: [Handle] = []
-  private var onDrained: (() -> Void)?
 
   /// Listens on `address` and serves from the loop's next turn on.
   /// - Throws: `SystemError` when the address cannot be listened on, `ServiceLoop.Full`.
@@ -38,115 +31,35 @@ public final class HTTPServer: LoopSource {
     self.limits = limits
     self.handler = handler
     budget = BodyBudget(limits.heldBodyBytes)
-    let slot = LoopSlot()
-    kind = try loop.attach(slot)
-    do {
-      let listener = try Listener(on: address, kind: kind, loop: loop, counters: counters)
-      self.listener = listener
-      localAddress = listener.address
-    } catch {
-      loop.detach(kind: kind)
-      throw error
-    }
-    loop.replace(kind: kind, with: self)
+    connections = try ConnectionTable(loop: loop, address: address, limits: limits, counters: counters)
     here = loop.confine(self)
+    connections.serve(self) { [unowned self] in here = nil }
   }
 
   /// Takes no more connections, lets requests under way finish, closes idle connections, and after `ServingLimits.drainGrace` all.
   /// - Parameter onDrained: called once, when the last connection is closed.
-  public func drain(onDrained: @escaping () -> Void = {}) {
-    guard !isDraining else { return }
-    isDraining = true
-    self.onDrained = onDrained
-    listener?.close()
-    listener = nil
-    forEachConnection { $0.drain() }
-    loop.schedule(after: limits.drainGrace) { [weak self] in self?.close() }
-    leaveIfEmpty()
-  }
+  public func drain(onDrained: @escaping () -> Void = {}) { connections.drain(onDrained: onDrained) }
 
   /// Closes everything now.
-  public func close() {
-    isDraining = true
-    listener?.close()
-    listener = nil
-    forEachConnection { $0.close() }
-    leaveIfEmpty()
-  }
-
-  private func forEachConnection(_ body: (HTTPConnection) -> Void) {
-    for index in 0..<connections.slotCount {
-      if let handle = connections.handle(at: index) { body(connections[handle]) }
-    }
-  }
-
-  private func leaveIfEmpty() {
-    guard isDraining, connections.isEmpty, here != nil else { return }
-    here = nil
-    loop.detach(kind: kind)
-    onDrained?()
-    onDrained = nil
-  }
+  public func close() { connections.close() }
 
   // MARK: LoopSource
 
   func ready(_ handle: Handle, _ readiness: Readiness) {
-    if handle == .none {
-      listener?.accept { admit($0, from: $1) }
-    } else if connections.contains(handle) {
-      connections[handle].ready(readiness)
-    }
+    connections.ready(handle, readiness) { admit($0, from: $1) }
   }
 
-  func expired(_ handle: Handle) {
-    if connections.contains(handle) { connections[handle].expired() }
-  }
-
+  func expired(_ handle: Handle) { connections[handle]?.expired() }
+  func edge() { connections.edge() }
   func loopEnded() { close() }
 
-  func edge() {
-    // Writing an answer may bring up the request behind it, and its refusal; a few rounds settle that. Then others have a turn.
-    for _ in 0..<Self.edgeRounds where !dirty.isEmpty {
-      let marked = dirty
-      dirty.removeAll(keepingCapacity: dirty.capacity <= 1024)
-      for handle in marked where connections.contains(handle) { connections[handle].flush() }
-    }
-    if !dirty.isEmpty { loop.executor.execute {} }
-  }
-
-  // MARK: Connections
-
   private func admit(_ socket: consuming Socket, from peer: SocketAddress) {
-    guard connections.count < limits.connections else { return refuse(socket) }
-    // The handle comes first: the token carries it.
     let connection = HTTPConnection(server: self)
-    let handle = connections.insert(connection)
-    guard connection.open(socket, peer: peer, handle: handle) else {
-      _ = connections.remove(handle)
-      return
-    }
-    counters.connectionsOpen.add(1, ordering: .relaxed)
-  }
-
-  /// Tells a caller above the limit so, as far as the fresh socket takes it at once, and closes.
-  private func refuse(_ socket: consuming Socket) {
+    let isFull = connections.count >= limits.connections
+    guard connections.take(connection, socket, from: peer, aboveLimit: limits.turnedAway), isFull else { return }
     counters.connectionsRefused.count()
-    let busy: StaticString =
-      "HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-    var bytes = ByteBuffer()
-    bytes.append(busy)
-    _ = socket.send(bytes)
-    socket.shutdownWrite()
+    connection.turnAway()
   }
-
-  func remove(_ handle: Handle) {
-    guard connections.contains(handle) else { return }
-    _ = connections.remove(handle)
-    counters.connectionsOpen.subtract(1, ordering: .relaxed)
-    leaveIfEmpty()
-  }
-
-  func mark(_ handle: Handle) { dirty.append(handle) }
 
   // MARK: Requests
 
@@ -163,9 +76,9 @@ public final class HTTPServer: LoopSource {
   private func answer(_ response: HTTPResponse, _ wasDropped: Bool, connection: Handle, exchange: UInt64) {
     if wasDropped { counters.respondersDropped.count() }
     if case .stream(let stream) = response.body, let here {
-      stream.attach { here.execute { $0.mark(connection) } }
+      stream.attach { here.execute { $0.connections[connection]?.mark() } }
     }
-    let isTaken = connections.contains(connection) && connections[connection].respond(response, exchange: exchange)
+    let isTaken = connections[connection]?.respond(response, exchange: exchange) == true
     if !isTaken, case .stream(let stream) = response.body { stream.close() }
   }
 }

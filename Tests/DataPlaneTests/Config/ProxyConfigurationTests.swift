@@ -56,7 +56,7 @@ struct ProxyConfigurationTests {
     #expect(limits.concreteNames == standard.concreteNames)
     #expect(limits.resends == standard.resends)
     #expect(limits.highWater == standard.highWater)
-    #expect(limits.drainBody == standard.drainBody)
+    #expect(limits.lingerBytes == standard.lingerBytes && limits.linger == standard.linger)
     #expect(limits.interims == standard.interims)
     #expect(limits.downstreamConnections == standard.downstreamConnections)
   }

@@ -71,7 +71,7 @@ private struct Storm {
     limits.binding = .milliseconds(100)
     limits.highWater = 8192
     limits.turn = 4096
-    limits.drainBody = 4096
+    limits.lingerBytes = 4096
     limits.pendingPerName = 4
     limits.inFlightPerName = 16
     return limits

@@ -86,10 +86,11 @@ final class FakeController: Sendable {
     }
   }
 
-  func acknowledge(report sequence: UInt64, interval: UInt32 = 500) {
+  func acknowledge(report sequence: UInt64, interval: UInt32 = 500, floorShare: Double = 1) {
     var ack = Heddle_Mesh_V1_ReportAck()
     ack.sequence = sequence
     ack.nextIntervalMs = interval
+    ack.retryFloorShare = floorShare
     let bytes = grpcFrame(ack.encodedBytes())
     service.execute { service in
       if let report = service.report { _ = service.server?.send(stream: report, framed: bytes) }

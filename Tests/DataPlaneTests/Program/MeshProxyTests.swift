@@ -15,9 +15,9 @@ struct MeshProxyTests {
 
   /// A proxy with the rules applied and `users` answered by an application.
   private func synced(
-    _ controller: FakeController, _ application: Application, _ yaml: String = ""
+    _ controller: FakeController, _ application: Application, _ yaml: String = "", workers: Int = 2
   ) throws -> RunningProxy {
-    let proxy = try RunningProxy("mesh: 127.0.0.1:\(controller.port)\n" + yaml)
+    let proxy = try RunningProxy("mesh: 127.0.0.1:\(controller.port)\n" + yaml, workers: workers)
     try #require(controller.heard("hello nothing"))
     controller.send(.snapshot(rules.snapshot(3)))
     try #require(controller.heard("ack 3"))
@@ -217,6 +217,23 @@ struct MeshProxyTests {
         }
         return requests >= 5
       })
+  }
+
+  @Test("The share of the fleet's re-sends that a controller told counts, and stays when the controller is away")
+  func floorShare() throws {
+    let (controller, application) = (try FakeController(), try Application())
+    let proxy = try synced(controller, application, workers: 1)
+    defer { proxy.end() }
+    let metric = "heddle_retry_budget_balance{backend=\"/#/registry/users\"} "
+    // A handful of requests earn nothing yet: the balance is the floor over 10 s.
+    #expect(try eventually { try proxy.admin("/metrics").text?.contains(metric + "100\n") == true })
+    #expect(eventually { controller.reports.count >= 1 })
+    controller.acknowledge(report: 1, floorShare: 0.2)
+    #expect(try eventually { try proxy.admin("/metrics").text?.contains(metric + "20\n") == true })
+    controller.kill()
+    #expect(try eventually { try proxy.readiness().contains("not connected") })
+    _ = try proxy.admin("/metrics")
+    #expect(try proxy.admin("/metrics").text?.contains(metric + "20\n") == true)
   }
 
   @Test("A controller's configuration after a file's rules: the file's are the weakest")
