@@ -24,7 +24,7 @@ import Testing
     let spelled = Set(FieldName.spellings.map(\.0))
     let families: Set<FieldName> = [.other, .l5d, .l5dCtx, .heddle, .xB3, .xForwardedOther]
     #expect(spelled.union(families) == Set(FieldName.allCases) && spelled.isDisjoint(with: families))
-    #expect(FieldName.allCases.count < 64, "one bit each in a table's word")
+    #expect(FieldName.allCases.count <= 64, "one bit each in a table's word")
     #expect(FieldName.spellings.allSatisfy { $0.1.utf8.count <= 24 }, "three words decide equality up to 24 bytes")
   }
 
@@ -55,7 +55,7 @@ import Testing
     #expect(
       name("x-forwarded-port") == .xForwardedOther && name("x-forwarded-client-cert-and-more") == .xForwardedOther)
     #expect(name("x-forwardly-known-names") == .other)
-    #expect(FieldName.allCases.filter(\.isL5d).count == 14 && FieldName.allCases.filter(\.isHeddle).count == 2)
+    #expect(FieldName.allCases.filter(\.isL5d).count == 16 && FieldName.allCases.filter(\.isHeddle).count == 3)
   }
 
   @Test func hopByHopAndSecurityRelevantNames() {

@@ -103,7 +103,8 @@ extension ProxyControl {
       var object = JSONObject()
       object.add("name", text: path.description)
       object.add("revision", number: table.revision)
-      object.add("tree", json: view(of: explain(delegation) { self.known($0)?.state ?? .pending }))
+      let tree = explain(delegation) { self.known($0)?.state ?? .pending }
+      object.add("tree", json: explanationText(tree) { endpointsView($0) })
       return .json(object.text)
     } catch {
       return .problem(400, error.message)
@@ -118,33 +119,6 @@ extension ProxyControl {
     }
     var unusable = 0
     return EndpointSet(watched.replica, name: name, confirmed: watched.confirmed, unusable: &unusable)
-  }
-
-  private func view(of tree: ExplainTree) -> String {
-    var object = JSONObject()
-    object.add("kind", text: tree.kind.rawValue)
-    if !tree.path.isEmpty { object.add("path", text: tree.path) }
-    object.add("state", text: tree.state.rawValue)
-    object.add("chosen", tree.isChosen)
-    if let rule = tree.rule { object.add("rule", json: view(of: rule)) }
-    if !tree.branch.isEmpty { object.add("branch", text: tree.branch) }
-    if let weight = tree.weight { object.add("weight", number: weight) }
-    if let share = tree.share { object.add("share", number: share) }
-    if tree.missingShare > 0 { object.add("missing_share", number: tree.missingShare) }
-    if !tree.residual.isEmpty { object.add("residual", text: tree.residual) }
-    if !tree.reason.isEmpty { object.add("reason", text: tree.reason) }
-    if tree.kind == .leaf { object.add("endpoints", json: endpointsView(tree.path)) }
-    if !tree.children.isEmpty { object.add("children", json: JSONObject.list(tree.children.map(view(of:)))) }
-    return object.text
-  }
-
-  private func view(of rule: ExplainTree.Rule) -> String {
-    var object = JSONObject()
-    object.add("tier", text: rule.tier)
-    object.add("id", text: rule.id)
-    object.add("revision", number: rule.revision)
-    object.add("dentry", text: rule.dentry)
-    return object.text
   }
 
   private func endpointsView(_ name: String) -> String {

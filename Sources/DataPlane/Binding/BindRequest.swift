@@ -56,7 +56,8 @@ extension ProxyCore {
   mutating func dispatch(_ h: Handle, headLength: Int) {
     let b = downstreams[h].exchange.binding
     refresh(b)
-    switch Self.pick(bindings, b, &sequences.positions, clusters, now) {
+    if downstreams[h].exchange.explains == .only { return answerExplanation(h, headLength: headLength) }
+    switch Self.pick(bindings, b, &sequences.positions, &clusters, now) {
     case .leaf(let leaf):
       send(h, leaf: Int32(truncatingIfNeeded: leaf), headLength: headLength)
     case .pending:
@@ -73,14 +74,38 @@ extension ProxyCore {
   }
 
   private static func pick(
-    _ bindings: borrowing BindingTable, _ b: Int32, _ positions: inout [UInt64], _ clusters: ClusterTable,
+    _ bindings: borrowing BindingTable, _ b: Int32, _ positions: inout [UInt64], _ clusters: inout ClusterTable,
     _ now: Instant
   ) -> Pick {
-    bindings[b].route.pick(&positions) { clusters[$0].isReady(at: now) }
+    bindings[b].route.pick(&positions) { clusters[$0].stands(at: now) }
+  }
+
+  /// Where a request could go now, without taking any request's turn.
+  mutating func pickAside(_ b: Int32) -> Pick {
+    Self.pick(bindings, b, key: random.next(), &clusters, now)
+  }
+
+  private static func pick(
+    _ bindings: borrowing BindingTable, _ b: Int32, key: UInt64, _ clusters: inout ClusterTable, _ now: Instant
+  ) -> Pick {
+    bindings[b].route.pick(key: key) { clusters[$0].stands(at: now) }
+  }
+
+  /// The leaf that stands by for one that took nothing; nil when none does.
+  mutating func standby(_ b: Int32, for leaf: Int32) -> Int32? {
+    Self.standby(bindings, b, leaf, key: random.next(), &clusters, now)
+  }
+
+  private static func standby(
+    _ bindings: borrowing BindingTable, _ b: Int32, _ leaf: Int32, key: UInt64, _ clusters: inout ClusterTable,
+    _ now: Instant
+  ) -> Int32? {
+    bindings[b].route.standby(for: Int(leaf), key: key) { clusters[$0].stands(at: now) }
+      .map { Int32(truncatingIfNeeded: $0) }
   }
 
   /// The concrete name has no first answer yet: the head stays in the input until it has.
-  private mutating func wait(_ h: Handle, _ b: Int32, _ headLength: Int) {
+  mutating func wait(_ h: Handle, _ b: Int32, _ headLength: Int) {
     guard bindings[b].waiters.count < pendingPerName else {
       return failUndispatched(h, headLength, .overload, text: "too many requests wait for this name")
     }
@@ -96,7 +121,7 @@ extension ProxyCore {
   mutating func wakeWaiters() {
     for b in bindings.indices where !bindings[b].waiters.isEmpty {
       refresh(b)
-      if case .pending = Self.pick(bindings, b, &sequences.positions, clusters, now) { continue }
+      if case .pending = Self.pick(bindings, b, &sequences.positions, &clusters, now) { continue }
       let waiters = bindings[b].waiters
       bindings[b].waiters = []
       for h in waiters where downstreams.contains(h) { resume(h) }
@@ -127,47 +152,9 @@ extension ProxyCore {
     return .found(found)
   }
 
-  /// For a request with dentries of its own: the key is the name and their text, so a text seen before is not parsed again.
-  private mutating func findOverride(_ h: Handle) -> BindingLookup {
-    var name: [UInt8] = []
-    guard downstreams[h].identify(head.hostRange, into: &name) else { return .unidentified }
-    var key = name
-    key.append(0)
-    var context: [String] = []
-    var own: [String] = []
-    gatherDtabs(h, key: &key, context: &context, own: &own)
-    if let known = bindings.find(key.span) { return .found(known) }
-    let local: [RuleEntry]
-    do {
-      local = try RequestRules.parse(context: context, request: own)
-    } catch {
-      return .badDtab(error.message)
-    }
-    let made = makeBinding(key: key, name: name, local: local)
-    guard let made else { return .full }
-    if let path = bindings[made].delegation.deniedOverride(allowing: []) {
-      discard(made)
-      return .denied("a request may not lead to \(path): only an operator's rule may name it")
-    }
-    return .found(made)
-  }
-
-  /// Lines of one header are concatenated in order; the key keeps lines and headers apart (a value never holds a zero byte).
-  private func gatherDtabs(_ h: Handle, key: inout [UInt8], context: inout [String], own: inout [String]) {
-    for i in 0..<head.fields.count {
-      let field = head.fields[i]
-      guard field.name == .l5dDtab || field.name == .l5dCtxDtab else { continue }
-      let value = downstreams[h].copy(field.valueRange)
-      key += value
-      key += field.name == .l5dDtab ? [0, 1] : [0, 2]
-      let text = String(decoding: value, as: UTF8.self)
-      if field.name == .l5dDtab { own.append(text) } else { context.append(text) }
-    }
-  }
-
   // MARK: Making
 
-  private mutating func makeBinding(key: [UInt8], name: [UInt8], local: [RuleEntry]) -> Int32? {
+  mutating func makeBinding(key: [UInt8], name: [UInt8], local: [RuleEntry]) -> Int32? {
     if bindings.count >= BindingTable.limit {
       disposeBindings(underPressure: true)
       if bindings.count >= BindingTable.limit { return nil }
@@ -209,7 +196,7 @@ extension ProxyCore {
     var sequences = SequenceTable()
     swap(&sequences, &self.sequences)
     let route = RouteTree(
-      delegation,
+      delegation, failover: policy.failover,
       state: { name in table.find(name).map { table[$0].state } ?? .failed },
       cluster: { name in table.find(name) ?? -1 },
       sequence: { union in sequences.index(of: union, using: &random) })
@@ -226,7 +213,7 @@ extension ProxyCore {
     var lines = "l5d-dst-service: \(bindings[b].service)\r\nl5d-dst-client: \(leaf.name)\r\n"
     if !leaf.residual.isRoot { lines += "l5d-dst-residual: \(leaf.residual)\r\n" }
     let travelling = RequestRules.travelling(bindings[b].local, residual: leaf.residual)
-    if !travelling.isEmpty { lines += "l5d-ctx-dtab: \(RequestRules.text(travelling))\r\n" }
+    if !travelling.isEmpty { lines += contextLines(RequestRules.text(travelling)) }
     lines += "via: 1.1 heddle\r\n"
     return BoundLeaf(cluster: leaf.cluster, split: leaf.split, branch: leaf.branch, headers: Array(lines.utf8))
   }
@@ -264,7 +251,7 @@ extension ProxyCore {
     }
   }
 
-  private mutating func discard(_ b: Int32) {
+  mutating func discard(_ b: Int32) {
     releaseLeaves(b)
     facts.releaseRequestSeries(bindings[b].requestSeries)
     bindings.remove(b)

@@ -2,6 +2,7 @@ import MeshProtocol
 import Settings
 import SystemIO
 import Telemetry
+import Traffic
 
 /// A controller's address as configured: a name or an address, and a port.
 struct ControllerAddress: Hashable, Sendable, CustomStringConvertible {
@@ -54,6 +55,7 @@ struct ProxyConfiguration: Sendable {
   var dtab: Dtab
   var names: StaticNames
   var limits: ProxyLimits
+  var policy: OutboundPolicy
   var workers: Int
   var drainGrace: Duration
   var logLevel: LogLevel
@@ -87,6 +89,7 @@ struct ProxyConfiguration: Sendable {
     dtab = Self.dtab(values, problems)
     names = StaticNames(registry: values.tree("registry"), namers: values.tree("namers"), problems: problems)
     limits = ProxyLimits(values)
+    policy = OutboundPolicy(values, problems)
     workers = values.optionalInteger("workers") ?? max(1, min(processors, 256))
     drainGrace = values.duration("drain.grace")
     logLevel = values.text("log.level").flatMap(LogLevel.init) ?? .info
@@ -164,6 +167,49 @@ struct ProxyConfiguration: Sendable {
       return Dtab()
     }
   }
+}
+
+extension OutboundPolicy {
+  fileprivate init(_ values: SettingsValues, _ problems: ProblemList) {
+    self.init()
+    isTrusted = values.boolean("outbound.trusted")
+    explains = values.boolean("outbound.explain")
+    failover = values.text("outbound.failover").flatMap(RouteTree.Failover.init) ?? .health
+    overrides.prefixes = Self.prefixes("outbound.overrides.prefixes", values, problems)
+    overrides.systemNames = Self.prefixes("outbound.overrides.allow", values, problems)
+    switch values.text("outbound.overrides.mode") {
+    case "deny": overrides.mode = .deny
+    case "signed": if let key = Self.key(values, problems) { overrides.mode = .signed(key) }
+    default: break
+    }
+  }
+
+  private static func prefixes(_ path: String, _ values: SettingsValues, _ problems: ProblemList) -> [Prefix] {
+    values.texts(path).compactMap { text in
+      do throws(NamingError) { return try Prefix(parsing: text) } catch {
+        problems.add(
+          Problem(path: path, message: "\"\(text.prefix(80))\": \(error.message)", origin: values.origin(path)))
+        return nil
+      }
+    }
+  }
+
+  private static func key(_ values: SettingsValues, _ problems: ProblemList) -> OverrideKey? {
+    let path = "outbound.overrides.key_file"
+    func refuse(_ message: String) -> OverrideKey? {
+      problems.add(Problem(path: path, message: message, origin: values.origin(path)))
+      return nil
+    }
+    guard let file = values.text(path) else { return refuse("missing: mode signed needs a key") }
+    do throws(SystemError) {
+      let bytes = try readFile(file, limit: longestKey)
+      let key = bytes.last == UInt8(ascii: "\n") ? Array(bytes.dropLast()) : bytes
+      return OverrideKey(key) ?? refuse("\(file) holds fewer than \(OverrideKey.leastBytes) bytes")
+    } catch { return refuse("\(file): \(error)") }
+  }
+
+  /// Bytes of a key file: more is no key.
+  private static let longestKey = 4096
 }
 
 extension ProxyLimits {

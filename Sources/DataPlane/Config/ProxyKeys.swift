@@ -5,7 +5,7 @@ import Settings
 public enum ProxyKeys {
   private static let anyTime: ClosedRange<Duration> = .milliseconds(1) ... .seconds(86_400)
 
-  public static let table = SettingsTable(identity + mesh + listeners + naming + timeouts + limits + running)
+  public static let table = SettingsTable(identity + mesh + listeners + callers + naming + timeouts + limits + running)
 
   private static let identity = [
     Setting(
@@ -44,6 +44,31 @@ public enum ProxyKeys {
     Setting(
       "insecure_listen", .boolean, standard: "false", environment: "HEDDLE_INSECURE_LISTEN",
       "Allows admin.listen on an address that others can reach."),
+  ]
+
+  private static let callers = [
+    Setting(
+      "outbound.trusted", .boolean, standard: "true",
+      "Whether callers may steer their requests. If not, l5d-* and heddle-* fields are taken off requests and answers, "
+        + "and answers that the proxy makes have no body."),
+    Setting(
+      "outbound.overrides.mode", .choice(["allow", "deny", "signed"]), standard: "allow",
+      "Whose l5d-dtab counts: any caller's, nobody's (403 override-denied), or only what is signed with the key."),
+    Setting(
+      "outbound.overrides.prefixes", .texts,
+      "Prefixes that a request may bring rules for, with all that is below them. Default: any."),
+    Setting(
+      "outbound.overrides.allow", .texts,
+      "System names (/$/inet, …) to which the rules of a request may lead. Default: none."),
+    Setting(
+      "outbound.overrides.key_file", .text,
+      "For mode signed: a file with the secret, 16 bytes to 4 KiB; a line feed at the end does not count."),
+    Setting(
+      "outbound.explain", .boolean, standard: "true",
+      "Whether a trusted caller may ask with heddle-explain why its request goes where it goes."),
+    Setting(
+      "outbound.failover", .choice(["health", "naming"]), standard: "health",
+      "Whether alternatives written with | also yield while nothing of them is ready, or by naming only, as in Linkerd."),
   ]
 
   private static let naming = [

@@ -137,6 +137,9 @@ struct Exchange {
   var chunksAnswer = false
   /// Chunked towards the upstream.
   var chunksRequest = false
+  /// Where the lines of the leaf stand in the request as written.
+  var tail = 0..<0
   var responseStatus: UInt16 = 0
   var isGRPC = false
+  var explains = ExplanationWish.none
 }

@@ -36,6 +36,21 @@ extension ProxyCore {
     answerComplete(h)
   }
 
+  /// Answers a request with a document of the proxy's own instead of sending it on.
+  mutating func respond(_ h: Handle, _ headLength: Int, json: String) {
+    downstreams[h].input.removeFirst(headLength)
+    if !downstreams[h].exchange.keepAlive { downstreams[h].closesAfterAnswer = true }
+    if !downstreams[h].requestBody.isDone { settleSmallBody(h) }
+    buffers.lend(&downstreams[h].output)
+    downstreams[h].closesAfterAnswer = downstreams[h].closesAfterAnswer || isDraining
+    writeDocument(
+      json, close: downstreams[h].closesAfterAnswer, withoutBody: downstreams[h].exchange.method == .head,
+      into: &downstreams[h].output)
+    downstreams[h].exchange.answered = true
+    endRequest(h, as: .success)
+    answerComplete(h)
+  }
+
   /// A body that came along with its head is dropped at once, and the connection may stay; any other body closes it.
   private mutating func settleSmallBody(_ h: Handle) {
     while true {
@@ -63,7 +78,7 @@ extension ProxyCore {
     downstreams[h].closesAfterAnswer = close
     writeFault(
       fault, status: status, text: text, close: close, withoutBody: downstreams[h].exchange.method == .head,
-      into: &downstreams[h].output)
+      trusted: policy.isTrusted, into: &downstreams[h].output)
     downstreams[h].exchange.answered = true
     endRequest(h, as: fault.isCallers ? .success : .failure)
   }

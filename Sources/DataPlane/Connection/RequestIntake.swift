@@ -94,13 +94,14 @@ extension ProxyCore {
 
   /// A head is complete in the connection's input and in `self.head`.
   private mutating func beginRequest(_ h: Handle, headLength: Int) {
-    let routing = RoutingFields(head, of: downstreams[h])
+    let routing = RoutingFields(head, of: downstreams[h], trusted: policy.isTrusted)
     downstreams[h].exchange = Exchange()
     downstreams[h].exchange.started = now
     downstreams[h].exchange.method = head.method
     downstreams[h].exchange.minorVersion = head.minorVersion
     downstreams[h].exchange.keepAlive = head.keepAlive && !isDraining
     downstreams[h].exchange.isGRPC = routing.isGRPC
+    if routing.explainField >= 0 { downstreams[h].exchange.explains = wish(h, in: routing.explainField) }
     downstreams[h].requestBody = BodyReader(head.framing)
     downstreams[h].closesAfterAnswer = false
     if head.form == .authority {

@@ -50,32 +50,50 @@ public enum ProxyFault: String, Sendable {
 /// Writes an answer of the proxy's own, headers as the contract has them.
 ///
 /// `status` is the fault's unless the HTTP parser knows better (414, 431, 501 …). The text goes into `l5d-err`, percent-encoded, and
-/// into the body; it never holds header values.
+/// into the body; it never holds header values. An untrusted caller learns the status and nothing else.
 func writeFault(
-  _ fault: ProxyFault, status: Int? = nil, text: String, close: Bool, withoutBody: Bool, into output: inout ByteBuffer
+  _ fault: ProxyFault, status: Int? = nil, text: String, close: Bool, withoutBody: Bool, trusted: Bool = true,
+  into output: inout ByteBuffer
 ) {
   let status = status ?? fault.status
   output.append("HTTP/1.1 ")
   output.append(decimal: status)
   output.append(" ")
   output.append(reasonPhrase(status))
-  output.append("\r\ncontent-type: text/plain; charset=utf-8\r\nheddle-error: ")
+  output.append("\r\n")
+  if trusted { writeReason(fault, text, into: &output) }
+  if status == 503 && fault == .overload { output.append("retry-after: 1\r\n") }
+  if status == 405 { output.append("allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n") }
+  if close { output.append("connection: close\r\n") }
+  output.append("content-length: ")
+  output.append(decimal: trusted ? text.utf8.count + 1 : 0)
+  output.append("\r\n\r\n")
+  if trusted && !withoutBody {
+    output.append(text)
+    output.append("\n")
+  }
+}
+
+private func writeReason(_ fault: ProxyFault, _ text: String, into output: inout ByteBuffer) {
+  output.append("content-type: text/plain; charset=utf-8\r\nheddle-error: ")
   output.append(fault.rawValue)
   output.append("\r\nl5d-err: ")
   appendPercentEncoded(text, into: &output)
   output.append("\r\n")
   if fault.isRetryable { output.append("l5d-retryable: true\r\n") }
-  if status == 503 && fault == .overload { output.append("retry-after: 1\r\n") }
-  if status == 405 { output.append("allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n") }
   output.append("l5d-success-class: 0.0\r\n")
+}
+
+/// Writes an answer of the proxy's own that is no fault: a JSON document.
+func writeDocument(_ json: String, close: Bool, withoutBody: Bool, into output: inout ByteBuffer) {
+  output.append("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n")
   if close { output.append("connection: close\r\n") }
   output.append("content-length: ")
-  output.append(decimal: text.utf8.count + 1)
+  output.append(decimal: json.utf8.count + 1)
   output.append("\r\n\r\n")
-  if !withoutBody {
-    output.append(text)
-    output.append("\n")
-  }
+  if withoutBody { return }
+  output.append(json)
+  output.append("\n")
 }
 
 /// The text of a header value: visible ASCII but `%` as it is, all other bytes as %XX (RFC 3986 2.1). Cut at 4 KiB.

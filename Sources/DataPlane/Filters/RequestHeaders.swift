@@ -10,12 +10,14 @@ let callDepthLimit = 10
 /// Order of what happens to the caller's fields, and why: hop-by-hop fields end here (RFC 9110 §7.6.1) and `Transfer-Encoding` is
 /// ours to set; fields that tell where the mesh sent the request are written anew, so that nobody can forge them; the request's
 /// own rules leave as `l5d-ctx-dtab`; everything else passes byte for byte, in order.
-/// - Parameter tail: the binding's ready-made lines (`BoundLeaf.headers`).
-/// - Returns: whether the body goes out in chunks.
+/// - Parameters:
+///   - tail: the binding's ready-made lines (`BoundLeaf.headers`).
+///   - trusted: whether the caller's own mesh fields may pass.
+/// - Returns: whether the body goes out in chunks, and where `tail` stands in `output`.
 func writeRequestHead(
-  _ head: borrowing RequestHead, of downstream: borrowing Downstream, tail: [UInt8], requestID: UInt64,
+  _ head: borrowing RequestHead, of downstream: borrowing Downstream, tail: [UInt8], requestID: UInt64, trusted: Bool,
   into output: inout ByteBuffer
-) -> Bool {
+) -> (inChunks: Bool, tail: Range<Int>) {
   let bytes = downstream.input.span
   output.append(bytes.extracting(head.methodRange))
   output.append(" ")
@@ -31,9 +33,12 @@ func writeRequestHead(
   var carriesID = false
   copyFields(head.fields, from: bytes, into: &output) { field in
     if field.name == .other { return !field.isHopByHop }
+    if !trusted, field.name.isMesh { return false }
     switch field.name {
     case .host: return !rewritesHost
-    case .l5dDtab, .l5dCtxDtab, .dtabLocal, .l5dDstService, .l5dDstClient, .l5dDstResidual: return false
+    case .l5dDtab, .l5dCtxDtab, .dtabLocal, .l5dDstService, .l5dDstClient, .l5dDstResidual, .l5dDtabSignature,
+      .l5dCtxDtabSignature, .heddleExplain:
+      return false
     case .l5dReqid:
       carriesID = true
       return true
@@ -45,13 +50,15 @@ func writeRequestHead(
     appendHex(requestID, into: &output)
     output.append("\r\n")
   }
+  let tailStart = output.count
   output.append(tail)
+  let place = tailStart..<output.count
   if head.framing == .chunked {
     output.append("transfer-encoding: chunked\r\n\r\n")
-    return true
+    return (true, place)
   }
   output.append("\r\n")
-  return false
+  return (false, place)
 }
 
 /// 16 hexadecimal digits.
@@ -72,13 +79,17 @@ struct RoutingFields {
   /// Meshes the request has passed (`via` entries written by one).
   var depth = 0
   var isGRPC = false
+  /// The request asks why it goes where it goes: index of the field, -1 when it does not.
+  var explainField = -1
 
-  init(_ head: borrowing RequestHead, of downstream: borrowing Downstream) {
+  /// - Parameter trusted: whether what the caller says of the mesh counts.
+  init(_ head: borrowing RequestHead, of downstream: borrowing Downstream, trusted: Bool) {
     let bytes = downstream.input.span
     for i in 0..<head.fields.count {
       let field = head.fields[i]
       switch field.name {
-      case .l5dDtab, .l5dCtxDtab: hasLocalDtab = true
+      case .l5dDtab, .l5dCtxDtab: hasLocalDtab = trusted
+      case .heddleExplain: explainField = trusted ? i : -1
       case .via: depth &+= countMeshes(bytes.extracting(field.valueRange))
       case .contentType: isGRPC = beginsWithGRPC(bytes.extracting(field.valueRange))
       default: break

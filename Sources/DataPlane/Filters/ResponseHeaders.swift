@@ -18,10 +18,12 @@ enum AnswerFraming: Equatable {
   }
 }
 
-/// Writes the head of a service's answer for the caller. Hop-by-hop fields end here; all others pass byte for byte, in order.
+/// Writes the head of a service's answer for the caller. Hop-by-hop fields end here, and for an untrusted caller those of the
+/// mesh; all others pass byte for byte, in order.
+/// - Parameter extra: field lines of ours.
 func writeAnswerHead(
   _ answer: borrowing ResponseHead, of upstream: borrowing Upstream, framing: AnswerFraming, keepAlive: Bool,
-  callerMinorVersion: UInt8, success: Bool, into output: inout ByteBuffer
+  callerMinorVersion: UInt8, success: Bool, trusted: Bool, extra: [UInt8], into output: inout ByteBuffer
 ) {
   let bytes = upstream.input.span
   output.append("HTTP/1.1 ")
@@ -32,9 +34,10 @@ func writeAnswerHead(
   var hasClass = false
   copyFields(answer.fields, from: bytes, into: &output) { field in
     if field.name == .l5dSuccessClass { hasClass = true }
-    return !field.isHopByHop
+    return !field.isHopByHop && (trusted || !field.name.isMesh)
   }
-  if !hasClass { output.append(success ? "l5d-success-class: 1.0\r\n" : "l5d-success-class: 0.0\r\n") }
+  output.append(extra)
+  if !hasClass, trusted { output.append(success ? "l5d-success-class: 1.0\r\n" : "l5d-success-class: 0.0\r\n") }
   if framing == .chunks { output.append("transfer-encoding: chunked\r\n") }
   if !keepAlive {
     output.append("connection: close\r\n")

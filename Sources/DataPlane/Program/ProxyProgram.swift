@@ -141,8 +141,8 @@ public final class ProxyProgram: Sendable {
       address = listener.localAddress() ?? address
       workers.append(
         try startWorker(
-          index: index, of: configuration.workers, listener: listener, limits: configuration.limits, table: table,
-          seed: try randomSeed(), notices: { relay.post($0) }))
+          index: index, of: configuration.workers, listener: listener, limits: configuration.limits,
+          policy: configuration.policy, table: table, seed: try randomSeed(), notices: { relay.post($0) }))
     }
     return (address, workers)
   }

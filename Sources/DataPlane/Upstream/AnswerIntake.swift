@@ -35,6 +35,7 @@ extension ProxyCore {
   private mutating func connected(_ u: Handle, for h: Handle, _ readiness: Readiness) {
     guard upstreams[u].socket.connectError() == 0 else { return connectFailed(u, for: h) }
     clusters[upstreams[u].cluster].endpoints[Int(upstreams[u].endpoint)].backoff.succeeded()
+    if h == .none { return returnToPool(u) }
     upstreams[u].phase = .busy(h)
     upstreams[u].mayRead = !readiness.isDisjoint(with: [.readable, .hangup, .error])
     upstreams[u].clock.set(
@@ -47,6 +48,7 @@ extension ProxyCore {
   private mutating func connectFailed(_ u: Handle, for h: Handle) {
     let (c, e) = (upstreams[u].cluster, upstreams[u].endpoint)
     clusters[c].endpoints[Int(e)].backoff.failed(at: now)
+    if h == .none { return closeUpstream(u) }
     endAttempt(h, as: .failure)
     var request = ByteBuffer()
     swap(&request, &upstreams[u].output)
@@ -180,7 +182,8 @@ extension ProxyCore {
     buffers.lend(&downstreams[h].output)
     writeAnswerHead(
       answer, of: upstreams[u], framing: framing, keepAlive: keepAlive, callerMinorVersion: caller,
-      success: answer.statusCode < 500, into: &downstreams[h].output)
+      success: answer.statusCode < 500, trusted: policy.isTrusted, extra: explanationLines(h),
+      into: &downstreams[h].output)
     upstreams[u].input.removeFirst(length)
     upstreams[u].hasHead = true
     upstreams[u].keepsAlive = answer.keepAlive && received != .untilClose

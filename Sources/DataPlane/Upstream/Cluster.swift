@@ -32,6 +32,8 @@ struct Cluster {
   var requeues: TokenBudget
   /// How many bindings refer to this cluster.
   var users: Int32 = 0
+  /// Whether it takes requests where another name stands by for it. Looked at only there.
+  private(set) var standing = Standing()
   /// When the last binding let go; meaningful while `users` is 0.
   var unusedSince: Instant
 
@@ -126,11 +128,33 @@ struct Cluster {
   /// Whether any connection of this worker refers to this cluster.
   var isInUse: Bool { users > 0 || endpoints.contains { $0.connections > 0 } }
 
-  /// Whether a new request could be sent here now: bound, with an endpoint that is not backing off.
-  func isReady(at now: Instant) -> Bool {
+  /// Whether requests go here rather than to what stands by for it: bound, and standing (traffic.md 5).
+  mutating func stands(at now: Instant) -> Bool {
     guard state == .bound else { return false }
-    for i in eligible where endpoints[Int(i)].backoff.isOpen(at: now) { return true }
-    return false
+    if standing.isSteady, eligible.contains(where: { endpoints[Int($0)].backoff.isClear }) { return true }
+    return standing.observe(health, at: now.nanoseconds)
+  }
+
+  /// Only a failed connect makes an endpoint unready so far, so none ready means that all refuse.
+  private var health: Standing.Health {
+    let ready = eligible.count { endpoints[Int($0)].backoff.isClear }
+    return Standing.Health(ready: ready, total: eligible.count, allRefuse: ready == 0)
+  }
+
+  /// How many endpoints could take a request now, and how many may get any: for people.
+  func readiness(at now: Instant) -> (ready: Int, total: Int) {
+    (eligible.count { endpoints[Int($0)].backoff.isOpen(at: now) }, eligible.count)
+  }
+
+  /// Endpoints to try whether they can be connected, while requests go elsewhere: those whose pause is over, and those
+  /// that were well and have no connection that would tell if they no longer are.
+  func probes(at now: Instant, atMost limit: Int) -> [EndpointIndex] {
+    guard standing.isDown, state == .bound, users > 0 else { return [] }
+    let due = eligible.lazy.filter { i in
+      let slot = endpoints[Int(i)]
+      return slot.connections == 0 && slot.backoff.isOpen(at: now)
+    }
+    return Array(due.prefix(limit))
   }
 
   /// Picks an endpoint: the better of two by load per weight (P2C, Mitzenmacher 2001), and if that one is backing off, the
@@ -176,6 +200,13 @@ struct EndpointSlot {
     self.serial = serial
   }
 
+  /// For people: `ready`, `down`, `drained` (weight 0), `leaving`.
+  func stateName(at now: Instant) -> String {
+    if !isListed { return "leaving" }
+    if endpoint.weight == 0 { return "drained" }
+    return backoff.isOpen(at: now) ? "ready" : "down"
+  }
+
   /// Outstanding requests per unit of weight.
   var load: Double { Double(outstanding) / endpoint.weight }
 }
@@ -189,6 +220,9 @@ struct ConnectBackoff {
 
   private var until: Instant?
   private var pause = ConnectBackoff.first
+
+  /// Whether the last connect succeeded, or there was none yet.
+  var isClear: Bool { until == nil }
 
   /// Whether requests may go there without this endpoint being on trial.
   func isOpen(at now: Instant) -> Bool {

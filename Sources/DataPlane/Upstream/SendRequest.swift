@@ -12,22 +12,27 @@ enum ConnectionFound {
 }
 
 extension ProxyCore {
-  /// Sends the request whose head stands in `self.head` to an endpoint of this leaf.
-  mutating func send(_ h: Handle, leaf: Int32, headLength: Int) {
+  /// Sends the request whose head stands in `self.head` to an endpoint of this leaf, or of the one that stands by for it.
+  mutating func send(_ h: Handle, leaf first: Int32, headLength: Int) {
     let b = downstreams[h].exchange.binding
-    let c = bindings[b].leaves[Int(leaf)].cluster
-    downstreams[h].exchange.leaf = leaf
-    var tried: EndpointIndex = -1
+    var (leaf, tried, failed) = (first, EndpointIndex(-1), false)
     for _ in 0...limits.resends {
-      guard c >= 0, let e = clusters[c].pick(excluding: tried, at: now, using: &random) else { break }
+      let c = bindings[b].leaves[Int(leaf)].cluster
+      guard c >= 0, let e = clusters[c].pick(excluding: tried, at: now, using: &random) else {
+        guard let next = standby(b, for: leaf) else { break }
+        (leaf, tried) = (next, -1)
+        continue
+      }
+      downstreams[h].exchange.leaf = leaf
       switch takeIdle(c, e) ?? connect(c, e, for: h) {
       case .ready(let u): return start(h, on: u, leaf: leaf, headLength: headLength)
-      case .refused: tried = e
+      case .refused: (tried, failed) = (e, true)
       case .exhausted: return failUndispatched(h, headLength, .overload, text: "no descriptors left for a connection")
       }
     }
+    let c = bindings[b].leaves[Int(leaf)].cluster
     let text = "no healthy endpoint of \(c >= 0 ? clusters[c].text : bindings[b].service)"
-    failUndispatched(h, headLength, tried >= 0 ? .connectFailed : .noEndpoints, text: text)
+    failUndispatched(h, headLength, failed ? .connectFailed : .noEndpoints, text: text)
   }
 
   private mutating func start(_ h: Handle, on u: Handle, leaf: Int32, headLength: Int) {
@@ -35,10 +40,11 @@ extension ProxyCore {
     if case .idle = upstreams[u].phase { upstreams[u].begin(for: h) }
     let requestID = random.next()
     buffers.lend(&upstreams[u].output)
-    let chunks = writeRequestHead(
+    let written = writeRequestHead(
       head, of: downstreams[h], tail: bindings[b].leaves[Int(leaf)].headers, requestID: requestID,
-      into: &upstreams[u].output)
-    downstreams[h].exchange.chunksRequest = chunks
+      trusted: policy.isTrusted, into: &upstreams[u].output)
+    downstreams[h].exchange.chunksRequest = written.inChunks
+    downstreams[h].exchange.tail = written.tail
     downstreams[h].input.removeFirst(headLength)
     beginAttempt(h, on: u)
     setDeadline(h, in: times.streamIdle)
@@ -109,14 +115,20 @@ extension ProxyCore {
   // MARK: Sending again
 
   /// The request surely reached no application: send the same bytes to another endpoint of the same concrete name, on a new
-  /// connection (after a restart all idle ones are dead), or answer that it could not be done.
+  /// connection (after a restart all idle ones are dead), or to the name that stands by for it; or answer that it could not be
+  /// done.
   mutating func sendAgain(
-    _ h: Handle, _ request: consuming ByteBuffer, from failed: EndpointIndex, in c: ClusterIndex,
+    _ h: Handle, _ bytes: consuming ByteBuffer, from failed: EndpointIndex, in first: ClusterIndex,
     because reason: RetryReason, fault: ProxyFault
   ) {
-    var tried = reason == .connect ? failed : -1
+    var request = bytes
+    var (c, tried) = (first, reason == .connect ? failed : -1)
     while Int(downstreams[h].exchange.resends) < limits.resends {
-      guard let e = clusters[c].pick(excluding: tried, at: now, using: &random) else { break }
+      guard let e = clusters[c].pick(excluding: tried, at: now, using: &random) else {
+        guard let next = moveToStandby(h, &request, from: c) else { break }
+        (c, tried) = (next, -1)
+        continue
+      }
       guard clusters[c].requeues.tryWithdraw(now: now.nanoseconds) else {
         facts.recordRetry(downstreams[h].exchange.requestSeries, .budget)
         break
@@ -134,5 +146,41 @@ extension ProxyCore {
     fail(
       h, fault, text: "\(clusters[c].text): \(fault == .connectFailed ? "cannot connect" : "closed without an answer")")
     if downstreams.contains(h) { advance(h) }
+  }
+
+  /// Addresses the written request to the leaf that stands by for the one in `c`; its cluster. Nil when there is none, or the
+  /// route is no longer the one that the request was written for.
+  private mutating func moveToStandby(_ h: Handle, _ request: inout ByteBuffer, from c: ClusterIndex) -> ClusterIndex? {
+    let (b, leaf, tail) = (
+      downstreams[h].exchange.binding, downstreams[h].exchange.leaf, downstreams[h].exchange.tail
+    )
+    guard Int(leaf) < bindings[b].leaves.count, bindings[b].leaves[Int(leaf)].cluster == c, !tail.isEmpty,
+      let next = standby(b, for: leaf), bindings[b].leaves[Int(next)].cluster >= 0
+    else { return nil }
+    let headers = bindings[b].leaves[Int(next)].headers
+    var moved = ByteBuffer()
+    buffers.lend(&moved)
+    moved.append(request.span.extracting(..<tail.lowerBound))
+    moved.append(headers)
+    moved.append(request.span.extracting(tail.upperBound...))
+    swap(&moved, &request)
+    moved.removeAll()
+    buffers.reclaim(&moved)
+    downstreams[h].exchange.leaf = next
+    downstreams[h].exchange.tail = tail.lowerBound..<(tail.lowerBound + headers.count)
+    return bindings[b].leaves[Int(next)].cluster
+  }
+
+  // MARK: Looking whether they are back
+
+  /// Endpoints of one name that are tried per look. 8: a name that is down as a whole must not make a storm of connects.
+  static let probesPerName = 8
+
+  /// Tries the endpoints of names that have yielded to others: no request is risked on them.
+  mutating func probeYielded() {
+    guard !isDraining else { return }
+    for c in Array(clusters.live) {
+      for e in clusters[c].probes(at: now, atMost: Self.probesPerName) { _ = connect(c, e, for: .none) }
+    }
   }
 }

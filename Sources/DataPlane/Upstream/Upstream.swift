@@ -39,7 +39,7 @@ struct Upstream: ~Copyable {
   var previousIdle = Handle.none
 
   enum Phase {
-    /// The connect is under way for this caller.
+    /// The connect is under way for this caller; for none when it only shows whether the endpoint is back.
     case connecting(Handle)
     /// Carries this caller's request.
     case busy(Handle)

@@ -74,11 +74,8 @@ extension ProxyCore {
 
   private func describeEndpoints(_ c: ClusterIndex) -> [String] {
     clusters[c].endpoints.filter { !$0.isFree }.map { slot in
-      let state =
-        !slot.isListed
-        ? "leaving" : slot.endpoint.weight == 0 ? "drained" : slot.backoff.isOpen(at: now) ? "ready" : "down"
       return "{\"name\":\(quoted(clusters[c].text)),\"address\":\(quoted(slot.endpoint.text)),"
-        + "\"weight\":\(slot.endpoint.weight),\"state\":\"\(state)\",\"outstanding\":\(slot.outstanding),"
+        + "\"weight\":\(slot.endpoint.weight),\"state\":\"\(slot.stateName(at: now))\",\"outstanding\":\(slot.outstanding),"
         + "\"connections\":\(slot.connections),\"worker\":\(worker)}"
     }
   }

@@ -14,6 +14,7 @@ struct ProxyCore: ~Copyable {
   let loop: EventLoop
   let worker: Int
   let limits: ProxyLimits
+  let policy: OutboundPolicy
   let times: ProxyTimes
   /// This worker's slice of the per-name limits.
   let pendingPerName: Int
@@ -44,12 +45,13 @@ struct ProxyCore: ~Copyable {
   var isDraining = false
 
   init(
-    loop: EventLoop, worker: Int, workers: Int, limits: ProxyLimits, table: RoutingTable, seed: UInt64,
-    notify: @escaping (WorkerNotice) -> Void
+    loop: EventLoop, worker: Int, workers: Int, limits: ProxyLimits, policy: OutboundPolicy, table: RoutingTable,
+    seed: UInt64, notify: @escaping (WorkerNotice) -> Void
   ) {
     self.loop = loop
     self.worker = worker
     self.limits = limits
+    self.policy = policy
     self.times = ProxyTimes(limits)
     self.pendingPerName = max(1, limits.pendingPerName / workers)
     self.workers = workers

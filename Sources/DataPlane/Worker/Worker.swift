@@ -26,14 +26,16 @@ final class Worker: LoopHandler {
 
   init(
     loop: EventLoop, orders: Mailbox<WorkerOrder>, listener: consuming Socket, index: Int, of workers: Int,
-    limits: ProxyLimits, table: RoutingTable, seed: UInt64, notify: @escaping (WorkerNotice) -> Void
+    limits: ProxyLimits, policy: OutboundPolicy, table: RoutingTable, seed: UInt64,
+    notify: @escaping (WorkerNotice) -> Void
   ) throws(SystemError) {
     self.loop = loop
     self.orders = orders
     self.index = index
     self.notify = notify
     core = ProxyCore(
-      loop: loop, worker: index, workers: workers, limits: limits, table: table, seed: seed, notify: notify)
+      loop: loop, worker: index, workers: workers, limits: limits, policy: policy, table: table, seed: seed,
+      notify: notify)
     let h = listeners.insert(listener)
     try loop.add(listeners[h].descriptor, token: h.token(kind: TokenKind.listener), [.read])
     _ = loop.schedule(Self.housekeepingToken, at: loop.now + Self.housekeeping)
@@ -59,6 +61,7 @@ final class Worker: LoopHandler {
     case TokenKind.housekeeping:
       core.disposeBindings(underPressure: false)
       core.disposeClusters()
+      core.probeYielded()
       _ = loop.schedule(token, at: loop.now + Self.housekeeping)
     case TokenKind.acceptPause: resumeAccepting(Handle(bits: token))
     case TokenKind.drainEnd:
@@ -158,7 +161,8 @@ public struct WorkerHandle: WorkerPort {
 ///   - notices: called on the worker's thread; must not block.
 /// - Throws: when the kernel gives no loop.
 public func startWorker(
-  index: Int, of workers: Int, listener: consuming Socket, limits: ProxyLimits, table: RoutingTable, seed: UInt64,
+  index: Int, of workers: Int, listener: consuming Socket, limits: ProxyLimits,
+  policy: OutboundPolicy = OutboundPolicy(), table: RoutingTable, seed: UInt64,
   notices: @escaping @Sendable (WorkerNotice) -> Void
 ) throws(SystemError) -> WorkerHandle {
   let start = WorkerStart(listener)
@@ -168,8 +172,8 @@ public func startWorker(
       let loop = try EventLoop()
       let orders = Mailbox<WorkerOrder>(waker: loop.waker)
       let worker = try Worker(
-        loop: loop, orders: orders, listener: start.take(), index: index, of: workers, limits: limits, table: table,
-        seed: seed, notify: notices)
+        loop: loop, orders: orders, listener: start.take(), index: index, of: workers, limits: limits,
+        policy: policy, table: table, seed: seed, notify: notices)
       handle.fulfil(.success(orders))
       worker.run()
     } catch {

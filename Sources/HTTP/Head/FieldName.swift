@@ -17,16 +17,19 @@ public enum FieldName: UInt8, Hashable, Sendable, CaseIterable {
   case traceparent, tracestate, b3, xB3, xRequestID
   // Linkerd's; `l5d` is any other name that begins so
   case l5dDtab, l5dCtxDtab, l5dCtxDeadline, l5dCtxTrace, l5dCtx, l5dSample, l5dReqid, l5dRetryable, l5dSuccessClass
-  case l5dDstService, l5dDstClient, l5dDstResidual, l5dErr, l5d
+  case l5dDtabSignature, l5dCtxDtabSignature, l5dDstService, l5dDstClient, l5dDstResidual, l5dErr, l5d
   case dtabLocal
   // Ours; `heddle` is any other name that begins so
-  case heddleError, heddle
+  case heddleError, heddleExplain, heddle
 
   /// Any name that begins with `l5d-`.
   public var isL5d: Bool { rawValue >= FieldName.l5dDtab.rawValue && rawValue <= FieldName.l5d.rawValue }
 
   /// Any name that begins with `heddle-`.
-  public var isHeddle: Bool { self == .heddleError || self == .heddle }
+  public var isHeddle: Bool { rawValue >= FieldName.heddleError.rawValue }
+
+  /// Any name that only the mesh may speak: `l5d-…`, `heddle-…`, `dtab-local`.
+  public var isMesh: Bool { rawValue >= FieldName.l5dDtab.rawValue }
 
   /// Means something to the next connection only, whoever lists it (RFC 9110 §7.6.1, and the proxy credentials of
   /// §11.7).

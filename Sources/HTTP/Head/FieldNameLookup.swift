@@ -21,7 +21,8 @@ extension FieldName {
     (.l5dCtxTrace, "l5d-ctx-trace"), (.l5dSample, "l5d-sample"), (.l5dReqid, "l5d-reqid"),
     (.l5dRetryable, "l5d-retryable"), (.l5dSuccessClass, "l5d-success-class"), (.l5dDstService, "l5d-dst-service"),
     (.l5dDstClient, "l5d-dst-client"), (.l5dDstResidual, "l5d-dst-residual"), (.l5dErr, "l5d-err"),
-    (.dtabLocal, "dtab-local"), (.heddleError, "heddle-error"),
+    (.l5dDtabSignature, "l5d-dtab-signature"), (.l5dCtxDtabSignature, "l5d-ctx-dtab-signature"),
+    (.dtabLocal, "dtab-local"), (.heddleError, "heddle-error"), (.heddleExplain, "heddle-explain"),
   ]
 
   /// The name that `bytes` spell, in any case; `other` for unknown ones.

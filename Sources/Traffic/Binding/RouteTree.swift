@@ -65,9 +65,28 @@ public struct RouteTree: Sendable {
     walk(isReady) { union in LowDiscrepancy.scatter(key ^ union.salt) }
   }
 
-  /// Nodes are made before those that point to them, so each step goes to a smaller index and the walk ends.
+  /// Where a request goes that no endpoint of `leaf` took: to what stands by for it by `|`, innermost first. Nil when
+  /// nothing does, or nothing there is ready: other branches of a union are no stand-by.
+  /// - Parameter key: decides between the branches of a union there; any number.
+  public func standby(for leaf: Int, key: UInt64, isReady: (Int32) -> Bool) -> Int? {
+    // A choice is made after those inside its first part, so the innermost comes first.
+    for node in nodes {
+      guard case .choice(let first, let rest) = node, (first.firstLeaf..<first.endLeaf).contains(Int32(leaf)),
+        hasReady(rest, isReady)
+      else { continue }
+      let next = walk(from: rest.node, isReady) { LowDiscrepancy.scatter(key ^ $0.salt) }
+      if case .leaf(let found) = next { return found }
+    }
+    return nil
+  }
+
   private func walk(_ isReady: (Int32) -> Bool, _ position: (RouteUnion) -> UInt64) -> Pick {
-    var index = Int(root)
+    walk(from: root, isReady, position)
+  }
+
+  /// Nodes are made before those that point to them, so each step goes to a smaller index and the walk ends.
+  private func walk(from start: Int32, _ isReady: (Int32) -> Bool, _ position: (RouteUnion) -> UInt64) -> Pick {
+    var index = Int(start)
     while true {
       switch nodes[index] {
       case .leaf(let leaf): return .leaf(Int(leaf))

@@ -8,7 +8,7 @@ import Traffic
 /// Tables and endpoints change under requests.
 @Suite struct SwapTests {
   private func service(_ name: String) throws -> ScriptedServer {
-    try ScriptedServer.answering("HTTP/1.1 200 OK\r\nContent-Length: \(name.utf8.count)\r\n\r\n\(name)")
+    try ScriptedServer.saying(name)
   }
 
   private func set(_ name: String, version: UInt64, _ ports: [UInt16], state: NameState = .bound) throws -> EndpointSet {

@@ -16,7 +16,9 @@ final class ProxyHarness: Sendable {
 
   /// - Parameter dtab: e.g. `/svc/web => /$/inet/127.0.0.1/8080`.
   /// - Parameter kernelBytes: what the kernel keeps per direction of a caller's connection; its own choice unless set.
-  init(dtab: String, limits: ProxyLimits = .patient, kernelBytes: Int32? = nil) throws {
+  init(
+    dtab: String, limits: ProxyLimits = .patient, policy: OutboundPolicy = OutboundPolicy(), kernelBytes: Int32? = nil
+  ) throws {
     let listener = try Socket.listen(on: SocketAddress(host: "127.0.0.1", port: 0)!)
     if let kernelBytes {
       try listener.setSendBuffer(bytes: kernelBytes)
@@ -26,7 +28,8 @@ final class ProxyHarness: Sendable {
     let notices = Notices()
     self.notices = notices
     worker = try startWorker(
-      index: 0, of: 1, listener: listener, limits: limits, table: Self.table(dtab, generation: 1), seed: 42
+      index: 0, of: 1, listener: listener, limits: limits, policy: policy,
+      table: Self.table(dtab, generation: 1), seed: 42
     ) { notices.append($0) }
   }
 

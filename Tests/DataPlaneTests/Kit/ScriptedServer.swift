@@ -50,6 +50,11 @@ final class ScriptedServer: Sendable {
     }
   }
 
+  /// A service that answers every request with this text.
+  static func saying(_ text: String) throws -> ScriptedServer {
+    try answering("HTTP/1.1 200 OK\r\nContent-Length: \(text.utf8.count)\r\n\r\n\(text)")
+  }
+
   /// Reads one request and keeps its text; empty when the connection closed.
   func readRequest(_ connection: RawConnection) throws -> String {
     let text = try connection.readRequest()
