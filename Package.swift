@@ -91,7 +91,8 @@ let package = Package(
     .executableTarget(name: "heddle-proxy", dependencies: ["DataPlane"], swiftSettings: safe),
     .executableTarget(name: "heddle-controller", dependencies: ["ControlPlane", arguments], swiftSettings: safe),
     .executableTarget(name: "heddle", dependencies: ["Console"], swiftSettings: safe),
-    .executableTarget(name: "heddle-demo-app", dependencies: ["Serving", "SystemIO", arguments], swiftSettings: safe),
+    .executableTarget(
+      name: "heddle-demo-app", dependencies: ["Serving", "HTTP2", "SystemIO", arguments], swiftSettings: safe),
     .executableTarget(
       name: "heddle-swarm", dependencies: ["MeshProtocol", "Serving", "SystemIO", "HTTP", "Memory", arguments],
       swiftSettings: safe),

@@ -11,6 +11,8 @@ protocol NameSource: Sendable {
   func release(_ name: Path)
 }
 
+extension DiscoveryService: NameSource {}
+
 /// A controller without namers.
 struct NoNamers: NameSource {
   func claims(_ name: Path) -> Bool { false }
@@ -22,4 +24,11 @@ struct NoNamers: NameSource {
 protocol NameDirectory: Sendable {
   /// Waits for the first answer of a namer that was not asked before, at most `patience`; then the name is pending.
   func look(_ name: Path, from namespace: String, within patience: Duration) async -> NamedEndpoints
+}
+
+/// A directory of nothing.
+struct NoNames: NameDirectory {
+  func look(_ name: Path, from namespace: String, within patience: Duration) async -> NamedEndpoints {
+    NamedEndpoints(.negative, because: "nobody answers for names here")
+  }
 }

@@ -1,3 +1,4 @@
+import Discovery
 import Settings
 import SystemIO
 import Telemetry
@@ -13,6 +14,7 @@ public struct ControllerConfiguration: Sendable {
   let mesh: SocketAddress
   let names: [String]
   public let storePath: String
+  let namers: NamerConfiguration
   let logLevel: LogLevel
   let logFormat: LogFormat
 
@@ -48,6 +50,7 @@ public struct ControllerConfiguration: Sendable {
     mesh = Self.address("mesh.listen", values, isInsecure, problems)
     names = values.texts("rest.names")
     storePath = values.text("store.path") ?? ""
+    namers = NamerConfiguration(values.tree("namers"), problems: problems)
     logLevel = values.text("log.level").flatMap { LogLevel($0) } ?? .info
     logFormat = values.text("log.format").flatMap { LogFormat(rawValue: $0) } ?? .text
     if storePath.isEmpty || storePath.hasSuffix("/") {

@@ -18,6 +18,10 @@ enum ControllerKeys {
       "store.path", .text, standard: "./heddle.db", environment: "HEDDLE_STORE_PATH", option: "--store-path",
       "The database. Beside it lie its write-ahead log and a lock: a second controller on it refuses to start."),
     Setting(
+      "namers", .tree,
+      "Namers: a list of {kind, prefix, grace, …}, each with the keys of its kind. They answer /#/<prefix>/… for all "
+        + "proxies. SIGHUP takes over changes."),
+    Setting(
       "insecure_listen", .boolean, standard: "false", environment: "HEDDLE_INSECURE_LISTEN",
       option: "--insecure-listen",
       "Allows rest.listen and mesh.listen on addresses that others can reach, without TLS and tokens."),

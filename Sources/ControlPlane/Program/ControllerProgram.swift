@@ -36,7 +36,8 @@ public final class ControllerProgram: Sendable {
     let store = try Store(path: configuration.storePath, clocks: Self.systemClocks) { Array(seed.prefix($0)) }
     let controller = try Controller(store: store, clocks: Self.systemClocks)
     self.controller = controller
-    service = try MeshService.start(controller: controller, address: configuration.mesh)
+    service = try MeshService.start(
+      controller: controller, address: configuration.mesh, namers: configuration.namers, log: log)
     meshAddress = service.address
     let api = API(
       controller: controller, mesh: service.half, names: configuration.names + [hostName()], version: Self.version)
@@ -80,6 +81,7 @@ public final class ControllerProgram: Sendable {
   /// Takes over what can change while it runs.
   func reload(_ configuration: ControllerConfiguration) {
     log.level = configuration.logLevel
+    service.reconfigure(configuration.namers)
     log.info("controller", "configuration reloaded", [("log_level", "\(configuration.logLevel)")])
   }
 

@@ -1,10 +1,13 @@
+import Discovery
 import JSONFormat
 import Serving
+import Synchronization
 import SystemIO
+import Telemetry
 
 extension Controller: MeshSource {}
 
-/// The mesh half of a controller: its thread with the gRPC server, and what the REST half asks of it.
+/// The mesh half of a controller: its thread with the gRPC server, the namers' thread, and what the REST half asks of both.
 final class MeshService: ChangeObserver {
   /// Where it listens.
   let address: SocketAddress
@@ -13,52 +16,91 @@ final class MeshService: ChangeObserver {
   private let events: MeshJournal
   private let engine: Confined<MeshEngine>
   private let executor: LoopExecutor
+  private let discovery: DiscoveryService?
 
-  private init(
-    address: SocketAddress, half: MeshHalf, events: MeshJournal, engine: Confined<MeshEngine>, executor: LoopExecutor
-  ) {
-    self.address = address
+  private init(started: Started, half: MeshHalf, discovery: DiscoveryService?) {
+    address = started.address
     self.half = half
-    self.events = events
-    self.engine = engine
-    self.executor = executor
+    events = started.journal
+    engine = started.engine
+    executor = started.executor
+    self.discovery = discovery
   }
 
-  /// Starts the thread, listens, and observes the controller's changes from now on.
+  /// Starts the threads, listens, and observes the controller's changes from now on.
   /// - Throws: `SystemError` when the address cannot be listened on, and what the archive throws.
   static func start(
-    controller: Controller, address: SocketAddress, limits: StreamLimits = StreamLimits()
+    controller: Controller, address: SocketAddress, namers: NamerConfiguration = NamerConfiguration(), log: Log,
+    limits: StreamLimits = StreamLimits()
   ) throws -> MeshService {
     let ledger = try ProxyLedger(archive: controller, clocks: controller.clocks, epoch: { controller.epoch })
-    let service = try start(
-      source: controller, ledger: ledger, clocks: controller.clocks, address: address, limits: limits)
+    let relay = NameRelay()
+    let discovery = try DiscoveryService.start(namers, log: log) { relay.tell($0) }
+    let started = try Started(
+      source: controller, names: discovery, ledger: ledger, clocks: controller.clocks, address: address, limits: limits)
+    relay.connect(started.engine)
+    let half = started.half(
+      ledger: ledger, names: ControllerNames(controller: controller, discovery: discovery),
+      exposition: { discovery.exposition() })
+    let service = MeshService(started: started, half: half, discovery: discovery)
     controller.observe(service)
     controller.countProxies { ledger.connectedCount(namespace: $0) }
     return service
   }
 
-  /// The same over any source; the caller passes the changes on.
+  /// The same over any source and without namers; the caller passes the changes on.
   static func start(
     source: any MeshSource, ledger: ProxyLedger, clocks: Clocks, address: SocketAddress,
     limits: StreamLimits = StreamLimits()
   ) throws -> MeshService {
-    let counters = MeshCounters()
-    let journal = MeshJournal(run: String(UInt64(bitPattern: clocks.wall().milliseconds), radix: 36))
-    let store = MeasurementStore(clocks: clocks, counters: counters)
-    let started = try ServiceLoop.start(name: "mesh") { loop in
-      let hub = MeshHub(source: source, ledger: ledger, counters: counters, journal: journal, limits: limits)
-      let desk = ReportDesk(store: store, ledger: ledger, counters: counters)
-      let engine = MeshEngine(hub: hub, desk: desk, rates: RateTicker(store: store, journal: journal), loop: loop)
-      let server = try GRPCServer(loop: loop, address: address, limits: .mesh, service: engine)
-      engine.start(server)
-      return (loop.confine(engine), server.localAddress)
-    }
-    let half = MeshHalf(
-      proxies: ledger, metrics: store, events: journal,
-      exposition: { counters.exposition(proxies: ledger.counts()) })
-    return MeshService(
-      address: started.value.1, half: half, events: journal, engine: started.value.0, executor: started.executor)
+    let started = try Started(
+      source: source, names: NoNamers(), ledger: ledger, clocks: clocks, address: address, limits: limits)
+    let half = started.half(ledger: ledger, names: NoNames(), exposition: { "" })
+    return MeshService(started: started, half: half, discovery: nil)
   }
+
+  /// The running thread.
+  private struct Started {
+    let address: SocketAddress
+    let engine: Confined<MeshEngine>
+    let executor: LoopExecutor
+    let journal: MeshJournal
+    let counters = MeshCounters()
+    let store: MeasurementStore
+
+    init(
+      source: any MeshSource, names: any NameSource, ledger: ProxyLedger, clocks: Clocks, address: SocketAddress,
+      limits: StreamLimits
+    ) throws {
+      let journal = MeshJournal(run: String(UInt64(bitPattern: clocks.wall().milliseconds), radix: 36))
+      let counters = counters
+      let store = MeasurementStore(clocks: clocks, counters: counters)
+      (self.journal, self.store) = (journal, store)
+      let started = try ServiceLoop.start(name: "mesh") { loop in
+        let hub = MeshHub(
+          source: source, names: names, ledger: ledger, counters: counters, journal: journal, limits: limits)
+        let desk = ReportDesk(store: store, ledger: ledger, counters: counters)
+        let engine = MeshEngine(hub: hub, desk: desk, rates: RateTicker(store: store, journal: journal), loop: loop)
+        let server = try GRPCServer(loop: loop, address: address, limits: .mesh, service: engine)
+        engine.start(server)
+        return (loop.confine(engine), server.localAddress)
+      }
+      executor = started.executor
+      (engine, self.address) = started.value
+    }
+
+    func half(
+      ledger: ProxyLedger, names: any NameDirectory, exposition: @escaping @Sendable () -> String
+    ) -> MeshHalf {
+      let counters = counters
+      return MeshHalf(
+        proxies: ledger, metrics: store, events: journal, names: names,
+        exposition: { counters.exposition(proxies: ledger.counts()) + exposition() })
+    }
+  }
+
+  /// Takes over another set of namers.
+  func reconfigure(_ namers: NamerConfiguration) { discovery?.reconfigure(namers) }
 
   func configurationChanged(_ change: ConfigurationChange) {
     engine.execute { $0.configurationChanged(change) }
@@ -90,5 +132,15 @@ final class MeshService: ChangeObserver {
       engine.execute { $0.drain(reason: reason) { continuation.resume() } }
     }
     executor.stop()
+    discovery?.stop()
   }
+}
+
+/// Carries what namers find to the mesh thread, which starts after theirs. Nothing is wanted of them before it runs.
+private final class NameRelay: Sendable {
+  private let engine = Mutex<Confined<MeshEngine>?>(nil)
+
+  func connect(_ engine: Confined<MeshEngine>) { self.engine.withLock { $0 = engine } }
+
+  func tell(_ name: DiscoveredName) { engine.withLock { $0 }?.execute { $0.nameChanged(name) } }
 }

@@ -93,7 +93,10 @@ extension ProxyCore {
 
   /// The leaf that stands by for one that took nothing; nil when none does.
   mutating func standby(_ b: Int32, for leaf: Int32) -> Int32? {
-    Self.standby(bindings, b, leaf, key: random.next(), &clusters, now)
+    let c = bindings[b].leaves[Int(leaf)].cluster
+    // What took nothing has its standing looked at now: from here on it may be probed.
+    if c >= 0 { _ = clusters[c].stands(at: now) }
+    return Self.standby(bindings, b, leaf, key: random.next(), &clusters, now)
   }
 
   private static func standby(

@@ -68,7 +68,8 @@ public enum ProxyKeys {
       "Whether a trusted caller may ask with heddle-explain why its request goes where it goes."),
     Setting(
       "outbound.failover", .choice(["health", "naming"]), standard: "health",
-      "Whether alternatives written with | also yield while nothing of them is ready, or by naming only, as in Linkerd."),
+      "Whether alternatives written with | also yield while nothing of them is ready, or by naming only, as in Linkerd."
+    ),
   ]
 
   private static let naming = [

@@ -69,7 +69,7 @@ final class FakeMesh: ProxyDirectory, MetricsStore, EventFeed {
     _ = stream.send(Array("id: 1\ndata: {}\n\n".utf8))
   }
 
-  var half: MeshHalf { MeshHalf(proxies: self, metrics: self, events: self, exposition: { "fake_mesh 1\n" }) }
+  var half: MeshHalf { MeshHalf(proxies: self, metrics: self, events: self, names: NoNames(), exposition: { "fake_mesh 1\n" }) }
 }
 
 /// Keeps what observers hear.

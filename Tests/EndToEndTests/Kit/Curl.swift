@@ -10,7 +10,11 @@ struct CurlAnswer {
 }
 
 /// Runs the real curl once.
-func curl(_ arguments: String..., body: String? = nil) throws -> CurlAnswer {
+func curl(_ arguments: String..., body: String? = nil) throws -> CurlAnswer { try curl(arguments, body: body) }
+
+func curl(_ options: [String], _ url: String) throws -> CurlAnswer { try curl(options + [url], body: nil) }
+
+private func curl(_ arguments: [String], body: String?) throws -> CurlAnswer {
   let marker = "\n--status--"
   var all = ["-sS", "--max-time", "20", "-D", "-", "-w", marker + "%{http_code}"] + arguments
   if let body { all += ["-H", "content-type: application/json", "--data-binary", body] }

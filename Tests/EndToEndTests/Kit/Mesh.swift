@@ -9,8 +9,12 @@ final class Mesh {
   /// Proxies and services: they run for as long as the mesh.
   private var programs: [RunningProgram] = []
 
-  init() throws {
-    controller = try Self.startController(folder.path, rest: "127.0.0.1:0", mesh: "127.0.0.1:0")
+  /// More lines of the controller's configuration file, such as `namers:`.
+  private let more: String
+
+  init(controller more: String = "") throws {
+    self.more = more
+    controller = try Self.startController(folder.path, rest: "127.0.0.1:0", mesh: "127.0.0.1:0", more)
     rest = try controller.address("rest")
     mesh = try controller.address("mesh")
   }
@@ -19,7 +23,9 @@ final class Mesh {
   var configuration: String { folder.path + "/controller.yaml" }
   var store: String { folder.path + "/heddle.db" }
 
-  private static func startController(_ folder: String, rest: String, mesh: String) throws -> RunningProgram {
+  private static func startController(
+    _ folder: String, rest: String, mesh: String, _ more: String
+  ) throws -> RunningProgram {
     let file = folder + "/controller.yaml"
     try """
     rest:
@@ -28,6 +34,7 @@ final class Mesh {
       listen: \(mesh)
     store:
       path: \(folder)/heddle.db
+    \(more)
     """.write(toFile: file, atomically: true, encoding: .utf8)
     return try RunningProgram("heddle-controller", ["serve", "--config", file])
   }
@@ -44,7 +51,7 @@ final class Mesh {
   /// Starts it again on the same ports and the same store.
   func restartController() throws {
     _ = try controller.exitCode()
-    controller = try Self.startController(folder.path, rest: rest, mesh: mesh)
+    controller = try Self.startController(folder.path, rest: rest, mesh: mesh, more)
     _ = try controller.address("rest")
   }
 
@@ -84,9 +91,13 @@ final class Mesh {
   func statePath(_ node: String) -> String { folder.path + "/\(node).state" }
 
   /// Starts a demo service that answers with its label; its address.
-  func startService(_ label: String, delay: String = "2ms") throws -> (program: RunningProgram, address: String) {
-    let program = try RunningProgram(
-      "heddle-demo-app", ["serve", "--listen", "127.0.0.1:0", "--version-label", label, "--delay", delay])
+  /// - Parameter call: a service that it calls for each request, and the proxy through which.
+  func startService(
+    _ label: String, delay: String = "2ms", call: (name: String, proxy: String)? = nil
+  ) throws -> (program: RunningProgram, address: String) {
+    var arguments = ["serve", "--listen", "127.0.0.1:0", "--version-label", label, "--delay", delay]
+    if let call { arguments += ["--call", call.name, "--via", call.proxy] }
+    let program = try RunningProgram("heddle-demo-app", arguments)
     programs.append(program)
     return (program, try program.address("listen"))
   }
