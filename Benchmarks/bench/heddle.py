@@ -17,7 +17,8 @@ class Proxy:
 class Mesh:
     count = 0
 
-    def __init__(self, shop, folder_of_programs):
+    def __init__(self, shop, folder_of_programs, more=""):
+        """`more`: lines of the controller's configuration file."""
         Mesh.count += 1
         self.shop = shop
         self.bin = os.path.abspath(folder_of_programs)
@@ -33,7 +34,7 @@ mesh:
   listen: 127.0.0.1:{self.stream}
 store:
   path: {store}/controller.db
-""")
+{more}""")
         self.controller = shop.start(f"{self.name}-controller", [os.path.join(self.bin, "heddle-controller"), "--config", config])
         self.controller.wait_for_port(self.rest)
         self.controller.wait_for_port(self.stream)

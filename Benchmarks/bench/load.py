@@ -7,9 +7,11 @@ import subprocess
 from .processes import FLOOR, Failure
 
 
-def wrk(port, seconds, connections, host, script=None):
+def wrk(port, seconds, connections, host, script=None, fields=()):
     """Closed loop: as many requests as the connections can carry. Returns requests, seconds, errors."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-H", f"Host: {host}"]
+    for field in fields:
+        command += ["-H", field]
     if script:
         command += ["-s", script]
     command.append(f"http://127.0.0.1:{port}/")

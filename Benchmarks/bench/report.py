@@ -19,7 +19,7 @@ def table(headings, rows):
 
 def part(name, result):
     return {"http1": http1, "latency": latency, "memory": memory, "changes": changes, "weights": weights, "rules": rules,
-            "propagation": propagation}[name](result)
+            "overrides": overrides, "discovery": discovery, "propagation": propagation}[name](result)
 
 
 def http1(result):
@@ -59,6 +59,17 @@ def rules(result):
             for size, row in result["rows"].items()]
     return table(["rules", "CPU µs per request", "resident MB", "longest request ms while rules change", "failed"], rows) + \
         f"\nmany / few: {number(result['many_over_few'])}\n"
+
+
+def overrides(result):
+    rows = [[label, row["cpu_us"], row["errors"]] for label, row in result["rows"].items()]
+    return table(["requests", "CPU µs per request", "failed"], rows) + f"\nwith / without: {number(result['ratio'])}\n"
+
+
+def discovery(result):
+    return table(["names", "endpoints each", "controller MB before", "controller MB", "changes", "file to proxy p50 ms", "p99 ms"],
+                 [[result["names"], result["endpoints"], result["controller_empty_mb"], result["controller_mb"], result["changes"],
+                   result["p50_ms"], result["p99_ms"]]])
 
 
 def propagation(result):

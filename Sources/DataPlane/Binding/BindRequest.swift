@@ -212,10 +212,14 @@ extension ProxyCore {
     bindings[b].statesSeen = statesEpoch
   }
 
+  /// What a namer leaves of its name stands before what is left of the path: both are the service's to see.
   private func boundLeaf(_ leaf: RouteLeaf, _ b: Int32) -> BoundLeaf {
-    var lines = "l5d-dst-service: \(bindings[b].service)\r\nl5d-dst-client: \(leaf.name)\r\n"
-    if !leaf.residual.isRoot { lines += "l5d-dst-residual: \(leaf.residual)\r\n" }
-    let travelling = RequestRules.travelling(bindings[b].local, residual: leaf.residual)
+    let known = leaf.cluster >= 0 ? clusters[leaf.cluster] : nil
+    let residual = (known?.residual ?? .root) + leaf.residual
+    let client = known.flatMap { $0.id.isEmpty ? nil : $0.id } ?? leaf.name.description
+    var lines = "l5d-dst-service: \(bindings[b].service)\r\nl5d-dst-client: \(client)\r\n"
+    if !residual.isRoot { lines += "l5d-dst-residual: \(residual)\r\n" }
+    let travelling = RequestRules.travelling(bindings[b].local, residual: residual)
     if !travelling.isEmpty { lines += contextLines(RequestRules.text(travelling)) }
     lines += "via: 1.1 heddle\r\n"
     return BoundLeaf(cluster: leaf.cluster, split: leaf.split, branch: leaf.branch, headers: Array(lines.utf8))

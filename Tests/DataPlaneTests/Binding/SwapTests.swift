@@ -125,6 +125,21 @@ import Traffic
     #expect(try proxy.get("web").body == "one")
   }
 
+  /// Only the namer knows where its name ends.
+  @Test func whatANamerLeavesOfANameIsResidual() throws {
+    let server = try service("one")
+    let proxy = try ProxyHarness(dtab: "/svc => /#/io.l5d.marathon/apps ; /svc/e => /svc/p/svc/e")
+    proxy.answerWants(
+      EndpointSet(
+        name: try Path(parsing: "/#/io.l5d.marathon/apps/p/svc/e"), version: 1, state: .bound,
+        id: "/#/io.l5d.marathon/apps/p", residual: try Path(parsing: "/svc/e"),
+        endpoints: [Endpoint(address: .loopback(port: server.port), text: "a")]))
+    #expect(try proxy.get("e").body == "one")
+    let sent = try #require(server.requests.first)
+    #expect(RawAnswer.field("l5d-dst-client", in: sent) == "/#/io.l5d.marathon/apps/p")
+    #expect(RawAnswer.field("l5d-dst-residual", in: sent) == "/svc/e")
+  }
+
   @Test func factsNameServiceBackendAndClass() throws {
     let server = try ScriptedServer.answering("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n")
     let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
