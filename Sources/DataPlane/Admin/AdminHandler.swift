@@ -35,8 +35,9 @@ struct AdminHandler: RequestHandler {
     "GET /config": { control, _, respond in respond.respond(.json(control.configurationView())) },
     "GET /routes": { control, _, respond in respond.respond(.json(control.routesView())) },
     "GET /resolve": { control, request, respond in respond.respond(control.resolveView(of: request)) },
-    "GET /endpoints": { control, _, respond in
-      control.describe(.endpoints) { respond.respond(.json(Self.joined($0, as: "endpoints"))) }
+    "GET /endpoints": { control, request, respond in
+      let name = request.queryItems?.first { $0.name == "name" }?.value
+      control.describe(.endpoints(of: name)) { respond.respond(.json(Self.joined($0, as: "endpoints"))) }
     },
     "GET /bindings": { control, _, respond in
       control.describe(.bindings) { respond.respond(.json(Self.joined($0, as: "bindings"))) }

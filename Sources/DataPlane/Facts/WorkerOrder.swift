@@ -21,7 +21,7 @@ public enum WorkerOrder: Sendable {
 /// What a worker can be asked to show.
 public enum WorkerView: Sendable {
   /// Load, latency and state of each endpoint: a JSON array of objects.
-  case endpoints
+  case endpoints(of: String? = nil)
   /// The names bound now: a JSON array of objects.
   case bindings
 }

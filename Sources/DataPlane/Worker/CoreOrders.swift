@@ -64,8 +64,8 @@ extension ProxyCore {
   func describe(_ view: WorkerView) -> String {
     var rows: [String] = []
     switch view {
-    case .endpoints:
-      for c in clusters.live { rows += describeEndpoints(c) }
+    case .endpoints(let name):
+      for c in clusters.live where name == nil || clusters[c].text == name { rows += describeEndpoints(c) }
     case .bindings:
       for b in bindings.indices where !bindings[b].isFree { rows.append(describeBinding(b)) }
     }

@@ -192,7 +192,7 @@ private struct Storm {
           && open.upstreamIdle == 0 && open.downstreamConnections == expected
       }
     } catch { Issue.record("still open: \(try proxy.gauges()), expected \(expected) callers") }
-    let endpoints = try proxy.describe(.endpoints)
+    let endpoints = try proxy.describe(.endpoints())
     #expect(endpoints.contains("\"outstanding\":0") || endpoints == "[]")
     #expect(endpoints.count(of: "\"outstanding\":") == endpoints.count(of: "\"outstanding\":0,\"connections\":0,"), "\(endpoints)")
     let bindings = try proxy.describe(.bindings)
