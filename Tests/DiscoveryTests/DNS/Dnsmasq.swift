@@ -56,7 +56,8 @@ final class Dnsmasq {
 
   func stop() {
     guard let process else { return }
-    process.terminate()
+    // SIGTERM may be blocked in this process, and a child inherits that.
+    kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
     self.process = nil
   }
