@@ -4,6 +4,9 @@ import Glibc
 struct Descriptor: ~Copyable, Sendable {
   let number: Int32
 
+  /// Takes over an open descriptor.
+  init(owning number: Int32) { self.number = number }
+
   /// Opens `path`, not inherited by child processes. `mode` is for files that it makes.
   init(opening path: String, _ flags: Int32, mode: UInt32 = 0) throws(SystemError) {
     // A NUL would cut the path short and open another file.

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <sys/epoll.h>     // not in the Glibc module map
 #include <sys/eventfd.h>   // not in the Glibc module map
+#include <sys/inotify.h>   // not in the Glibc module map
 #include <sys/signalfd.h>  // not in the Glibc module map
 #include <sys/socket.h>
 #include <sys/types.h>

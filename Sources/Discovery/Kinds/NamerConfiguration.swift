@@ -61,16 +61,17 @@ public struct NamerConfiguration: Sendable, Equatable {
       let near = nearest(to: name, in: names).map { "did you mean \($0)?" }
       return reader.fault("kind", "unknown namer \(name)", hint: near ?? Self.list(names))
     }
-    let prefix = prefix(reader, kind)
+    let prefixes = kind.prefixes ?? prefix(reader, kind).map { [$0] } ?? []
     let grace = reader.duration("grace") ?? kind.grace
     if grace > Self.longestGrace { reader.fault("grace", "expected at most 24h") }
     let settings = kind.init(reader)
     reader.finish()
-    guard let prefix else { return }
-    guard !entries.contains(where: { $0.prefix == prefix }) else {
-      return reader.fault("prefix", "\(prefix.dropFirst()) is another namer's already")
+    for prefix in prefixes {
+      guard !entries.contains(where: { $0.prefix == prefix }) else {
+        return reader.fault("prefix", "\(prefix.dropFirst()) is another namer's already")
+      }
+      entries.append(Entry(prefix: prefix, grace: grace, settings: settings))
     }
-    entries.append(Entry(prefix: prefix, grace: grace, settings: settings))
   }
 
   private func prefix(_ reader: Reader, _ kind: any NamerSettings.Type) -> Path? {
@@ -83,10 +84,8 @@ public struct NamerConfiguration: Sendable, Equatable {
       reader.fault("prefix", "/\(first.text) is the registry's")
       return nil
     }
-    return Path(segments: [Self.hash] + path.segments)
+    return Path(labels: ["#"]).map { $0 + path }
   }
-
-  private static let hash = Path(labels: ["#"])?.segments.first ?? Segment(decimal: 0)
 
   private static func list(_ names: [String]) -> String { "one of \(names.joined(separator: ", "))" }
 
@@ -94,5 +93,13 @@ public struct NamerConfiguration: Sendable, Equatable {
     for entry in Self.standard where !entries.contains(where: { $0.prefix == entry.prefix }) { entries.append(entry) }
   }
 
-  private static let standard: [Entry] = []
+  /// What needs no configuration to be of use.
+  private static let standard: [Entry] = {
+    let settings: [any NamerSettings] = [DNSNamerSettings(), ServiceNamerSettings(), InetNamerSettings()]
+    return settings.flatMap { settings in
+      let kind = type(of: settings)
+      let prefixes = kind.prefixes ?? Path(labels: ["#", kind.kind]).map { [$0] } ?? []
+      return prefixes.map { Entry(prefix: $0, grace: kind.grace, settings: settings) }
+    }
+  }()
 }

@@ -1,7 +1,10 @@
 /// The kinds of namers there are.
 public enum NamerKinds {
   /// Those that a proxy's own file may have too: they need no credentials and little memory.
-  public static let local: [any NamerSettings.Type] = []
+  public static let local: [any NamerSettings.Type] = [
+    FileNamerSettings.self, DNSNamerSettings.self, ServiceNamerSettings.self, InetNamerSettings.self,
+    RewriteNamerSettings.self,
+  ]
 
   /// Those of a controller.
   public static let all: [any NamerSettings.Type] = local + []

@@ -8,6 +8,9 @@ public protocol NamerSettings: Sendable, Equatable {
   /// As `kind:` has it; also the prefix unless another is given: `io.l5d.fs` answers `/#/io.l5d.fs/…`.
   static var kind: String { get }
 
+  /// Whole, when the kind answers only these and takes no `prefix:`; nil = `/#/` and what `prefix:` says.
+  static var prefixes: [Path]? { get }
+
   /// How long an empty or negative answer must stand before a name with endpoints is told to have none, unless `grace:`
   /// says otherwise.
   static var grace: Duration { get }
@@ -22,6 +25,7 @@ public protocol NamerSettings: Sendable, Equatable {
 }
 
 extension NamerSettings {
+  public static var prefixes: [Path]? { nil }
   public static var grace: Duration { .seconds(30) }
 
   func isEqual(to other: any NamerSettings) -> Bool { (other as? Self) == self }

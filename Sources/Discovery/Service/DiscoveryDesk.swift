@@ -23,6 +23,14 @@ final class DiscoveryDesk {
   private var listeners: [Path: [UInt64: (DiscoveredName) -> Void]] = [:]
   private var lastListener: UInt64 = 0
   private var isPerforming = false
+  private var links: [Path: Link] = [:]
+
+  /// A name that stands for another.
+  private struct Link {
+    /// Names before it.
+    var depth: Int
+    var next: Path?
+  }
 
   init(
     loop: ServiceLoop, log: Log, limits: NameLimits, board: CounterBoard, tell: @escaping (DiscoveredName) -> Void
@@ -97,6 +105,36 @@ final class DiscoveryDesk {
       if listeners[name]?.isEmpty == true { listeners[name] = nil }
       release(name)
     }
+  }
+
+  /// Names that a name may lead over. Why: each is watched for the one before, and a rewrite can make ever new names.
+  static let longestChain = 8
+
+  /// Listens to `target` on behalf of `from`, which stands for it.
+  func follow(_ target: Path, from: Path, _ body: @escaping (DiscoveredName) -> Void) -> any NamerWatch {
+    let next = table.watched(target)
+    let depth = (links[from]?.depth ?? 0) + 1
+    guard depth <= Self.longestChain, !leads(next, to: from) else {
+      let reason = "it leads in a circle, or over more than \(Self.longestChain) names"
+      body(DiscoveredName(name: target, version: 0, state: .failed, reason: reason, id: target))
+      return EndedWatch()
+    }
+    links[from, default: Link(depth: depth - 1)].next = next
+    links[next, default: Link(depth: depth)].depth = depth
+    let watch = listen(to: target, body)
+    return Listening { [weak self] in
+      watch.cancel()
+      self?.links[from] = nil
+    }
+  }
+
+  private func leads(_ start: Path, to end: Path) -> Bool {
+    var name: Path? = start
+    for _ in 0...Self.longestChain {
+      if name == end { return true }
+      name = name.flatMap { links[$0]?.next }
+    }
+    return false
   }
 
   /// What is known of `name` once it is more than pending, or when `patience` is over.

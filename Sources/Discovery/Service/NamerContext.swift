@@ -39,6 +39,13 @@ public final class NamerContext {
     guard let desk = desk() else { return EndedWatch() }
     return desk.listen(to: name, tell)
   }
+
+  /// Watches the name that `from`, a name below this namer's prefix, stands for. What leads in a circle, or over more than
+  /// `DiscoveryDesk.longestChain` names, fails.
+  func follow(_ target: Path, from: Path, _ tell: @escaping (DiscoveredName) -> Void) -> any NamerWatch {
+    guard let desk = desk() else { return EndedWatch() }
+    return desk.follow(target, from: prefix + from, tell)
+  }
 }
 
 /// A watch that will never tell anything.

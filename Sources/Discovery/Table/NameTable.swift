@@ -80,6 +80,12 @@ struct NameTable {
   /// Whether a source answers names such as this.
   func claims(_ name: Path) -> Bool { source(of: name) != nil }
 
+  /// The part of `name` that makes its watch; names that agree in it are one.
+  func watched(_ name: Path) -> Path {
+    guard let source = source(of: name).flatMap({ sources[$0] }), let segments = source.segments else { return name }
+    return name.prefix(source.prefix.count + segments)
+  }
+
   // MARK: Asking
 
   /// One more asks for `name`: what is known is told now, and every change until it is released as often.

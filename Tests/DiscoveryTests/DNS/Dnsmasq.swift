@@ -1,0 +1,71 @@
+import Foundation
+import SystemIO
+
+/// A real name server, Debian's dnsmasq, on a port of its own. It knows what the test wrote and nothing else.
+final class Dnsmasq {
+  static let program = "/usr/sbin/dnsmasq"
+  static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: program) }
+
+  private let folder: Folder
+  private var process: Process?
+  let address: SocketAddress
+
+  init() throws {
+    folder = try Folder()
+    address = try Self.freePort()
+    try hosts("")
+  }
+
+  deinit { stop() }
+
+  /// What it says of hosts: lines of hosts(5). A running server reads them at once.
+  func hosts(_ lines: String) throws {
+    try folder.write("hosts", lines)
+    if let process { kill(process.processIdentifier, SIGHUP) }
+  }
+
+  /// Starts it, anew if it runs.
+  /// - Parameter options: lines of dnsmasq.conf.
+  func start(_ options: String = "") throws {
+    stop()
+    try folder.write(
+      "conf",
+      """
+      port=\(address.port)
+      listen-address=127.0.0.1
+      bind-interfaces
+      no-resolv
+      no-hosts
+      no-poll
+      user=\(NSUserName())
+      addn-hosts=\(folder.path)/hosts
+      local=/test/
+      local-ttl=1
+      pid-file=
+      \(options)
+
+      """)
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: Self.program)
+    process.arguments = ["--keep-in-foreground", "--conf-file=\(folder.path)/conf"]
+    process.standardError = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    try process.run()
+    self.process = process
+  }
+
+  func stop() {
+    guard let process else { return }
+    // SIGTERM may be blocked in this process, and a child inherits that.
+    kill(process.processIdentifier, SIGKILL)
+    process.waitUntilExit()
+    self.process = nil
+  }
+
+  /// A port that nobody listens on just now.
+  private static func freePort() throws -> SocketAddress {
+    let socket = try Socket.listen(on: .loopback(port: 0), reusePort: false)
+    guard let address = socket.localAddress() else { throw SystemError(code: EINVAL, call: "getsockname") }
+    return address
+  }
+}
