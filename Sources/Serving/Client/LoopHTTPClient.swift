@@ -339,7 +339,8 @@ private struct OriginPool {
 
 /// Puts an answer together.
 private final class AnswerCollector {
-  var call: HTTPCall?
+  /// Whose answer it is; the client keeps it while it is under way.
+  weak var call: HTTPCall?
   private let limit: Int
   private let done: (Result<HTTPResponse, HTTPClientError>) -> Void
   private var head = HTTPResponse(status: 0)

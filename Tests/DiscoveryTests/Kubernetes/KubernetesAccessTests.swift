@@ -35,18 +35,18 @@ import Testing
     """
 
   private func access(_ context: String? = nil) throws -> KubernetesAccess {
-    try Kubeconfig(Array(Self.file.utf8), path: "/home/me/.kube/config").access(context: context)
+    try Kubeconfig(Array(Self.file.utf8), path: "/etc/me/.kube/config").access(context: context)
   }
 
   @Test func readsContexts() throws {
     let main = try access()
     #expect(main.base.description == "https://one:6443" && main.token == nil)
-    #expect(main.trust.authorities == .file("/home/me/.kube/ca.pem"))
+    #expect(main.trust.authorities == .file("/etc/me/.kube/ca.pem"))
     #expect(main.trust.certificate == .text([1, 2, 3]) && main.trust.key == .file("/keys/me"))
     #expect(main.trust.serverName == "kubernetes" && !main.trust.acceptsAnyServer)
     let other = try access("other")
     #expect(other.base.description == "http://two:8001/proxy" && other.trust.acceptsAnyServer)
-    #expect(other.token == .file("/home/me/.kube/robot.token"))
+    #expect(other.token == .file("/etc/me/.kube/robot.token"))
   }
 
   @Test(arguments: [
