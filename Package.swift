@@ -116,7 +116,7 @@ let package = Package(
     tests(
       "DiscoveryTests",
       [
-        "Discovery", "JSONFormat", "Serving", "MeshProtocol", "HTTP", "SystemIO", "Settings", "Telemetry",
+        "Discovery", "JSONFormat", "Serving", "MeshProtocol", "HTTP", "Memory", "SystemIO", "Settings", "Telemetry",
         "TestSupport",
       ]),
     tests(

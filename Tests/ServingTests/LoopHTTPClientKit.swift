@@ -25,11 +25,12 @@ final class RunningClient: Sendable {
   /// Sends and waits for the whole answer; nil when none came in time.
   func send(
     _ method: String = "GET", _ target: String = "/", at origin: HTTPOrigin, headers: HeaderList = HeaderList(),
-    body: [UInt8] = [], times: HTTPTimes = HTTPTimes(total: .seconds(20))
+    body: [UInt8] = [], times: HTTPTimes = HTTPTimes(total: .seconds(20)), watchedBy watch: WeakCall? = nil
   ) -> Result<HTTPResponse, HTTPClientError>? {
     let results = Collected<Result<HTTPResponse, HTTPClientError>>()
     client.execute { client in
-      _ = client.send(method, target, at: origin, headers: headers, body: body, times: times) { results.add($0) }
+      let call = client.send(method, target, at: origin, headers: headers, body: body, times: times) { results.add($0) }
+      watch?.set(call)
     }
     return results.wait { !$0.isEmpty }.first
   }
@@ -63,6 +64,19 @@ final class RunningClient: Sendable {
     client.execute { found.add(($0.callCount, $0.connectionCount)) }
     return found.wait { !$0.isEmpty }[0]
   }
+}
+
+/// Tells whether a call is still in memory.
+final class WeakCall: Sendable {
+  private struct Box: @unchecked Sendable { weak var call: HTTPCall? }
+  private let box = Mutex(Box())
+
+  func set(_ call: HTTPCall) {
+    let new = Box(call: call)
+    box.withLock { $0 = new }
+  }
+
+  var isGone: Bool { box.withLock { $0.call == nil } }
 }
 
 private final class CallBox { var call: HTTPCall? }

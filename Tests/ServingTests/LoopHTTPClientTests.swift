@@ -149,6 +149,16 @@ import Testing
     #expect(error == .malformed("the answer is above 1000 bytes"))
   }
 
+  @Test func aCallThatIsOverIsForgotten() throws {
+    let server = try RunningServer(handler: echo)
+    let origin = HTTPOrigin(host: "127.0.0.1", port: server.address.port)
+    let client = try RunningClient()
+    let watched = WeakCall()
+    #expect(try client.send(at: origin, watchedBy: watched)?.get().status == 200)
+    #expect(client.counts().calls == 0)
+    #expect(watched.isGone)
+  }
+
   @Test func callsWaitForAConnection() throws {
     let server = try RunningServer(handler: ThreadHandler { _ in HTTPResponse(status: 200, text: "x") })
     let origin = HTTPOrigin(host: "127.0.0.1", port: server.address.port)

@@ -7,7 +7,11 @@ public enum NamerKinds {
   ]
 
   /// Those of a controller.
-  public static let all: [any NamerSettings.Type] = local + []
+  public static let all: [any NamerSettings.Type] =
+    local + [
+      KubernetesSettings.self, KubernetesNamespaceSettings.self, ConsulSettings.self, MarathonSettings.self,
+      EtcdSettings.self, SwarmSettings.self,
+    ]
 
   /// First segments after `/#` that no namer may take: the controller's registry and the proxy file's own.
   static let reserved: Set<String> = ["registry", "registry.ns"]

@@ -13,6 +13,7 @@ final class DiscoveryDesk {
   }
 
   private let loop: ServiceLoop
+  private let blocking: LoopExecutor
   private let log: Log
   private let board: CounterBoard
   private let tell: (DiscoveredName) -> Void
@@ -33,9 +34,11 @@ final class DiscoveryDesk {
   }
 
   init(
-    loop: ServiceLoop, log: Log, limits: NameLimits, board: CounterBoard, tell: @escaping (DiscoveredName) -> Void
+    loop: ServiceLoop, blocking: LoopExecutor, log: Log, limits: NameLimits, board: CounterBoard,
+    tell: @escaping (DiscoveredName) -> Void
   ) {
     self.loop = loop
+    self.blocking = blocking
     self.log = log
     self.board = board
     self.tell = tell
@@ -72,7 +75,7 @@ final class DiscoveryDesk {
     let counters = NamerCounters()
     let context = NamerContext(
       loop: loop, log: log, counters: counters, prefix: entry.prefix, random: SystemRandomNumberGenerator(),
-      desk: { [weak self] in self })
+      blocking: blocking, desk: { [weak self] in self })
     do {
       return Running(entry: entry, namer: try entry.settings.makeNamer(context), counters: counters)
     } catch {

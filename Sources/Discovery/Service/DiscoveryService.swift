@@ -8,6 +8,7 @@ import Telemetry
 /// a thread of its own.
 public final class DiscoveryService: Sendable {
   private let executor: LoopExecutor
+  private let blocking: LoopExecutor
   private let desk: Confined<DiscoveryDesk>
   private let board: CounterBoard
   private let prefixes: Mutex<[Path]>
@@ -15,10 +16,11 @@ public final class DiscoveryService: Sendable {
   private let hasStopped = Mutex(false)
 
   private init(
-    _ executor: LoopExecutor, _ desk: Confined<DiscoveryDesk>, _ board: CounterBoard,
+    _ executor: LoopExecutor, _ blocking: LoopExecutor, _ desk: Confined<DiscoveryDesk>, _ board: CounterBoard,
     _ configuration: NamerConfiguration
   ) {
     self.executor = executor
+    self.blocking = blocking
     self.desk = desk
     self.board = board
     prefixes = Mutex(Self.prefixes(configuration))
@@ -33,12 +35,13 @@ public final class DiscoveryService: Sendable {
     tell: @escaping @Sendable (DiscoveredName) -> Void
   ) throws -> DiscoveryService {
     let board = CounterBoard()
+    let (blocking, _) = try ServiceLoop.start(name: "discovery-block") { _ in () }
     let (executor, desk) = try ServiceLoop.start(name: "discovery") { loop in
-      let desk = DiscoveryDesk(loop: loop, log: log, limits: limits, board: board, tell: tell)
+      let desk = DiscoveryDesk(loop: loop, blocking: blocking, log: log, limits: limits, board: board, tell: tell)
       desk.configure(configuration)
       return loop.confine(desk)
     }
-    return DiscoveryService(executor, desk, board, configuration)
+    return DiscoveryService(executor, blocking, desk, board, configuration)
   }
 
   /// Whether a configured namer answers names such as this.

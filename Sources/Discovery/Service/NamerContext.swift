@@ -14,17 +14,21 @@ public final class NamerContext {
   /// For back-off and the like.
   public var random: any RandomNumberGenerator
 
+  /// Runs what blocks, such as the system's look-ups of host names, on a thread of its own.
+  public let blocking: LoopExecutor
+
   private let desk: () -> DiscoveryDesk?
 
   init(
     loop: ServiceLoop, log: Log, counters: NamerCounters, prefix: Path, random: any RandomNumberGenerator,
-    desk: @escaping () -> DiscoveryDesk?
+    blocking: LoopExecutor, desk: @escaping () -> DiscoveryDesk?
   ) {
     self.loop = loop
     self.log = log
     self.counters = counters
     self.prefix = prefix
     self.random = random
+    self.blocking = blocking
     self.desk = desk
   }
 

@@ -88,6 +88,14 @@ public final class LoopHTTPClient: LoopSource {
     origins = [:]
   }
 
+  /// Closes and gives its place on the loop back; of no use afterwards.
+  public func end() {
+    guard confined != nil else { return }
+    close()
+    confined = nil
+    loop.detach(kind: kind)
+  }
+
   // MARK: Starting
 
   private func begin(_ call: HTTPCall) {
@@ -160,6 +168,8 @@ public final class LoopHTTPClient: LoopSource {
     while let address = rest.popFirst() {
       do {
         let socket = try Socket.connect(to: address)
+        // A watch may be silent for minutes: the kernel finds out that the peer has vanished.
+        try socket.setKeepAlive(idle: 20, interval: 5, count: 3)
         return try link(call, socket, peer: address, place: address.description, rest: rest)
       } catch { last = .unreachable("\(address): \(error)") }
     }
@@ -329,7 +339,8 @@ private struct OriginPool {
 
 /// Puts an answer together.
 private final class AnswerCollector {
-  var call: HTTPCall?
+  /// Whose answer it is; the client keeps it while it is under way.
+  weak var call: HTTPCall?
   private let limit: Int
   private let done: (Result<HTTPResponse, HTTPClientError>) -> Void
   private var head = HTTPResponse(status: 0)
