@@ -27,7 +27,7 @@ final class ConsulNamer: Namer {
 
   func watch(_ name: Path, _ tell: @escaping (Finding) -> Void) -> any NamerWatch {
     let parts = name.segments.map(\.text)
-    guard parts.count == segments, parts.allSatisfy(Target.isSegment) else {
+    guard parts.count == segments, parts.allSatisfy(RequestTarget.isSegment) else {
       let form = settings.includesTag ? "/<datacenter>/<tag>/<service>" : "/<datacenter>/<service>"
       return SettledWatch(context, .negative("expected \(form), found \(name)"), tell)
     }
@@ -57,7 +57,7 @@ struct ConsulQuestion: Hashable {
       query.append(("index", "\(index)"))
       query.append(("wait", "\(wait.components.seconds)s"))
     }
-    return Target.query("/v1/health/service/\(Target.encoded(service))", query)
+    return RequestTarget.query("/v1/health/service/\(RequestTarget.encoded(service))", query)
   }
 }
 

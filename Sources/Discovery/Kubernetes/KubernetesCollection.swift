@@ -50,7 +50,7 @@ final class KubernetesCollection: WatchedCollection {
   private func page(_ token: String?, _ done: @escaping (Result<String, SourceFault>) -> Void) {
     var query = [("limit", "\(Self.pageSize)")]
     if let token { query.append(("continue", token)) }
-    call = source.ask("GET", Target.query(path, query)) { [weak self] in self?.paged($0, done) }
+    call = source.ask("GET", RequestTarget.query(path, query)) { [weak self] in self?.paged($0, done) }
   }
 
   private func paged(
@@ -84,7 +84,7 @@ final class KubernetesCollection: WatchedCollection {
     ]
     // The server ends it; a little longer, the connection is dead.
     let times = HTTPTimes(idle: .seconds(Int64(seconds) + 30))
-    return source.watch("GET", Target.query(path, query), times: times, tell)
+    return source.watch("GET", RequestTarget.query(path, query), times: times, tell)
   }
 
   func event(_ event: JSON) -> WatchVerdict {

@@ -54,7 +54,7 @@ final class MarathonNamer: Namer {
   // MARK: Names
 
   func watch(_ name: Path, _ tell: @escaping (Finding) -> Void) -> any NamerWatch {
-    guard name.segments.allSatisfy({ Target.isSegment($0.text) }) else {
+    guard name.segments.allSatisfy({ RequestTarget.isSegment($0.text) }) else {
       return SettledWatch(context, .negative("\(name) is no app"), tell)
     }
     lastID += 1
@@ -218,7 +218,7 @@ final class MarathonAppWatch {
     self.context = context
     self.source = source
     self.settings = settings
-    let path = id.split(separator: "/").map { Target.encoded(String($0)) }.joined(separator: "/")
+    let path = id.split(separator: "/").map { RequestTarget.encoded(String($0)) }.joined(separator: "/")
     target = "/v2/apps/\(path)?embed=app.tasks"
     poll = Repoll(context, period: period) { [unowned self] done in
       self.source.ask("GET", self.target) { [weak self] in done(self?.answered($0) ?? false) }

@@ -71,10 +71,18 @@ extension DiscoveredName {
   fileprivate func finding(taken: Int) -> Finding? {
     switch state {
     case .pending: return nil
-    case .failed: return .failed("\(name): \(reason)")
-    case .negative: return .negative("\(name): \(reason)")
+    case .failed: return .failed(chained)
+    case .negative: return .negative(chained)
     case .bound:
       return .bound(BoundName(taken: taken, endpoints: endpoints, serviceProtocol: serviceProtocol))
     }
+  }
+
+  /// The reason with the name that it is about: of several rewritings in a row the last one's, which is where it went wrong.
+  private var chained: String {
+    if reason.hasPrefix("/#/") || reason.hasPrefix("/$/") { return reason }
+    let text = name.description
+    // Rewriting can make names that nobody reads to the end.
+    return text.utf8.count <= 200 ? "\(text): \(reason)" : "\(text.prefix(200))…: \(reason)"
   }
 }

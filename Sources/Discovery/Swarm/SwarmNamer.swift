@@ -105,7 +105,7 @@ final class SwarmNamer: Namer {
       context,
       open: { [unowned self] tell in
         self.splitter = JSONSplitter()
-        let target = Target.query(Self.version + "/events", [("filters", filters)])
+        let target = RequestTarget.query(Self.version + "/events", [("filters", filters)])
         return self.source.watch("GET", target, times: HTTPTimes(idle: Self.silence), tell)
       },
       began: { [weak self] in self?.poll?.ask() }, take: { [weak self] in self?.took($0) ?? false })
@@ -131,7 +131,7 @@ final class SwarmNamer: Namer {
 
   private func askTasks(_ services: Result<SourceAnswer, SourceFault>, _ done: @escaping (Bool) -> Void) {
     guard case .success(let services) = services else { return failed(services, done) }
-    let target = Target.query(Self.version + "/tasks", [("filters", #"{"desired-state":["running"]}"#)])
+    let target = RequestTarget.query(Self.version + "/tasks", [("filters", #"{"desired-state":["running"]}"#)])
     _ = source.ask("GET", target) { [weak self] in self?.askNodes(services.json, $0, done) }
   }
 

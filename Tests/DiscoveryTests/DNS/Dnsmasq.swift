@@ -8,6 +8,7 @@ final class Dnsmasq {
 
   private let folder: Folder
   private var process: Process?
+  private var options = ""
   let address: SocketAddress
 
   init() throws {
@@ -18,16 +19,17 @@ final class Dnsmasq {
 
   deinit { stop() }
 
-  /// What it says of hosts: lines of hosts(5). A running server reads them at once.
+  /// What it says of hosts: lines of hosts(5). A running server starts anew: a child of this process may have SIGHUP blocked.
   func hosts(_ lines: String) throws {
     try folder.write("hosts", lines)
-    if let process { kill(process.processIdentifier, SIGHUP) }
+    if process != nil { try start(options) }
   }
 
   /// Starts it, anew if it runs.
   /// - Parameter options: lines of dnsmasq.conf.
   func start(_ options: String = "") throws {
     stop()
+    self.options = options
     try folder.write(
       "conf",
       """

@@ -1,5 +1,5 @@
 /// Builds a request target of texts from elsewhere.
-enum Target {
+enum RequestTarget {
   /// One segment of a path, or one part of a query: everything but letters, digits and `-._~` as `%XX` (RFC 3986 §2.3).
   static func encoded(_ text: String) -> String {
     var out = ""
