@@ -86,7 +86,7 @@ let package = Package(
         "MeshProtocol", "Memory", "Telemetry", "JSONFormat", "HTTP", "SystemIO", "Traffic", "Workers", "Serving",
         "Settings", "Discovery", grdb, logging, hashTrees,
       ]),
-    module("Console", layer: 6, ["MeshProtocol", "JSONFormat", "Serving", "SystemIO", arguments, yams]),
+    module("Console", layer: 6, ["MeshProtocol", "JSONFormat", "Traffic", "Serving", "SystemIO", arguments, yams]),
     // 7: main only
     .executableTarget(name: "heddle-proxy", dependencies: ["DataPlane"], swiftSettings: safe),
     .executableTarget(name: "heddle-controller", dependencies: ["ControlPlane", arguments], swiftSettings: safe),
@@ -121,9 +121,12 @@ let package = Package(
       ]),
     tests(
       "ControlPlaneTests",
-      ["ControlPlane", "Discovery", "JSONFormat", "Serving", "MeshProtocol", "HTTP", "SystemIO", grdb, "TestSupport"]),
-    tests("ConsoleTests", ["Console", "JSONFormat", "Serving"]),
+      [
+        "ControlPlane", "Discovery", "JSONFormat", "Serving", "MeshProtocol", "Traffic", "HTTP", "SystemIO", grdb,
+        "TestSupport",
+      ]),
+    tests("ConsoleTests", ["Console", "JSONFormat", "MeshProtocol", "Serving"]),
     tests("ArchitectureTests", []),
-    tests("EndToEndTests", ["Serving", "SystemIO"]),
+    tests("EndToEndTests", ["Serving", "SystemIO", "TestSupport"]),
   ]
 )

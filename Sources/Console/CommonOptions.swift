@@ -9,7 +9,9 @@ struct CommonOptions: ParsableArguments {
   @Option(name: [.customShort("n"), .long], help: "Namespace (default: $HEDDLE_NAMESPACE, else 'default').")
   var namespace: String?
 
-  @Option(name: [.customShort("o"), .long], help: "table, json or yaml (default: table on a terminal, else json).")
+  @Option(
+    name: [.customShort("o"), .long],
+    help: "table, json or yaml (default: $HEDDLE_OUTPUT, else table on a terminal, else json).")
   var output: OutputFormat?
 
   @Option(help: "Controller's REST address (default: $HEDDLE_CONTROLLER, else http://127.0.0.1:4180).")

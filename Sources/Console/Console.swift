@@ -28,10 +28,11 @@ public enum Console {
     connect: (String, Duration) throws(ConsoleError) -> any ControllerAPI
   ) throws(ConsoleError) -> Session {
     let address = options.controller ?? environment["HEDDLE_CONTROLLER"] ?? "http://127.0.0.1:4180"
+    let usual = environment["HEDDLE_OUTPUT"].flatMap(OutputFormat.init(rawValue:))
     return Session(
       api: try connect(address, options.requestTimeout.duration), terminal: terminal, environment: environment,
       namespace: options.namespace ?? environment["HEDDLE_NAMESPACE"] ?? "default",
-      format: options.output ?? (terminal.isInteractive ? .table : .json))
+      format: options.output ?? usual ?? (terminal.isInteractive ? .table : .json))
   }
 
   /// What the argument parser ends with: help and versions are answers, everything else is a usage error.

@@ -4,6 +4,8 @@ public enum ConsoleError: Error, Equatable, Sendable {
   case unreachable(String)
   case timedOut(String)
   case failed(String)
+  /// Someone else changed the same thing.
+  case conflict(String)
   case refused(Problem)
 
   public var status: ProgramExit {
@@ -12,6 +14,7 @@ public enum ConsoleError: Error, Equatable, Sendable {
     case .unreachable: .unreachable
     case .timedOut: .timedOut
     case .failed: .failed
+    case .conflict: .conflict
     case .refused(let problem): problem.exitStatus
     }
   }

@@ -68,7 +68,7 @@ extension Session {
   }
 
   /// Warnings go to standard error, so that they are seen and do not spoil what is piped on.
-  private func warn(of answer: JSON) {
+  func warn(of answer: JSON) {
     guard format == .table else { return }
     for warning in answer["warnings"]?.items ?? [] {
       let text =

@@ -217,7 +217,6 @@ struct MeshHalf: Sendable {
   let proxies: any ProxyDirectory
   let metrics: any MetricsStore
   let events: any EventFeed
-  let names: any NameDirectory
   let exposition: @Sendable () -> String
 }
 

@@ -17,6 +17,12 @@ public struct JSONReading: Sendable {
   /// Numbers that no `integer` prints as stay as they were written, so that what is printed is what was read.
   public let keepsNumbers: Bool
 
+  /// A reading with bounds of its own.
+  public init(depthLimit: Int, keepsNumbers: Bool) {
+    self.depthLimit = depthLimit
+    self.keepsNumbers = keepsNumbers
+  }
+
   /// Of bodies that anyone may send: numbers by value, nested to 64. No document of ours needs more.
   public static let strict = JSONReading(depthLimit: 64, keepsNumbers: false)
   /// Of answers that are shown as they came: numbers as written, nested to 200, as an explained name may be.

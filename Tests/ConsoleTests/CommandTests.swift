@@ -342,6 +342,27 @@ import Testing
         """)
   }
 
+  @Test func stepsInBetweenShowTheirPaths() {
+    let answer = ##"""
+      {"name":"/svc/w","revision":5,"result":"bound","tree":{"kind":"lookup","path":"/svc/w","result":"bound","steps":[
+        {"by":"request","index":0,"dentry":"/svc/w => /svc/u","chosen":true,"tree":{"kind":"lookup","path":"/svc/u","result":"bound","steps":[
+          {"by":"rule","rule":"r-1","revision":2,"dentry":"/svc => /#/a | /#/b","chosen":true,"tree":{"kind":"alternatives","result":"bound","alternatives":[
+            {"kind":"leaf","name":"/#/a/u","residual":"/","result":"negative","chosen":false,"detail":"no such name"},
+            {"kind":"leaf","name":"/#/b/u","id":"/#/b","residual":"/u","result":"bound","chosen":true,"endpoint_count":0,"endpoints":[]}]}}]}}]}}
+      """##
+    let run = Run("resolve", "/svc/w", "--context", "/x=>/y", answers: [.json(answer)])
+    #expect(run.targets == ["GET /v1/namespaces/default/resolve?name=%2Fsvc%2Fw&context=%2Fx%3D%3E%2Fy"])
+    #expect(
+      run.output == """
+        /svc/w bound at revision 5
+        └─ ▸ request 0  /svc/w => /svc/u  → /svc/u
+           └─ ▸ rule r-1@2  /svc => /#/a | /#/b
+              ├─   /#/a/u negative (no such name)
+              └─ ▸ /#/b + /u bound, no endpoint
+
+        """)
+  }
+
   @Test func anUnknownNameSaysSo() {
     let answer =
       #"{"name":"/svc/x","revision":5,"result":"negative","tree":{"kind":"lookup","path":"/svc/x","result":"negative","steps":[],"detail":"no rule matches"}}"#

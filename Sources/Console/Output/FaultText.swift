@@ -3,7 +3,7 @@ enum FaultText {
   static func of(_ error: ConsoleError, on terminal: Terminal) -> String {
     let label = terminal.painted("error: ", .red)
     switch error {
-    case .usage(let text), .failed(let text), .timedOut(let text): return label + text + "\n"
+    case .usage(let text), .failed(let text), .conflict(let text), .timedOut(let text): return label + text + "\n"
     case .unreachable(let text):
       return label + text
         + "\nhint: is heddle-controller running there? Name another with --controller or HEDDLE_CONTROLLER.\n"

@@ -2,10 +2,11 @@ import JSONFormat
 
 /// A resolution as a tree: each step with the rule and revision that made it, `▸` where requests go.
 ///
-///     /svc/users bound at revision 5
-///     └─ ▸ split users@5  /svc/users => 90*/#/registry/users-v1 & 10*/#/registry/users-v2
-///        ├─ ▸ v1 90.00 %  /#/registry/users-v1 bound: 10.0.0.1:8080
-///        └─ ▸ v2 10.00 %  /#/registry/users-v2 bound: 10.0.0.2:8080
+///     /svc/web bound at revision 5
+///     └─ ▸ rule r-1@2  /svc/web => /svc/users  → /svc/users
+///        └─ ▸ split users@5  /svc/users => 90*/#/registry/users-v1 & 10*/#/registry/users-v2
+///           ├─ ▸ v1 90.00 %  /#/registry/users-v1 bound: 10.0.0.1:8080
+///           └─ ▸ v2 10.00 %  /#/registry/users-v2 bound: 10.0.0.2:8080
 struct ResolutionTree {
   /// Endpoints named at a leaf; the count tells of the others.
   static let mostEndpoints = 3
@@ -41,7 +42,8 @@ struct ResolutionTree {
     let isChosen = isParentChosen && (child["chosen"]?.isTrue ?? (child["result"]?.text != "negative"))
     let label = Self.label(of: child)
     let isLine = Self.hasOwnLine(target)
-    let text = [label, isLine ? Self.end(target) : ""].filter { !$0.isEmpty }.joined(separator: "  ")
+    let next = isLine ? Self.end(target) : (target["path"]?.text).map { "→ \($0)" } ?? ""
+    let text = [label, next].filter { !$0.isEmpty }.joined(separator: "  ")
     lines.append(lead + terminal.painted((isChosen ? "▸ " : "  ") + text, isChosen ? .plain : .faint))
     if !isLine {
       if let detail = target["detail"]?.text { lines.append(margin + terminal.painted("(\(detail))", .yellow)) }
@@ -60,15 +62,16 @@ struct ResolutionTree {
       let revision = child["revision"].map { "@\($0.plain)" } ?? ""
       return "\(by) \(name)\(revision)" + (child["dentry"]?.text.map { "  \($0)" } ?? "")
     }
+    if child["alternatives"] != nil { return "|" }
     guard child["weight"] != nil else { return "" }
-    return [child["branch"]?.plain ?? "", Figures.percent(child["share"]?.double)].filter { !$0.isEmpty }.joined(
-      separator: " ")
+    let share = Figures.percent(child["share"]?.double)
+    return [child["branch"]?.plain ?? "", share].filter { !$0.isEmpty }.joined(separator: " ")
   }
 
   /// What a branch of the tree ends in.
   private static func end(_ node: JSON) -> String {
     let residual = node["residual"]?.text.flatMap { $0 == "/" ? nil : " + \($0)" } ?? ""
-    let name = node["name"]?.text ?? node["path"]?.text ?? node["kind"]?.text ?? ""
+    let name = (node["id"] ?? node["name"] ?? node["path"] ?? node["kind"])?.text ?? ""
     var text = name + residual + (node["result"]?.text.map { " \($0)" } ?? "")
     if let count = node["endpoint_count"]?.integer {
       let shown = (node["endpoints"]?.items ?? []).prefix(mostEndpoints).map { $0["address"]?.plain ?? "" }

@@ -6,6 +6,9 @@ import SystemIO
 final class API: Sendable {
   let controller: Controller
   let mesh: MeshHalf
+  /// What is known of concrete names.
+  let names: any NameDirectory
+  let namerdWatchers = NamerdWatchers()
   let router: Router
   let version: String
   private let hosts: HostCheck
@@ -15,13 +18,19 @@ final class API: Sendable {
   static let longestBody = 8 << 20
   static let longestTarget = 64 << 10
 
-  /// - Parameter names: under which this controller is reached, beside addresses and `localhost`.
-  init(controller: Controller, mesh: MeshHalf, names: [String], version: String) {
+  /// - Parameters:
+  ///   - hosts: names under which this controller is reached, beside addresses and `localhost`.
+  ///   - names: nil: those of the registry alone.
+  init(
+    controller: Controller, mesh: MeshHalf, hosts: [String], names: (any NameDirectory)? = nil, version: String
+  ) {
     self.controller = controller
     self.mesh = mesh
+    self.names = names ?? RegistryNames(controller: controller)
     self.version = version
-    hosts = HostCheck(names: names)
+    self.hosts = HostCheck(names: hosts)
     router = Router(API.routes)
+    controller.observe(namerdWatchers)
     controller.countProxies { mesh.proxies.connectedCount(namespace: $0) }
   }
 
@@ -64,6 +73,9 @@ final class API: Sendable {
     }
     if route.bodies.isEmpty, !request.body.isEmpty { throw .malformed("This request takes no body.") }
   }
+
+  /// To be called about twice a second: what namers find comes without a call.
+  func tick() { namerdWatchers.wake() }
 
   /// `/metrics`.
   var exposition: String {

@@ -1,5 +1,6 @@
 // The shapes of bodies and answers, in JSON Schema.
 import JSONFormat
+import Traffic
 
 extension OpenAPI {
   private static func object(_ properties: JSON, required: [String] = []) -> JSON {
@@ -16,6 +17,13 @@ extension OpenAPI {
   private static let whole: JSON = ["type": "integer", "minimum": 0]
   private static let truth: JSON = ["type": "boolean"]
   private static let number: JSON = ["type": "number"]
+  private static let nameStates: JSON = [
+    "type": "string", "enum": .array(ExplainTree.State.allCases.map { .string($0.rawValue) }),
+  ]
+  private static let part: JSON = [
+    "type": "number", "minimum": 0, "maximum": 1,
+    "description": "The part of all requests for the name that comes here by naming.",
+  ]
   private static let warnings = list(of: ref("Warning"))
 
   private static func page(_ name: String, _ item: String) -> JSON {
@@ -27,14 +35,16 @@ extension OpenAPI {
   }
 
   static let schemas: JSON = .object(
-    (common.members ?? []) + (configuration.members ?? []) + (registry.members ?? []) + (facts.members ?? []))
+    (common.members ?? []) + (configuration.members ?? []) + (registry.members ?? []) + (facts.members ?? [])
+      + (namerd.members ?? []))
 
   private static let common: JSON = [
     "Problem": object([
       "type": text, "title": text, "status": whole, "detail": text, "revision": whole,
       "errors": list(of: object(["pointer": text, "detail": text, "offset": whole], required: ["pointer", "detail"])),
     ]),
-    "Warning": object(["code": text, "detail": text]),
+    "Warning": object(
+      ["code": text, "detail": text, "kind": text, "name": text, "offset": whole], required: ["code", "detail"]),
     "Empty": ["type": "object"],
     "Object": ["type": "object"],
     "Text": text,
@@ -125,18 +135,28 @@ extension OpenAPI {
 
   private static let facts: JSON = [
     "Resolution": object([
-      "name": text, "namespace": text, "revision": whole,
-      "result": ["type": "string", "enum": ["bound", "negative", "failed", "empty", "unavailable"]],
+      "name": text, "namespace": text, "revision": whole, "result": nameStates,
+      "bound": ["type": "string", "description": "The bound name tree; absent while pending, or failed."],
       "tree": ref("ResolutionNode"),
     ]),
     "ResolutionNode": object([
       "kind": [
-        "type": "string", "enum": ["lookup", "alternatives", "union", "leaf", "negative", "fail", "empty", "failure"],
+        "type": "string", "enum": .array(ExplainTree.Kind.allCases.map { .string($0.rawValue) }),
       ],
-      "result": text, "detail": text, "chosen": truth, "path": text, "steps": list(of: ["type": "object"]),
-      "alternatives": list(of: ref("ResolutionNode")), "branches": list(of: ["type": "object"]),
-      "missing_share": number,
-      "name": text, "residual": text, "endpoint_count": whole, "endpoints": list(of: ref("Endpoint")),
+      "result": nameStates, "detail": text, "chosen": truth, "part": part, "path": text,
+      "steps": list(of: ref("ResolutionStep")), "alternatives": list(of: ref("ResolutionNode")),
+      "branches": list(of: ref("ResolutionBranch")),
+      "on_unbound": text, "missing_share": number, "code": text, "name": text, "id": text, "residual": text,
+      "split": text, "branch": text, "endpoint_count": whole, "endpoints": list(of: ref("Endpoint")),
+    ]),
+    "ResolutionStep": object([
+      "by": ["type": "string", "enum": ["rule", "split", "namer", "request", "context", "file"]],
+      "rule": text, "split": text, "namer": text, "index": whole, "revision": whole, "dentry": text,
+      "chosen": truth, "part": part, "tree": ref("ResolutionNode"),
+    ]),
+    "ResolutionBranch": object([
+      "branch": text, "weight": number, "share": number, "result": nameStates, "chosen": truth, "part": part,
+      "tree": ref("ResolutionNode"),
     ]),
     "Revision": object([
       "revision": whole, "at": ["type": "string", "format": "date-time"], "who": text, "why": text, "summary": text,
@@ -163,6 +183,27 @@ extension OpenAPI {
     ]),
     "Metrics": object([
       "group_by": text, "window": text, "metrics": list(of: ref("MetricRow")), "inbound": list(of: ref("MetricRow")),
+    ]),
+  ]
+
+  /// namerd's shapes.
+  private static let namerd: JSON = [
+    "NamerdNames": list(of: text),
+    "NamerdDtab": list(of: object(["prefix": text, "dst": text], required: ["prefix", "dst"])),
+    "NamerdDelegate": object(["namespace": text, "path": text, "dtab": text], required: ["namespace", "path"]),
+    "NamerdAddr": object([
+      "type": ["type": "string", "enum": ["bound", "neg", "pending", "failed"]],
+      "addrs": list(of: object(["ip": text, "port": whole, "meta": ["type": "object"]])), "meta": ["type": "object"],
+      "cause": text,
+    ]),
+    "NamerdTree": object([
+      "type": [
+        "type": "string",
+        "enum": ["leaf", "neg", "fail", "empty", "alt", "union", "delegate", "exception"],
+      ],
+      "path": text, "dentry": object(["prefix": text, "dst": text]), "message": text, "delegate": ref("NamerdTree"),
+      "alt": list(of: ref("NamerdTree")), "union": list(of: object(["weight": number, "tree": ref("NamerdTree")])),
+      "bound": object(["addr": ref("NamerdAddr"), "id": text, "path": text]),
     ]),
   ]
 }

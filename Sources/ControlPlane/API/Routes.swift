@@ -4,4 +4,5 @@ extension API {
     operationRoutes + namespaceRoutes + ruleRoutes + dtabRoutes + splitRoutes + serviceRoutes + endpointRoutes
     + changeRoutes
     + resolveRoutes + revisionRoutes + proxyRoutes + metricRoutes + watchRoutes
+    + namerdRoutes
 }

@@ -19,16 +19,3 @@ struct NoNamers: NameSource {
   func want(_ name: Path) {}
   func release(_ name: Path) {}
 }
-
-/// What is known of a concrete name now, for people and for other programs: `resolve`, namerd's API.
-protocol NameDirectory: Sendable {
-  /// Waits for the first answer of a namer that was not asked before, at most `patience`; then the name is pending.
-  func look(_ name: Path, from namespace: String, within patience: Duration) async -> NamedEndpoints
-}
-
-/// A directory of nothing.
-struct NoNames: NameDirectory {
-  func look(_ name: Path, from namespace: String, within patience: Duration) async -> NamedEndpoints {
-    NamedEndpoints(.negative, because: "nobody answers for names here")
-  }
-}

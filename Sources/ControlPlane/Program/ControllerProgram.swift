@@ -40,7 +40,8 @@ public final class ControllerProgram: Sendable {
       controller: controller, address: configuration.mesh, namers: configuration.namers, log: log)
     meshAddress = service.address
     let api = API(
-      controller: controller, mesh: service.half, names: configuration.names + [hostName()], version: Self.version)
+      controller: controller, mesh: service.half, hosts: configuration.names + [hostName()],
+      names: service.directory(controller), version: Self.version)
     let started = try ServiceLoop.start(name: "rest") { loop in
       let server = try HTTPServer(
         loop: loop, address: configuration.rest, handler: AsyncHandler { await api.respond(to: $0) })
@@ -51,6 +52,7 @@ public final class ControllerProgram: Sendable {
     ticking = Task {
       while !Task.isCancelled {
         await controller.tick()
+        api.tick()
         do { try await Task.sleep(for: Self.tick) } catch { return }
       }
     }

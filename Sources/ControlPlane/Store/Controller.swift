@@ -12,7 +12,7 @@ final class Controller: Sendable {
 
   private let states: Mutex<[String: NamespaceState]>
   private let observers = Mutex<[any ChangeObserver]>([])
-  private let proxyCount = Mutex<@Sendable (String) -> Int>({ _ in 0 })
+  private let surroundings = Mutex(Surroundings())
   private let leases: Mutex<LeaseTable>
   private let lost = Mutex<LostHistory?>(nil)
   private let proxyBatch = Mutex(ProxyBatch())
@@ -79,16 +79,23 @@ final class Controller: Sendable {
   func observe(_ observer: any ChangeObserver) { observers.withLock { $0.append(observer) } }
 
   /// How many proxies of a namespace are connected: what protects them from being left without a way.
-  func countProxies(_ count: @escaping @Sendable (String) -> Int) { proxyCount.withLock { $0 = count } }
+  func countProxies(_ count: @escaping @Sendable (String) -> Int) {
+    surroundings.withLock { $0.connectedProxies = count }
+  }
+
+  /// Whether a namer beside the registry answers names such as this one: what the linter asks.
+  func recogniseNames(_ isKnown: @escaping @Sendable (Path) -> Bool) {
+    surroundings.withLock { $0.hasNamer = isKnown }
+  }
 
   /// Carries out an order. When this returns a success, it is on disk and published.
   func write(_ order: WriteOrder) async -> Result<WriteAnswer, Problem> { await submit(.order(order)) }
 
   /// What an order would do now; stores nothing.
   func plan(_ order: WriteOrder) throws(Problem) -> Edit {
-    let count = proxyCount.withLock { $0 }
+    let surroundings = surroundings.withLock { $0 }
     return try Transaction.plan(
-      order, state(order.namespace), epoch: epoch, now: clocks.wall(), connectedProxies: count
+      order, state(order.namespace), epoch: epoch, now: clocks.wall(), surroundings: surroundings
     ).0
   }
 
@@ -115,10 +122,10 @@ final class Controller: Sendable {
   }
 
   private func perform(_ jobs: [Writer.Job]) {
-    let count = proxyCount.withLock { $0 }
+    let surroundings = surroundings.withLock { $0 }
     var transaction = Transaction(
       states: states.withLock { $0 }, epoch: epoch, now: clocks.wall(), published: clocks.monotonic(),
-      lostHistory: lost.withLock { $0?.description }, connectedProxies: count,
+      lostHistory: lost.withLock { $0?.description }, surroundings: surroundings,
       isLapsing: { key in self.lease(key)?.isLapsing ?? false })
     var results: [Result<WriteAnswer, Problem>] = []
     do {

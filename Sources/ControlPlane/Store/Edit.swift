@@ -6,8 +6,31 @@ import MeshProtocol
 struct Warning: Sendable, Equatable {
   let code: String
   let detail: String
+  /// What it is about, where that is one resource.
+  var key: DocumentKey?
+  /// Where in the resource's destination, as bytes from its start in the form that answers show.
+  var offset: Int?
 
-  var json: JSON { ["code": .string(code), "detail": .string(detail)] }
+  var json: JSON {
+    var members: [JSON.Member] = [
+      .init(name: "code", value: .string(code)), .init(name: "detail", value: .string(detail)),
+    ]
+    if let key {
+      members += [
+        .init(name: "kind", value: .string(key.kind.rawValue)), .init(name: "name", value: .string(key.name)),
+      ]
+    }
+    if let offset { members.append(.init(name: "offset", value: JSON(offset))) }
+    return .object(members)
+  }
+}
+
+/// What a write is checked against beside the store.
+struct Surroundings: Sendable {
+  /// Proxies of a namespace that are connected now.
+  var connectedProxies: @Sendable (String) -> Int = { _ in 0 }
+  /// Whether a namer beside the registry answers names such as this one.
+  var hasNamer: @Sendable (Path) -> Bool = { _ in false }
 }
 
 /// One write in the making: a namespace's state with what it would become. Nothing is stored by it.
@@ -16,8 +39,7 @@ struct Edit: Sendable {
   private(set) var state: NamespaceState
   /// What the caller overrides: the protection of connected proxies.
   let isForced: Bool
-  /// Proxies of the namespace that are connected now.
-  let connectedProxies: Int
+  let surroundings: Surroundings
   var warnings: [Warning] = []
   /// Never to be held back by anything on its way to the proxies.
   var isUrgent = false
@@ -35,10 +57,10 @@ struct Edit: Sendable {
     var wasRemoved = false
   }
 
-  init(_ base: NamespaceState, isForced: Bool, connectedProxies: Int) {
+  init(_ base: NamespaceState, isForced: Bool, surroundings: Surroundings) {
     self.base = base
     self.isForced = isForced
-    self.connectedProxies = connectedProxies
+    self.surroundings = surroundings
     state = base
   }
 

@@ -12,9 +12,6 @@ extension Edit {
   static let mostSplits = 10_000
   /// Resources of one write that are followed for loops; a bulk write of more is checked as far as this.
   static let mostProbes = 500
-  /// Warnings of one kind in one answer.
-  static let mostWarnings = 20
-
   /// Checks everything and fills in the warnings.
   /// - Parameter places: where in the body a document came from, for the pointers of errors.
   mutating func finish(at now: WallTime, places: [DocumentKey: Pointer]) throws(Problem) {
@@ -43,7 +40,9 @@ extension Edit {
   private func protectProxies(_ changes: [DocumentChange]) throws(Problem) {
     let vanishes = base.isPresent && !state.isPresent
     let empties = !base.routesNothing && state.routesNothing
-    guard vanishes || empties, connectedProxies > 0, !isForced else { return }
+    guard vanishes || empties, !isForced else { return }
+    let connectedProxies = surroundings.connectedProxies(base.name)
+    guard connectedProxies > 0 else { return }
     let what = vanishes ? "delete the namespace" : "leave the namespace without any rule and split"
     throw .conflict(
       "This would \(what) while \(connectedProxies) of its proxies are connected. Say ?force=true if that is meant.")
@@ -77,45 +76,6 @@ extension Edit {
     }
   }
 
-}
-
-// MARK: warnings
-
-extension Edit {
-  private mutating func warn(_ changes: [DocumentChange]) {
-    for change in changes {
-      guard let entry = change.after?.ruleEntry else { continue }
-      if change.key.kind == .rule { warnIfShadowed(change.key.name, entry.dentry.prefix) }
-      warnOfUnknownServices(change.key, entry.dentry.destination)
-    }
-  }
-
-  /// Splits stand after all rules: one on the same prefix or a shorter one takes everything that the rule matches.
-  private mutating func warnIfShadowed(_ id: String, _ prefix: Prefix) {
-    for length in 0...prefix.count {
-      let shorter = Prefix(elements: Array(prefix.elements.prefix(length)))
-      guard let split = state.splitByPrefix[shorter] else { continue }
-      add("shadowed_by_split", "rule \(id) (\(prefix)) is only a fall-back: split \(split) on \(shorter) wins over it")
-    }
-  }
-
-  private mutating func warnOfUnknownServices(_ key: DocumentKey, _ destination: NameTree<Path>) {
-    for leaf in destination.leaves {
-      guard leaf.count >= 3, leaf.segments[0] == "#", leaf.segments[1] == "registry" else { continue }
-      let service = leaf.segments[2].text
-      if !state.hasService(service) {
-        add(
-          "unknown_service",
-          "\(key.kind.rawValue) \(key.name) leads to \(leaf), and no service \(service) is registered")
-      }
-    }
-  }
-
-  private mutating func add(_ code: String, _ detail: String) {
-    let warning = Warning(code: code, detail: detail)
-    guard !warnings.contains(warning), warnings.count(where: { $0.code == code }) < Self.mostWarnings else { return }
-    warnings.append(warning)
-  }
 }
 
 extension DocumentChange {

@@ -16,7 +16,7 @@ struct Transaction {
   let now: WallTime
   let published: Instant
   let epoch: [UInt8]
-  let connectedProxies: @Sendable (String) -> Int
+  let surroundings: Surroundings
   /// Whether a lease was found due and nobody has renewed it since.
   let isLapsing: @Sendable (LeaseKey) -> Bool
   /// Why configuration must not change now, if it must not.
@@ -32,14 +32,14 @@ struct Transaction {
 
   init(
     states: [String: NamespaceState], epoch: [UInt8], now: WallTime, published: Instant, lostHistory: String?,
-    connectedProxies: @escaping @Sendable (String) -> Int, isLapsing: @escaping @Sendable (LeaseKey) -> Bool
+    surroundings: Surroundings, isLapsing: @escaping @Sendable (LeaseKey) -> Bool
   ) {
     self.states = states
     self.epoch = epoch
     self.now = now
     self.published = published
     self.lostHistory = lostHistory
-    self.connectedProxies = connectedProxies
+    self.surroundings = surroundings
     self.isLapsing = isLapsing
   }
 
@@ -91,7 +91,7 @@ struct Transaction {
   private mutating func attempt(_ order: WriteOrder, _ db: Database) throws -> WriteAnswer {
     if let answer = try Answers.find(db, order, at: now) { return answer }
     var (edit, reply) = try Self.plan(
-      order, states[order.namespace], epoch: epoch, now: now, connectedProxies: connectedProxies)
+      order, states[order.namespace], epoch: epoch, now: now, surroundings: surroundings)
     if edit.changesConfiguration, let lostHistory { throw Problem.unavailable(lostHistory, retryAfter: 60) }
     if edit.changesConfiguration || !edit.registry.isEmpty {
       try Rows.write(db, edit, who: order.who, why: order.why, at: now)
@@ -104,12 +104,12 @@ struct Transaction {
 
   /// What an order would do to a state. Pure: also the dry run.
   static func plan(
-    _ order: WriteOrder, _ state: NamespaceState?, epoch: [UInt8], now: WallTime, connectedProxies: (String) -> Int
+    _ order: WriteOrder, _ state: NamespaceState?, epoch: [UInt8], now: WallTime, surroundings: Surroundings
   ) throws(Problem) -> (Edit, WriteOrder.Reply) {
     let base = state ?? .absent(order.namespace, epoch: epoch, now: now)
     try order.preconditions.check(base)
     guard base.isPresent || order.creates else { throw .absentNamespace(order.namespace) }
-    var edit = Edit(base, isForced: order.isForced, connectedProxies: connectedProxies(order.namespace))
+    var edit = Edit(base, isForced: order.isForced, surroundings: surroundings)
     edit.makeNamespace()
     let reply = try order.apply(&edit)
     try edit.finish(at: now, places: reply.places)
@@ -145,7 +145,7 @@ struct Transaction {
   ) throws {
     for (namespace, keys) in Dictionary(grouping: keys, by: \.namespace).sorted(by: { $0.key < $1.key }) {
       guard let state = states[namespace], state.isPresent else { continue }
-      var edit = Edit(state, isForced: true, connectedProxies: 0)
+      var edit = Edit(state, isForced: true, surroundings: surroundings)
       var steps: [LeaseStep] = []
       for key in keys { if let step = try change(&edit, key) { steps.append(step) } }
       try Rows.write(db, edit, who: "controller", why: "", at: now)

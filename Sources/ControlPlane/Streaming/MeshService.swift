@@ -39,11 +39,10 @@ final class MeshService: ChangeObserver {
     let started = try Started(
       source: controller, names: discovery, ledger: ledger, clocks: controller.clocks, address: address, limits: limits)
     relay.connect(started.engine)
-    let half = started.half(
-      ledger: ledger, names: ControllerNames(controller: controller, discovery: discovery),
-      exposition: { discovery.exposition() })
+    let half = started.half(ledger: ledger, exposition: { discovery.exposition() })
     let service = MeshService(started: started, half: half, discovery: discovery)
     controller.observe(service)
+    controller.recogniseNames { discovery.claims($0) }
     controller.countProxies { ledger.connectedCount(namespace: $0) }
     return service
   }
@@ -55,7 +54,7 @@ final class MeshService: ChangeObserver {
   ) throws -> MeshService {
     let started = try Started(
       source: source, names: NoNamers(), ledger: ledger, clocks: clocks, address: address, limits: limits)
-    let half = started.half(ledger: ledger, names: NoNames(), exposition: { "" })
+    let half = started.half(ledger: ledger, exposition: { "" })
     return MeshService(started: started, half: half, discovery: nil)
   }
 
@@ -89,14 +88,18 @@ final class MeshService: ChangeObserver {
       (engine, self.address) = started.value
     }
 
-    func half(
-      ledger: ProxyLedger, names: any NameDirectory, exposition: @escaping @Sendable () -> String
-    ) -> MeshHalf {
+    func half(ledger: ProxyLedger, exposition: @escaping @Sendable () -> String) -> MeshHalf {
       let counters = counters
       return MeshHalf(
-        proxies: ledger, metrics: store, events: journal, names: names,
+        proxies: ledger, metrics: store, events: journal,
         exposition: { counters.exposition(proxies: ledger.counts()) + exposition() })
     }
+  }
+
+  /// What the REST half can ask of names.
+  func directory(_ controller: Controller) -> any NameDirectory {
+    let registry = RegistryNames(controller: controller)
+    return discovery.map { ControllerNames(registry: registry, discovery: $0) } ?? registry
   }
 
   /// Takes over another set of namers.

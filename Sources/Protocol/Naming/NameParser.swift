@@ -16,6 +16,10 @@ struct NameParser {
   private let text: [UInt8]
   private var index = 0
   private var nesting = 0
+  /// Where leaves and signs were read, in order.
+  private(set) var places: [Int] = []
+  /// Where dentries were read, and which place is the first of each.
+  private(set) var dentryStarts: [(offset: Int, firstPlace: Int)] = []
 
   init(_ text: String) throws(NamingError) { try self.init(bytes: Array(text.utf8)) }
 
@@ -51,6 +55,8 @@ struct NameParser {
   }
 
   mutating func dentry() throws(NamingError) -> Dentry {
+    skipSpace()
+    dentryStarts.append((index, places.count))
     let prefix = try prefix()
     skipSpace()
     try expect("=")
@@ -87,6 +93,7 @@ struct NameParser {
 
   private mutating func simple() throws(NamingError) -> NameTree<Path> {
     skipSpace()
+    if peek != UInt8(ascii: "(") { places.append(index) }
     switch peek {
     case UInt8(ascii: "("): return try parenthesised()
     case UInt8(ascii: "/"): return .leaf(try path())

@@ -40,7 +40,7 @@ extension ExplainTree {
 }
 
 extension ExplainTree.Rule {
-  /// `rules r7@12 /svc=>/#/registry`
+  /// `rules r7@12 /svc => /#/registry`
   fileprivate var text: String {
     let name = revision == 0 ? "\(tier) \(id)" : "\(tier) \(id)@\(revision)"
     return dentry.isEmpty ? name : "\(name) \(dentry)"

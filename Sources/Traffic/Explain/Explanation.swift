@@ -2,25 +2,27 @@ import MeshProtocol
 
 /// Explains a delegation with the states that its concrete names are in.
 public func explain(_ delegation: Delegation, states: (Path) -> NameState) -> ExplainTree {
-  ExplainTree(Judgement(delegation.tree, states), isChosen: true)
+  var leaking = 0.0
+  return ExplainTree(Judgement(delegation.tree, states), part: 1, leaking: &leaking)
 }
 
 extension ExplainTree {
-  fileprivate init(_ judgement: Judgement, isChosen: Bool) {
-    self.init(
-      kind: Kind(judgement.tree), path: judgement.tree.ownPath, state: State(judgement.verdict), isChosen: isChosen)
+  /// - Parameter leaking: what of `part` nobody here takes and the next alternative further up may; added to.
+  fileprivate init(_ judgement: Judgement, part: Double, leaking: inout Double) {
+    self.init(kind: Kind(judgement.tree), path: judgement.tree.ownPath, state: State(judgement.verdict), part: part)
     switch judgement.tree {
-    case .lookup(_, let steps): describeAlternatives(judgement, rules: steps.map { Rule($0.source) })
-    case .alternatives(let trees): describeAlternatives(judgement, rules: trees.map { _ in nil })
-    case .union(let union): describeBranches(judgement, union)
+    case .lookup(_, let steps): describeAlternatives(judgement, rules: steps.map { Rule($0.source) }, &leaking)
+    case .alternatives(let trees): describeAlternatives(judgement, rules: trees.map { _ in nil }, &leaking)
+    case .union(let union): describeBranches(judgement, union, &leaking)
     case .leaf(let leaf): describe(leaf)
-    case .failure(let failure): reason = failure.description
+    case .failure(let failure): (reason, code) = (failure.description, failure.code)
     case .negative, .fail, .empty: break
     }
   }
 
   private mutating func describe(_ leaf: ConcreteLeaf) {
     residual = leaf.residual.isRoot ? "" : leaf.residual.description
+    crossing = leaf.crossings.last
     reason = Self.reasons[state] ?? ""
   }
 
@@ -28,30 +30,40 @@ extension ExplainTree {
     .pending: "no answer yet: requests wait", .negative: "no such name", .failed: "its namer failed before any answer",
   ]
 
-  private mutating func describeAlternatives(_ judgement: Judgement, rules: [Rule?]) {
+  /// Everything comes to the first that is not negative; what that one leaves, to those behind it, up to one that stops.
+  private mutating func describeAlternatives(_ judgement: Judgement, rules: [Rule?], _ leaking: inout Double) {
     if judgement.children.isEmpty { reason = "no rule matches" }
     let chosen = judgement.chosen
+    var coming = part
     for (index, child) in judgement.children.enumerated() {
-      var node = ExplainTree(child, isChosen: isChosen && index == chosen)
+      let stops = child.verdict == .fail || child.verdict == .empty
+      if stops, index != chosen { coming = 0 }
+      let isOffered = child.verdict != .negative
+      var left = 0.0
+      var node = ExplainTree(child, part: isOffered ? coming : 0, leaking: &left)
+      if isOffered { coming = left }
       node.rule = rules[index]
       if judgement.children.count > 1 { node.add(judgement.reason(for: index)) }
       children.append(node)
     }
+    if chosen != nil { leaking += coming }
   }
 
-  private mutating func describeBranches(_ judgement: Judgement, _ union: DelegatedUnion) {
+  private mutating func describeBranches(_ judgement: Judgement, _ union: DelegatedUnion, _ leaking: inout Double) {
     let shares = UnionShares(union, judgement.children.map(\.verdict))
     missingShare = shares.missing
+    onUnbound = union.onUnbound
     reason = shares.reason
     for (index, branch) in union.branches.enumerated() {
       let share = shares.branches[index]
-      var node = ExplainTree(judgement.children[index], isChosen: isChosen && share > 0)
+      var node = ExplainTree(judgement.children[index], part: part * share, leaking: &leaking)
       node.branch = branch.name
       node.weight = branch.weight.value
       node.share = share
       if !shares.isKept[index] { node.add("not bound") }
       children.append(node)
     }
+    if shares.mayGoOn, judgement.verdict == .bound { leaking += part * missingShare }
   }
 
   private mutating func add(_ more: String) {
@@ -131,7 +143,7 @@ extension ExplainTree.Rule {
     case .rule(let entry):
       self.init(
         tier: "\(entry.order.tier)", id: entry.key.name, revision: entry.origin.revision,
-        dentry: entry.dentry.description)
+        dentry: "\(entry.dentry.prefix) => \(entry.dentry.destination)")
     }
   }
 }

@@ -46,6 +46,23 @@ public struct RuleIndex: Sendable {
   /// Whether no node is left of rules that were removed. For tests.
   var isPruned: Bool { byKey.isEmpty ? root.isEmpty : !root.isEmpty }
 
+  /// Rules whose prefix matches every path that `prefix` matches; at each node on the way the `limit` most preferred.
+  func covering(_ prefix: Prefix, limit: Int) -> [RuleEntry] {
+    var found = RuleMatches()
+    root.collect(covering: prefix.elements[...], limit: limit, into: &found)
+    return found.preferredFirst
+  }
+
+  /// Rules that match nothing but paths that `prefix` matches, in no order, at most `limit`.
+  func entries(below prefix: Prefix, limit: Int) -> [RuleEntry] {
+    var found: [RuleEntry] = []
+    root.gather(below: prefix.elements[...], limit: limit, into: &found)
+    return found
+  }
+
+  /// Whether some rule matches `path`, or a path that begins with it.
+  func mayMatch(_ path: Path) -> Bool { root.mayMatch(path.segments[...]) }
+
   /// Rules whose prefix is `path` or longer, in no order, at most `limit`: what a name that leads to `path` can reach
   /// later.
   func entries(under path: Path, limit: Int) -> [RuleEntry] {

@@ -75,3 +75,37 @@ struct RuleNode: Sendable {
     }
   }
 }
+
+// What the linter asks.
+extension RuleNode {
+  /// Rules whose prefix matches all that `elements` matches.
+  func collect(covering elements: ArraySlice<Prefix.Element>, limit: Int, into found: inout RuleMatches) {
+    found.add(Array(entries.prefix(limit)))
+    guard let first = elements.first else { return }
+    if case .label(let label) = first, let next = labels[label] {
+      next.collect(covering: elements.dropFirst(), limit: limit, into: &found)
+    }
+    wildcard.first?.collect(covering: elements.dropFirst(), limit: limit, into: &found)
+  }
+
+  /// Rules here and below that match nothing but what `elements` matches.
+  func gather(below elements: ArraySlice<Prefix.Element>, limit: Int, into found: inout [RuleEntry]) {
+    guard let first = elements.first else { return gather(into: &found, limit: limit) }
+    switch first {
+    case .label(let label): labels[label]?.gather(below: elements.dropFirst(), limit: limit, into: &found)
+    case .any:
+      wildcard.first?.gather(below: elements.dropFirst(), limit: limit, into: &found)
+      for (_, node) in labels where found.count < limit {
+        node.gather(below: elements.dropFirst(), limit: limit, into: &found)
+      }
+    }
+  }
+
+  /// Whether a rule here or below matches these segments, or more than these.
+  func mayMatch(_ segments: ArraySlice<Segment>) -> Bool {
+    if !entries.isEmpty { return true }
+    guard let first = segments.first else { return !isEmpty }
+    if let next = labels[first], next.mayMatch(segments.dropFirst()) { return true }
+    return wildcard.first?.mayMatch(segments.dropFirst()) ?? false
+  }
+}

@@ -69,7 +69,7 @@ final class FakeMesh: ProxyDirectory, MetricsStore, EventFeed {
     _ = stream.send(Array("id: 1\ndata: {}\n\n".utf8))
   }
 
-  var half: MeshHalf { MeshHalf(proxies: self, metrics: self, events: self, names: NoNames(), exposition: { "fake_mesh 1\n" }) }
+  var half: MeshHalf { MeshHalf(proxies: self, metrics: self, events: self, exposition: { "fake_mesh 1\n" }) }
 }
 
 /// Keeps what observers hear.
@@ -83,11 +83,16 @@ final class Listener: ChangeObserver {
   }
 }
 
+extension JSONReading {
+  /// Numbers by value, and nested as deep as an explanation may be.
+  fileprivate static let deep = JSONReading(depthLimit: JSONReading.faithful.depthLimit, keepsNumbers: false)
+}
+
 /// One answer, opened.
 struct Answer: Sendable {
   let response: HTTPResponse
   var status: Int { response.status }
-  var json: JSON { (try? JSONParser.parse(response.bytes ?? [])) ?? .null }
+  var json: JSON { (try? JSONParser.parse(response.bytes ?? [], reading: .deep)) ?? .null }
   var text: String { response.text ?? "" }
   var tag: String? { response.headers["etag"] }
   /// Pointers of a problem's errors.
@@ -106,12 +111,16 @@ final class Plane: Sendable {
   let api: API
   let listener = Listener()
 
-  init(folder: Folder = Folder(), clock: HandClock = HandClock(), history: HistoryLimits = HistoryLimits()) throws {
+  /// - Parameter names: nil: those of the registry.
+  init(
+    folder: Folder = Folder(), clock: HandClock = HandClock(), history: HistoryLimits = HistoryLimits(),
+    names: (any NameDirectory)? = nil
+  ) throws {
     self.folder = folder
     self.clock = clock
     store = try Plane.open(folder, clock)
     controller = try Controller(store: store, clocks: clock.clocks, history: history)
-    api = API(controller: controller, mesh: mesh.half, names: ["mesh.example"], version: "test")
+    api = API(controller: controller, mesh: mesh.half, hosts: ["mesh.example"], names: names, version: "test")
     controller.observe(listener)
   }
 

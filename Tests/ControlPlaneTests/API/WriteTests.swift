@@ -221,7 +221,7 @@ struct WriteTests {
     let applied = await plane.at("POST", "/changes", body)
     #expect(applied.status == 200)
     #expect(applied.json["revision"] == 3)
-    #expect(applied.codes.isEmpty)
+    #expect(applied.codes == ["dead_end"])
     #expect(applied.list("changed").compactMap { $0["name"]?.text } == ["r-2", "r-1", "users", "users-v1"])
     let bad = await plane.at(
       "POST", "/changes",

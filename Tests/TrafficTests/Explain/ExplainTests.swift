@@ -15,7 +15,7 @@ import Traffic
     #expect(
       try drawn("/svc => /#/registry", "/svc/users/x") == [
         "* /svc/users/x",
-        "└─ * /#/registry/users + /x [rules r0@1 /svc=>/#/registry] bound",
+        "└─ * /#/registry/users + /x [rules r0@1 /svc => /#/registry] bound",
       ])
   }
 
@@ -30,18 +30,18 @@ import Traffic
     #expect(
       try drawn(dtab, "/boo/humbug", states: states) == [
         "* /boo/humbug",
-        "└─ * /foo/humbug [rules r4@1 /boo=>/foo]",
-        "   ├─ - /bar/humbug [rules r3@1 /foo=>/bar] negative (no rule matches)",
-        "   └─ * | [rules r2@1 /foo=>/bah | /beh | /$/fail] (the first that is not negative)",
+        "└─ * /foo/humbug [rules r4@1 /boo => /foo]",
+        "   ├─ - /bar/humbug [rules r3@1 /foo => /bar] negative (no rule matches)",
+        "   └─ * | [rules r2@1 /foo => /bah | /beh | /$/fail] (the first that is not negative)",
         "      ├─ * /bah/humbug (first)",
-        "      │  └─ * /$/inet/127.1/8080 [rules r1@1 /bah/humbug=>/$/inet/127.1/8080] bound",
+        "      │  └─ * /$/inet/127.1/8080 [rules r1@1 /bah/humbug => /$/inet/127.1/8080] bound",
         "      ├─ - /beh/humbug (stands by until nothing before it is ready)",
-        "      │  └─ - /#/error/humbug [rules r0@1 /beh=>/#/error] failed (its namer failed before any answer)",
+        "      │  └─ - /#/error/humbug [rules r0@1 /beh => /#/error] failed (its namer failed before any answer)",
         "      └─ - /$/fail/humbug (stands by until nothing before it is ready)",
         "         └─ - ! [built-in /$/fail]",
       ])
     #expect(
-      try drawn("/nah=>/#/namer", "/nah/bro") == ["* /nah/bro", "└─ * /#/namer/bro [rules r0@1 /nah=>/#/namer] bound"])
+      try drawn("/nah=>/#/namer", "/nah/bro") == ["* /nah/bro", "└─ * /#/namer/bro [rules r0@1 /nah => /#/namer] bound"])
   }
 
   @Test func missingShares() throws {
@@ -49,10 +49,10 @@ import Traffic
     #expect(
       try drawn(dtab, "/svc", states: ["/#/v1": .negative]) == [
         "* /svc",
-        "├─ * & [rules r1@1 /svc=>60*/#/v1 & 40*/#/v2] (60 % missing: goes to the next alternative, or fails; first)",
+        "├─ * & [rules r1@1 /svc => 60*/#/v1 & 40*/#/v2] (60 % missing: goes to the next alternative, or fails; first)",
         "│  ├─ - 0 % /#/v1 negative (no such name; not bound)",
         "│  └─ * 40 % /#/v2 bound",
-        "└─ - /#/c [rules r0@1 /svc=>/#/c] bound (takes the missing share of those before)",
+        "└─ * /#/c [rules r0@1 /svc => /#/c] bound (takes the missing share of those before)",
       ])
     let taken = try drawn("/svc => 99*/#/v1 & 1*/#/v2", "/svc", states: ["/#/v2": .failed])
     #expect(taken[1].hasSuffix("(1 % not bound: the others take it)"))
@@ -74,14 +74,14 @@ import Traffic
     let tree = explain(delegation) { _ in .pending }
     #expect(tree.state == .pending)
     let hop = try #require(tree.children.first)
-    #expect(hop.rule == .init(tier: "context", id: "0", revision: 0, dentry: "/svc/x=>/svc/users"))
+    #expect(hop.rule == .init(tier: "context", id: "0", revision: 0, dentry: "/svc/x => /svc/users"))
     let union = try #require(hop.children.first)
     #expect(union.kind == .union)
     #expect(
       union.rule
         == .init(
           tier: "splits", id: "users", revision: 12,
-          dentry: "/svc/users=>3*/#/registry/users-v1 & /#/registry/users-v2"))
+          dentry: "/svc/users => 3*/#/registry/users-v1 & /#/registry/users-v2"))
     #expect(union.children.map(\.branch) == ["v1", "v2"])
     #expect(union.children.map(\.share) == [0.75, 0.25])
     #expect(union.children.map(\.weight) == [3, 1])
