@@ -21,7 +21,9 @@ enum NameText {
   static func check(dtab: String, file: String) throws(ConsoleError) -> Int {
     do { return try Dtab(parsing: dtab).dentries.count } catch {
       let name = file == "-" ? "standard input" : file
-      throw .failed("\(name) is no dtab\n" + Caret.pointing(at: error.offset, in: dtab, saying: expected(error)))
+      // What is missing at the end is missed behind the last word, not in the empty line that follows.
+      let offset = min(error.offset, dtab.trimmed.utf8.count + dtab.utf8.prefix { $0 <= 0x20 }.count)
+      throw .failed("\(name) is no dtab\n" + Caret.pointing(at: offset, in: dtab, saying: expected(error)))
     }
   }
 

@@ -46,7 +46,7 @@ struct ResolutionTree {
     let text = [label, next].filter { !$0.isEmpty }.joined(separator: "  ")
     lines.append(lead + terminal.painted((isChosen ? "▸ " : "  ") + text, isChosen ? .plain : .faint))
     if !isLine {
-      if let detail = target["detail"]?.text { lines.append(margin + terminal.painted("(\(detail))", .yellow)) }
+      if let detail = Self.detail(target) { lines.append(margin + terminal.painted("(\(detail))", .yellow)) }
       addChildren(of: target, margin: margin, isChosen: isChosen)
     }
   }
@@ -71,7 +71,9 @@ struct ResolutionTree {
   /// What a branch of the tree ends in.
   private static func end(_ node: JSON) -> String {
     let residual = node["residual"]?.text.flatMap { $0 == "/" ? nil : " + \($0)" } ?? ""
-    let name = (node["id"] ?? node["name"] ?? node["path"] ?? node["kind"])?.text ?? ""
+    let kind = node["kind"]?.text ?? ""
+    if let sign = ["negative": "~", "fail": "!", "empty": "$"][kind] { return sign }
+    let name = (node["id"] ?? node["name"] ?? node["path"])?.text ?? kind
     var text = name + residual + (node["result"]?.text.map { " \($0)" } ?? "")
     if let count = node["endpoint_count"]?.integer {
       let shown = (node["endpoints"]?.items ?? []).prefix(mostEndpoints).map { $0["address"]?.plain ?? "" }
@@ -80,6 +82,12 @@ struct ResolutionTree {
         ? ", no endpoint"
         : ": " + shown.joined(separator: " ") + (count > shown.count ? " and \(count - shown.count) more" : "")
     }
-    return text + ((node["detail"] ?? node["code"])?.text.map { " (\($0))" } ?? "")
+    return text + ((detail(node) ?? node["code"]?.text).map { " (\($0))" } ?? "")
+  }
+
+  /// Why, without what the mark says already.
+  private static func detail(_ node: JSON) -> String? {
+    let reasons = (node["detail"]?.text ?? "").split(separator: "; ").filter { $0 != "first" }
+    return reasons.isEmpty ? nil : reasons.joined(separator: "; ")
   }
 }

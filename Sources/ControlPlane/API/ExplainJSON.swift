@@ -99,7 +99,10 @@ struct ExplainJSON {
   /// What was discovered says more than the state alone does.
   private func detail(_ tree: ExplainTree) -> String {
     guard tree.kind == .leaf, let reason = discovered(tree)?.reason, !reason.isEmpty else { return tree.reason }
-    return tree.reason.isEmpty ? reason : "\(tree.reason): \(reason)"
+    if tree.state == .bound { return tree.reason.isEmpty ? reason : "\(tree.reason): \(reason)" }
+    // The state's own words come first; what was discovered takes their place, and why nobody comes here stays.
+    let rest = tree.reason.firstIndex(of: ";").map { tree.reason[$0...] } ?? ""
+    return reason + rest
   }
 
   private func leaf(_ tree: ExplainTree) -> [JSON.Member] {

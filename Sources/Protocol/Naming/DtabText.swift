@@ -1,5 +1,6 @@
 /// A dtab together with where its parts stand in the text, for those who point at them.
 public struct DtabText: Sendable {
+  /// A dentry and its places.
   public struct Entry: Sendable {
     public let dentry: Dentry
     /// Of the prefix, as bytes from the start of the text.

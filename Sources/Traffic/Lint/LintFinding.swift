@@ -2,6 +2,7 @@ import MeshProtocol
 
 /// Something in the rules that is well formed and surely, or probably, not what was meant.
 public struct LintFinding: Hashable, Sendable {
+  /// What kind of thing it is; the raw value stands in answers.
   public enum Code: String, Hashable, Sendable, CaseIterable {
     /// A rule that no name reaches: one that wins over it matches all its names and never falls through.
     case unreachableRule = "unreachable_rule"
