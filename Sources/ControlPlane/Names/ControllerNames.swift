@@ -7,7 +7,9 @@ struct ControllerNames: NameDirectory {
   let discovery: DiscoveryService
 
   func look(_ name: Path, from namespace: String, within patience: Duration) async -> DiscoveredName {
-    if discovery.claims(name) { return await discovery.look(name, within: patience) }
-    return await registry.look(name, from: namespace, within: patience)
+    let own = await registry.look(name, from: namespace, within: patience)
+    // Numeric addresses are nobody's to look up, whatever a namer says of `/$/inet`.
+    guard own.endpoints.isEmpty, discovery.claims(name) else { return own }
+    return await discovery.look(name, within: patience)
   }
 }
