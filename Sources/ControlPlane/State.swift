@@ -22,9 +22,17 @@ struct Clocks: Sendable {
 /// Which unit of a namespace's configuration.
 struct ResourceKey: Hashable, Comparable, Sendable {
   /// The kinds that travel to proxies. The raw value is the number on the wire.
-  enum Kind: Int, Hashable, Sendable { case rule = 1, split = 2 }
+  enum Kind: Int, Hashable, Sendable {
+    case rule = 1
+    case split = 2
+    case route = 3
+
+    /// What a proxy must say in its Hello to be sent one of these; nil for what every proxy can run.
+    var capability: String? { self == .route ? "routes" : nil }
+  }
+
   let kind: Kind
-  /// Rule id or split name.
+  /// Rule id, split name or route name.
   let name: String
 
   static func < (a: ResourceKey, b: ResourceKey) -> Bool { (a.kind.rawValue, a.name) < (b.kind.rawValue, b.name) }
@@ -182,6 +190,23 @@ protocol ProxyDirectory: Sendable {
   /// False when there is no such proxy. A connected proxy is forgotten when it disconnects.
   func forget(_ id: String) -> Bool
   func connectedCount(namespace: String) -> Int
+  /// Connected proxies of the namespace that did not name this capability in their Hello, by id.
+  func lacking(_ capability: String, namespace: String) -> [String]
+}
+
+/// What a write asks of the connected proxies before it is stored.
+struct ProxyCensus: Sendable {
+  /// How many of a namespace are connected: what protects them from being left without a way.
+  var connected: @Sendable (_ namespace: String) -> Int = { _ in 0 }
+  /// Those that cannot run what needs a capability.
+  var lacking: @Sendable (_ capability: String, _ namespace: String) -> [String] = { _, _ in [] }
+
+  init() {}
+
+  init(_ proxies: some ProxyDirectory) {
+    connected = { proxies.connectedCount(namespace: $0) }
+    lacking = { proxies.lacking($0, namespace: $1) }
+  }
 }
 
 enum MetricGrouping: String, Sendable, CaseIterable { case service, backend, endpoint, proxy }

@@ -3,7 +3,7 @@
 ///
 /// Keys come from strangers, so the hash takes a random `seed`, and a new key that would lie `probeLimit` slots or more
 /// from its home makes the table grow; when it has grown to 16 slots a key, that key is refused.
-public struct ByteTable: ~Copyable {
+public struct ByteTable: ~Copyable, Sendable {
   /// Slots from its home within which a new key must find a place. Why: bounds what a flood of colliding names can cost
   /// each look-up; at a load of ½ an honest table stays far below it.
   public static let probeLimit = 64

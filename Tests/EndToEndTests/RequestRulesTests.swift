@@ -48,7 +48,7 @@ import Testing
     let graph = try graph()
     let answer = try curl(["-H", "Host: b", "-H", "l5d-dtab: /svc/b => /svc/b2", "-H", "heddle-explain: 1"], "http://\(graph.edge)/")
     let way = try #require(answer.head.split(separator: "\r\n").first { $0.lowercased().hasPrefix("heddle-explain:") })
-    for step in ["/svc/b;", "request 0 /svc/b=>/svc/b2", "rules r-", "/svc/b2=>/#/registry/B2", "/#/registry/B2; 127.0.0.1:"] {
+    for step in ["/svc/b;", "request 0 /svc/b => /svc/b2", "rules r-", "/svc/b2 => /#/registry/B2", "/#/registry/B2; 127.0.0.1:"] {
       #expect(way.contains(step), "\(step) in \(way)")
     }
     let only = try curl(["-H", "Host: b", "-H", "heddle-explain: only"], "http://\(graph.edge)/")

@@ -17,7 +17,8 @@ struct HeddleCommand: ParsableCommand {
       """,
     version: "heddle \(Version.text)",
     subcommands: [
-      RulesCommand.self, DtabCommand.self, SplitCommand.self, ShiftCommand.self, ServicesCommand.self,
+      RulesCommand.self, DtabCommand.self, SplitCommand.self, ShiftCommand.self, RoutesCommand.self,
+      ServicesCommand.self,
       ResolveCommand.self,
       ProxiesCommand.self, StatCommand.self, TopCommand.self, WatchCommand.self, HistoryCommand.self,
       RollbackCommand.self,

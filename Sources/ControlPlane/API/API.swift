@@ -31,7 +31,7 @@ final class API: Sendable {
     self.hosts = HostCheck(names: hosts)
     router = Router(API.routes)
     controller.observe(namerdWatchers)
-    controller.countProxies { mesh.proxies.connectedCount(namespace: $0) }
+    controller.askProxies(ProxyCensus(mesh.proxies))
   }
 
   /// Answers a request; never throws and never blocks for long.

@@ -1,4 +1,5 @@
 import JSONFormat
+import MeshProtocol
 import Serving
 
 extension API {
@@ -20,6 +21,7 @@ struct Change: Sendable {
   enum Operation: Sendable {
     case putRule(id: String?, RuleBody)
     case putSplit(String, Split)
+    case putRoute(String, HTTPRoute)
     case putService(String, ServiceBody)
     case putDtab([Rule.Wanted])
     case delete(DocumentKey)
@@ -82,6 +84,9 @@ struct Change: Sendable {
     case "split":
       let split = Split.read(value, at: place, zeroAllowed: false, &findings)
       operation = split.flatMap { split in required(name, at: pointer, &findings).map { .putSplit($0, split) } }
+    case "route":
+      let route = HTTPRoute.read(value, at: place, &findings)
+      operation = route.flatMap { route in required(name, at: pointer, &findings).map { .putRoute($0, route) } }
     case "service":
       let body = ServiceBody.read(value, at: place, &findings)
       operation = required(name, at: pointer, &findings).map { .putService($0, body) }
@@ -150,6 +155,9 @@ extension Edit {
     case .putSplit(let name, let split):
       try putSplit(name, split, at: change.pointer)
       return DocumentKey(kind: .split, name: name)
+    case .putRoute(let name, let route):
+      putRoute(name, route)
+      return DocumentKey(kind: .route, name: name)
     case .putService(let name, let body):
       try putService(name, body)
       return DocumentKey(kind: .service, name: name)

@@ -94,6 +94,33 @@ extension OpenAPI {
       "warnings": warnings,
     ]),
     "SplitList": page("splits", "Split"),
+    "FieldMatch": object(["name": text, "exact": text, "regex": text, "present": truth], required: ["name"]),
+    "RouteMatch": object([
+      "path": object(["exact": text, "prefix": text, "regex": text]), "method": text,
+      "headers": list(of: ref("FieldMatch")), "query": list(of: ref("FieldMatch")),
+    ]),
+    "HeaderEdits": object([
+      "set": ["type": "object", "additionalProperties": text], "add": ["type": "object", "additionalProperties": text],
+      "remove": list(of: text),
+    ]),
+    "Redirect": object([
+      "scheme": ["type": "string", "enum": ["http", "https"]], "host": text, "port": whole, "path": text,
+      "prefix": text,
+      "status": ["type": "integer", "enum": [301, 302, 303, 307, 308]],
+    ]),
+    "DirectResponse": object(["status": whole, "body": text, "content_type": text], required: ["status"]),
+    "RouteBody": object([
+      "hosts": list(of: text), "matches": list(of: ref("RouteMatch")), "to": text,
+      "rewrite": object(["host": text, "path": text, "prefix": text]), "redirect": ref("Redirect"),
+      "respond": ref("DirectResponse"), "request_headers": ref("HeaderEdits"), "response_headers": ref("HeaderEdits"),
+    ]),
+    "Route": object([
+      "name": text, "hosts": list(of: text), "matches": list(of: ref("RouteMatch")), "to": text,
+      "rewrite": ["type": "object"], "redirect": ref("Redirect"), "respond": ref("DirectResponse"),
+      "request_headers": ref("HeaderEdits"), "response_headers": ref("HeaderEdits"), "created_in": whole,
+      "changed_in": whole, "revision": whole, "warnings": warnings,
+    ]),
+    "RouteList": page("routes", "Route"),
     "Shift": object([
       "weights": ["type": "object", "additionalProperties": whole],
       "percent": ["type": "object", "additionalProperties": ["type": "number", "minimum": 0, "maximum": 100]],

@@ -1,7 +1,8 @@
 extension API {
   /// Every route. The order is that of the description.
   static let routes: [Route] =
-    operationRoutes + namespaceRoutes + ruleRoutes + dtabRoutes + splitRoutes + serviceRoutes + endpointRoutes
+    operationRoutes + namespaceRoutes + ruleRoutes + dtabRoutes + splitRoutes + trafficRoutes + serviceRoutes
+    + endpointRoutes
     + changeRoutes
     + resolveRoutes + revisionRoutes + proxyRoutes + metricRoutes + watchRoutes
     + namerdRoutes

@@ -160,6 +160,13 @@ struct KnownProxies: Sendable {
   // MARK: questions
 
   func connectedCount(_ namespace: String) -> Int { connected[namespace] ?? 0 }
+  func lacking(_ capability: String, _ namespace: String) -> [String] {
+    entries.values.filter { entry in
+      entry.connectedSince != nil && entry.hello.namespace == namespace
+        && !entry.hello.capabilities.contains(capability)
+    }.map(\.hello.instanceID).sorted()
+  }
+
   var barrierCount: Int { barriers.count }
   var connectedTotal: Int { connected.values.reduce(0, +) }
 

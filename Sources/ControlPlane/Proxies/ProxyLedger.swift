@@ -83,6 +83,10 @@ final class ProxyLedger: ProxyDirectory {
 
   func connectedCount(namespace: String) -> Int { state.withLock { $0.connectedCount(namespace) } }
 
+  func lacking(_ capability: String, namespace: String) -> [String] {
+    state.withLock { $0.lacking(capability, namespace) }
+  }
+
   var connectedTotal: Int { state.withLock { $0.connectedTotal } }
 
   func list(namespace: String?) -> [ProxyStatus] {

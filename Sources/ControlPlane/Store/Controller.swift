@@ -78,10 +78,8 @@ final class Controller: Sendable {
   /// From now on, in order, on the writer's thread. Held strongly.
   func observe(_ observer: any ChangeObserver) { observers.withLock { $0.append(observer) } }
 
-  /// How many proxies of a namespace are connected: what protects them from being left without a way.
-  func countProxies(_ count: @escaping @Sendable (String) -> Int) {
-    surroundings.withLock { $0.connectedProxies = count }
-  }
+  /// Whom to ask about the connected proxies.
+  func askProxies(_ whom: ProxyCensus) { surroundings.withLock { $0.proxies = whom } }
 
   /// Whether a namer beside the registry answers names such as this one: what the linter asks.
   func recogniseNames(_ isKnown: @escaping @Sendable (Path) -> Bool) {

@@ -4,7 +4,7 @@ import MeshProtocol
 /// Which unit of configuration in the store. More kinds than proxies get: a service's own fields stay here.
 struct DocumentKey: Hashable, Comparable, Sendable {
   /// The raw value stands in the store, in requests and in answers.
-  enum Kind: String, Hashable, Sendable, CaseIterable { case rule, split, service }
+  enum Kind: String, Hashable, Sendable, CaseIterable { case rule, split, route, service }
   let kind: Kind
   let name: String
 
@@ -17,6 +17,7 @@ struct Document: Sendable, Equatable {
   enum Body: Sendable, Equatable {
     case rule(Rule)
     case split(Split)
+    case route(HTTPRoute)
     case service(ServiceFields)
   }
 
@@ -30,6 +31,7 @@ struct Document: Sendable, Equatable {
     switch body {
     case .rule(let rule): .object([.init(name: "id", value: .string(key.name))] + rule.members)
     case .split(let split): .object([.init(name: "name", value: .string(key.name))] + split.members)
+    case .route(let route): .object([.init(name: "name", value: .string(key.name))] + route.members)
     case .service(let fields): .object([.init(name: "name", value: .string(key.name))] + fields.members)
     }
   }
@@ -39,6 +41,7 @@ struct Document: Sendable, Equatable {
     switch body {
     case .rule(let rule): .object(rule.members + [.init(name: "sort_key", value: .string(rule.place.hex))])
     case .split(let split): .object(split.storedMembers)
+    case .route(let route): .object(route.members)
     case .service(let fields): .object(fields.members)
     }
   }
@@ -54,6 +57,7 @@ struct Document: Sendable, Equatable {
     switch key.kind {
     case .rule: body = Rule.load(json, &findings).map(Body.rule)
     case .split: body = Split.read(json, at: .root, zeroAllowed: true, &findings).map(Body.split)
+    case .route: body = HTTPRoute.load(json, &findings).map(Body.route)
     case .service: body = ServiceFields.load(json, &findings).map(Body.service)
     }
     guard let body, findings.isEmpty else {

@@ -27,8 +27,7 @@ struct Warning: Sendable, Equatable {
 
 /// What a write is checked against beside the store.
 struct Surroundings: Sendable {
-  /// Proxies of a namespace that are connected now.
-  var connectedProxies: @Sendable (String) -> Int = { _ in 0 }
+  var proxies = ProxyCensus()
   /// Whether a namer beside the registry answers names such as this one.
   var hasNamer: @Sendable (Path) -> Bool = { _ in false }
 }

@@ -10,8 +10,11 @@ extension Edit {
   /// Every proxy holds them all in memory; the design aims at 100 000.
   static let mostRules = 200_000
   static let mostSplits = 10_000
+  /// Every proxy compiles them all.
+  static let mostRoutes = 10_000
   /// Resources of one write that are followed for loops; a bulk write of more is checked as far as this.
   static let mostProbes = 500
+
   /// Checks everything and fills in the warnings.
   /// - Parameter places: where in the body a document came from, for the pointers of errors.
   mutating func finish(at now: WallTime, places: [DocumentKey: Pointer]) throws(Problem) {
@@ -19,6 +22,7 @@ extension Edit {
     touchServices(of: changes)
     guard changesConfiguration else { return }
     try protectProxies(changes)
+    try checkCapabilities(changes, places)
     try checkSizes(changes, places)
     try checkLoops(changes, places)
     warn(changes)
@@ -41,11 +45,26 @@ extension Edit {
     let vanishes = base.isPresent && !state.isPresent
     let empties = !base.routesNothing && state.routesNothing
     guard vanishes || empties, !isForced else { return }
-    let connectedProxies = surroundings.connectedProxies(base.name)
-    guard connectedProxies > 0 else { return }
+    let connected = surroundings.proxies.connected(base.name)
+    guard connected > 0 else { return }
     let what = vanishes ? "delete the namespace" : "leave the namespace without any rule and split"
     throw .conflict(
-      "This would \(what) while \(connectedProxies) of its proxies are connected. Say ?force=true if that is meant.")
+      "This would \(what) while \(connected) of its proxies are connected. Say ?force=true if that is meant.")
+  }
+
+  /// A proxy refuses a revision with a kind that it does not know, and would run an old one from then on.
+  private func checkCapabilities(_ changes: [DocumentChange], _ places: [DocumentKey: Pointer]) throws(Problem) {
+    guard !isForced else { return }
+    for change in changes {
+      guard let capability = change.after?.resourceKey?.kind.capability else { continue }
+      let lacking = surroundings.proxies.lacking(capability, base.name)
+      guard !lacking.isEmpty else { continue }
+      let more = lacking.count > 10 ? " and \(lacking.count - 10) more" : ""
+      throw .impossible(
+        at: places[change.key] ?? .root,
+        "\(lacking.prefix(10).joined(separator: ", "))\(more) cannot run \(capability): upgrade them, or say ?force=true "
+          + "and they keep the revision they have")
+    }
   }
 
   private func checkSizes(_ changes: [DocumentChange], _ places: [DocumentKey: Pointer]) throws(Problem) {
@@ -54,6 +73,9 @@ extension Edit {
     }
     guard state.splits.count <= Self.mostSplits else {
       throw .impossible("A namespace has at most \(Self.mostSplits) splits.")
+    }
+    guard state.routes.count <= Self.mostRoutes else {
+      throw .impossible("A namespace has at most \(Self.mostRoutes) routes.")
     }
     for change in changes {
       guard let key = change.after?.resourceKey, let size = state.encoded[key]?.bytes.count, size > Self.largestResource

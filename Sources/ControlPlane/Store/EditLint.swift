@@ -13,6 +13,7 @@ extension Edit {
     let hasNamer = surroundings.hasNamer
     let linter = Linter(state.index) { path in Self.isRegistry(path) || hasNamer(path) }
     for change in changes.prefix(Self.mostLinted) {
+      if case .route(let route)? = change.after?.body { warn(ofRoute: change.key, route) }
       guard let entry = change.after?.ruleEntry else { continue }
       if change.key.kind == .rule { warnIfShadowed(change.key, entry.dentry.prefix) }
       for finding in linter.findings(entry) { add(finding, change.key, entry) }
@@ -37,7 +38,7 @@ extension Edit {
     }
   }
 
-  private mutating func warnOfUnknownServices(_ key: DocumentKey, _ destination: NameTree<Path>) {
+  mutating func warnOfUnknownServices(_ key: DocumentKey, _ destination: NameTree<Path>) {
     for leaf in destination.leaves {
       guard leaf.count >= 3, leaf.segments[0] == "#", leaf.segments[1] == "registry" else { continue }
       let service = leaf.segments[2].text
@@ -55,7 +56,7 @@ extension Edit {
     add(Warning(code: finding.code.rawValue, detail: finding.message, key: key, offset: offset))
   }
 
-  private mutating func add(_ warning: Warning) {
+  mutating func add(_ warning: Warning) {
     guard !warnings.contains(warning), warnings.count(where: { $0.code == warning.code }) < Self.mostWarnings else {
       return
     }

@@ -9,6 +9,7 @@ extension Document {
     switch key.kind {
     case .rule: ResourceKey(kind: .rule, name: key.name)
     case .split: ResourceKey(kind: .split, name: key.name)
+    case .route: ResourceKey(kind: .route, name: key.name)
     case .service: nil
     }
   }
@@ -30,6 +31,9 @@ extension Document {
       message.split.prefix = split.prefix.description
       message.split.onUnbound = split.onUnbound?.rawValue ?? ""
       message.split.backends = split.backends.map(\.message)
+    case .route(let route):
+      message.key.kind = .route
+      message.route = .init(route.wire.encodedBytes())
     case .service: return nil
     }
     let bytes = message.encodedBytes()
@@ -48,7 +52,7 @@ extension Document {
         name: key.name, revision: revision, prefix: split.prefix,
         backends: split.backends.map { ($0.name, Weighted(weight: Weight($0.weight), tree: $0.destination)) },
         onUnbound: split.onUnbound ?? .guard)
-    case .service: nil
+    case .route, .service: nil
     }
   }
 
@@ -56,7 +60,7 @@ extension Document {
     switch key.kind {
     case .rule: .rule(key.name)
     case .split: .split(key.name)
-    case .service: nil
+    case .route, .service: nil
     }
   }
 }

@@ -20,12 +20,15 @@ struct NamespaceState: Sendable {
 
   private(set) var rules: TreeDictionary<String, Document> = [:]
   private(set) var splits: TreeDictionary<String, Document> = [:]
+  private(set) var routes: TreeDictionary<String, Document> = [:]
   private(set) var serviceFields: TreeDictionary<String, Document> = [:]
   /// Rule ids in order.
   private(set) var sequence = RuleSequence()
   private(set) var splitByPrefix: TreeDictionary<Prefix, String> = [:]
   /// For `resolve` and for the checks at writing.
   private(set) var index = RuleIndex()
+  /// Which routes match what, for the warnings.
+  private(set) var routeShapes = RouteShapes()
   private(set) var encoded: TreeDictionary<ResourceKey, EncodedResource> = [:]
   private(set) var hash = SetHash.empty
   /// What stood in the store when it was opened: the revision then, and the hash that it was committed with, if that is known.
@@ -73,6 +76,7 @@ struct NamespaceState: Sendable {
     switch key.kind {
     case .rule: rules[key.name]
     case .split: splits[key.name]
+    case .route: routes[key.name]
     case .service: serviceFields[key.name]
     }
   }
@@ -85,6 +89,10 @@ struct NamespaceState: Sendable {
     if case .split(let split)? = splits[name]?.body { split } else { nil }
   }
 
+  func route(_ name: String) -> HTTPRoute? {
+    if case .route(let route)? = routes[name]?.body { route } else { nil }
+  }
+
   func fields(_ service: String) -> ServiceFields {
     if case .service(let fields)? = serviceFields[service]?.body { fields } else { ServiceFields() }
   }
@@ -94,6 +102,7 @@ struct NamespaceState: Sendable {
   /// Keys of all documents, in the order of their kinds and names.
   var keys: [DocumentKey] {
     (rules.keys.map { DocumentKey(kind: .rule, name: $0) } + splits.keys.map { DocumentKey(kind: .split, name: $0) }
+      + routes.keys.map { DocumentKey(kind: .route, name: $0) }
       + serviceFields.keys.map { DocumentKey(kind: .service, name: $0) }).sorted()
   }
 
@@ -113,6 +122,7 @@ extension NamespaceState {
     switch key.kind {
     case .rule: rules[key.name] = document
     case .split: splits[key.name] = document
+    case .route: routes[key.name] = document
     case .service: serviceFields[key.name] = document
     }
     if let document { link(document) }
@@ -122,6 +132,7 @@ extension NamespaceState {
     switch document.body {
     case .rule(let rule): sequence.remove(at: rule.place)
     case .split(let split): if splitByPrefix[split.prefix] == document.key.name { splitByPrefix[split.prefix] = nil }
+    case .route(let route): routeShapes.remove(document.key.name, route)
     case .service: break
     }
     if let key = document.ruleKey { index.remove(key) }
@@ -132,6 +143,7 @@ extension NamespaceState {
     switch document.body {
     case .rule(let rule): sequence.insert(document.key.name, at: rule.place)
     case .split(let split): splitByPrefix[split.prefix] = document.key.name
+    case .route(let route): routeShapes.insert(document.key.name, route)
     case .service: break
     }
     if let entry = document.ruleEntry { index.insert(entry) }

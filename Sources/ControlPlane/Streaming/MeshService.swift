@@ -43,7 +43,7 @@ final class MeshService: ChangeObserver {
     let service = MeshService(started: started, half: half, discovery: discovery)
     controller.observe(service)
     controller.recogniseNames { discovery.claims($0) }
-    controller.countProxies { ledger.connectedCount(namespace: $0) }
+    controller.askProxies(ProxyCensus(ledger))
     return service
   }
 

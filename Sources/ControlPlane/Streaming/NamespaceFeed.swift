@@ -188,6 +188,7 @@ extension ResourceKey {
     switch kind {
     case .rule: ResourceIdentity(kind: .rule, name: name)
     case .split: ResourceIdentity(kind: .split, name: name)
+    case .route: ResourceIdentity(kind: .route, name: name)
     }
   }
 }

@@ -75,6 +75,7 @@ extension ProxyControl {
     object.add("revision", number: table.revision)
     object.add("generation", number: table.generation)
     object.add("rules", json: JSONObject.list(table.rules.entries.map(view(of:))))
+    object.add("http_routes", json: httpRoutes)
     return object.text
   }
 

@@ -7,15 +7,23 @@ import Traffic
 extension ProxyCore {
   /// Finds or makes the binding of the request whose head stands in `self.head`, and sends it on its way.
   mutating func bindRequest(_ h: Handle, headLength: Int, hasLocalDtab: Bool) {
-    switch hasLocalDtab ? findOverride(h) : findBinding(h) {
+    let base: Int32
+    switch identify(h) {
+    case .bound(let b): base = b
+    case .answered(let use): return answer(h, headLength, by: use)
+    case .unidentified:
+      return failUndispatched(h, headLength, .unidentified, text: "no name: \(policy.identifiers.reasons)")
+    case .ambiguous:
+      return failUndispatched(h, headLength, .badRequest, text: "the path can be read in more than one way")
+    case .full: return failUndispatched(h, headLength, .overload, text: "too many names are bound")
+    }
+    switch hasLocalDtab ? findOverride(h, base) : .found(base) {
     case .found(let b):
       guard bindings[b].inFlight < inFlightPerName else {
         return failUndispatched(h, headLength, .overload, text: "too many requests under way for this name")
       }
       startRequest(h, b)
       dispatch(h, headLength: headLength)
-    case .unidentified:
-      failUndispatched(h, headLength, .unidentified, text: "the Host field is no name")
     case .badDtab(let text):
       failUndispatched(h, headLength, .badDtab, text: text)
     case .denied(let text):
@@ -28,6 +36,8 @@ extension ProxyCore {
   private mutating func startRequest(_ h: Handle, _ b: Int32) {
     bindings[b].inFlight += 1
     bindings[b].lastUsed = now
+    let use = downstreams[h].exchange.route
+    if use >= 0 { uses[use].inFlight += 1 }
     downstreams[h].exchange.binding = b
     downstreams[h].exchange.requestSeries = bindings[b].requestSeries
     if let whole = times.request { downstreams[h].exchange.mustEnd = now.adding(nanoseconds: whole) }
@@ -40,6 +50,11 @@ extension ProxyCore {
     guard b >= 0 else { return }
     downstreams[h].exchange.binding = -1
     bindings[b].inFlight -= 1
+    let use = downstreams[h].exchange.route
+    if use >= 0 {
+      downstreams[h].exchange.route = -1
+      if let series = uses.release(use) { facts.releaseRequestSeries(series) }
+    }
     facts.gauges.requestsInFlight -= 1
     downstreams[h].exchange.mustEnd = .distantFuture
     if case .waiting = downstreams[h].phase {
@@ -142,27 +157,13 @@ extension ProxyCore {
     if downstreams.contains(h) { advance(h) }
   }
 
-  // MARK: Finding
-
-  /// By the bytes of the host as they came; only a spelling not seen before is looked at closely.
-  private mutating func findBinding(_ h: Handle) -> BindingLookup {
-    if let known = downstreams[h].binding(at: head.hostRange, in: bindings) { return .found(known) }
-    var name: [UInt8] = []
-    guard downstreams[h].identify(head.hostRange, into: &name) else { return .unidentified }
-    let found = bindings.find(name.span) ?? makeBinding(key: name, name: name, local: [])
-    guard let found else { return .full }
-    bindings.addAlias(downstreams[h].copy(head.hostRange), of: found)
-    return .found(found)
-  }
-
   // MARK: Making
 
-  mutating func makeBinding(key: [UInt8], name: [UInt8], local: [RuleEntry]) -> Int32? {
+  mutating func makeBinding(key: [UInt8], path: Path, local: [RuleEntry]) -> Int32? {
     if bindings.count >= BindingTable.limit {
       disposeBindings(underPressure: true)
       if bindings.count >= BindingTable.limit { return nil }
     }
-    let path = Path(segments: [Segment("svc")!, Segment(bytes: name)!])
     let delegation = Interpreter.delegate(path, rules: table.rules, local: local)
     let service = path.description
     let binding = Binding(

@@ -8,7 +8,7 @@ import Traffic
 /// A request costs a look-up of the binding and a pick; rules are read again only when a change of the table touches a name this
 /// binding went through, and the compiled route is made again only when a concrete name changes its state.
 struct Binding {
-  /// The key in the worker's table: the identified host, and after a zero byte the request's own dentries.
+  /// The key in the worker's table: the name as dtabs write it, and after a zero byte the request's own dentries.
   let key: [UInt8]
   /// The logical name.
   let path: Path
@@ -26,14 +26,14 @@ struct Binding {
   var requestSeries: Int32
   /// Requests between head and last byte of answer.
   var inFlight: Int32 = 0
-  /// Spellings of the host that lead here, besides the key.
-  var aliases: [[UInt8]] = []
   /// Clusters this binding keeps alive.
   var held: [ClusterIndex] = []
   /// Callers whose request waits for a concrete name's first answer, oldest first.
   var waiters: [Handle] = []
   var lastUsed: Instant
   var isFree = false
+  /// Differs whenever the slot holds another binding: what remembers an index remembers this too.
+  var serial: UInt32 = 0
 }
 
 /// A leaf of a binding's route, with everything a request needs that does not change from request to request.

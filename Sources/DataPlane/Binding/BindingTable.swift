@@ -6,8 +6,6 @@ import Traffic
 /// What asking for a binding gave.
 enum BindingLookup {
   case found(Int32)
-  /// The host is no name.
-  case unidentified
   /// The request's own dentries cannot be read; the text says where.
   case badDtab(String)
   /// The request's own dentries lead where only an operator may.
@@ -28,8 +26,6 @@ struct BindingTable: ~Copyable {
   private var table: ByteTable
   private(set) var bindings: [Binding] = []
   private var free: [Int32] = []
-  /// Spellings of one host remembered; further ones are identified anew each time. 8.
-  static let aliasLimit = 8
 
   init(seed: UInt64) { table = ByteTable(seed: seed) }
 
@@ -40,6 +36,9 @@ struct BindingTable: ~Copyable {
     _modify { yield &bindings[Int(i)] }
   }
 
+  /// Whether the slot still holds the binding that had this serial. False for -1.
+  func holds(_ i: Int32, _ serial: UInt32) -> Bool { i >= 0 && bindings[Int(i)].serial == serial }
+
   /// The binding of these bytes, if there is one.
   func find(_ key: Span<UInt8>) -> Int32? { table.find(key) }
 
@@ -48,7 +47,9 @@ struct BindingTable: ~Copyable {
     let i: Int32
     if let reused = free.popLast() {
       i = reused
+      let serial = bindings[Int(i)].serial
       bindings[Int(i)] = binding
+      bindings[Int(i)].serial = serial
     } else {
       i = Int32(truncatingIfNeeded: bindings.count)
       bindings.append(binding)
@@ -58,12 +59,6 @@ struct BindingTable: ~Copyable {
     return i
   }
 
-  /// Remembers another spelling of a binding's host.
-  mutating func addAlias(_ spelling: [UInt8], of i: Int32) {
-    guard bindings[Int(i)].aliases.count < Self.aliasLimit, table.find(spelling.span) == nil else { return }
-    if table.insert(spelling.span, i) { bindings[Int(i)].aliases.append(spelling) }
-  }
-
   /// All slots, free ones included.
   var indices: Range<Int32> { 0..<Int32(truncatingIfNeeded: bindings.count) }
 
@@ -71,9 +66,8 @@ struct BindingTable: ~Copyable {
   mutating func remove(_ i: Int32) {
     let key = bindings[Int(i)].key
     table.remove(key.span)
-    for spelling in bindings[Int(i)].aliases { table.remove(spelling.span) }
-    bindings[Int(i)].aliases = []
     bindings[Int(i)].isFree = true
+    bindings[Int(i)].serial &+= 1
     bindings[Int(i)].leaves = []
     bindings[Int(i)].waiters = []
     free.append(i)

@@ -18,10 +18,9 @@ private struct RequestedRules {
 extension ProxyCore {
   /// For a request with dentries of its own: the key is the name, their text and its signatures, so that what was seen before is
   /// neither parsed nor checked again. What may not pass is not remembered.
-  mutating func findOverride(_ h: Handle) -> BindingLookup {
-    var name: [UInt8] = []
-    guard downstreams[h].identify(head.hostRange, into: &name) else { return .unidentified }
-    let requested = gatherRules(h, name)
+  /// - Parameter base: the binding of the name without them.
+  mutating func findOverride(_ h: Handle, _ base: Int32) -> BindingLookup {
+    let requested = gatherRules(h, bindings[base].key)
     if let known = bindings.find(requested.key.span) { return .found(known) }
     if let reason = refusal(of: requested) { return .denied(reason) }
     let local: [RuleEntry]
@@ -33,7 +32,7 @@ extension ProxyCore {
     if let dentry = policy.overrides.refused(local) {
       return .denied("a request may not bring the rule \(dentry): its prefix is not among those allowed here")
     }
-    guard let made = makeBinding(key: requested.key, name: name, local: local) else { return .full }
+    guard let made = makeBinding(key: requested.key, path: bindings[base].path, local: local) else { return .full }
     if let path = bindings[made].delegation.deniedOverride(allowing: policy.overrides.systemNames) {
       discard(made)
       return .denied("a request may not lead to \(path): only an operator's rule may name it")

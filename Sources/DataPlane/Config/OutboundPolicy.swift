@@ -5,6 +5,8 @@ import Traffic
 public struct OutboundPolicy: Sendable {
   /// False: `l5d-*` and `heddle-*` fields are taken off requests and answers, and answers that the proxy makes have no body.
   public var isTrusted = true
+  /// How requests get their names, the first that gives one.
+  public var identifiers = Identifier.standard
   public var overrides = OverridePolicy()
   /// Whether a caller may ask with `heddle-explain` why its request goes where it goes.
   public var explains = true

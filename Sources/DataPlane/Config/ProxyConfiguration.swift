@@ -90,6 +90,8 @@ struct ProxyConfiguration: Sendable {
     names = StaticNames(registry: values.tree("registry"), namers: values.tree("namers"), problems: problems)
     limits = ProxyLimits(values)
     policy = OutboundPolicy(values, problems)
+    policy.identifiers = IdentifierKeys.read(
+      values.tree("outbound.identifiers"), path: "outbound.identifiers", problems)
     workers = values.optionalInteger("workers") ?? max(1, min(processors, 256))
     drainGrace = values.duration("drain.grace")
     logLevel = values.text("log.level").flatMap(LogLevel.init) ?? .info

@@ -36,6 +36,10 @@ public enum ProxyKeys {
       "outbound.listen", .text, standard: "127.0.0.1:4140", environment: "HEDDLE_OUTBOUND", option: "--outbound",
       "Where local applications send their requests."),
     Setting(
+      "outbound.identifiers", .tree,
+      "How requests get their names: a list of {kind: routes, header, method_and_host, path, header_path or static, …}, the first "
+        + "that gives a name. Default: routes, then the Host header."),
+    Setting(
       "admin.listen", .text, standard: "127.0.0.1:9990", environment: "HEDDLE_ADMIN", option: "--admin",
       "Health, metrics and operations. A non-loopback address is refused unless insecure_listen is set."),
     Setting(

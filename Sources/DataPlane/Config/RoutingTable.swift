@@ -13,19 +13,22 @@ public final class RoutingTable: Sendable {
   public let hash: [UInt8]
   /// The file's dentries, the rules and the splits.
   public let rules: RuleIndex
+  /// HTTP routes: which requests have a name by more than their host.
+  public let routes: RouteTable
   /// The prefixes whose dentries differ from generation - 1. `nil` = treat everything as changed.
   public let changed: [Prefix]?
 
   /// Makes a table; the caller guarantees that `generation` grows from table to table.
   public init(
     generation: UInt64, epoch: [UInt8] = [], revision: UInt64 = 0, hash: [UInt8] = [], rules: RuleIndex,
-    changed: [Prefix]? = nil
+    routes: RouteTable = RouteTable(), changed: [Prefix]? = nil
   ) {
     self.generation = generation
     self.epoch = epoch
     self.revision = revision
     self.hash = hash
     self.rules = rules
+    self.routes = routes
     self.changed = changed
   }
 }

@@ -15,7 +15,8 @@ struct CompiledTable: Sendable {
 final class RuleCompiler {
   private struct Compiled {
     let hash: SetHash
-    let entry: RuleEntry
+    /// nil for a route, which names nothing by itself.
+    let entry: RuleEntry?
   }
 
   /// Changed prefixes beyond this are given as "everything": comparing each binding with more costs more than binding
@@ -25,6 +26,7 @@ final class RuleCompiler {
   private var fileEntries: [RuleEntry]
   private var compiled: [ResourceIdentity: Compiled] = [:]
   private var index: RuleIndex
+  private var routes = RouteTable()
   private var version: ConfigurationVersion?
   private var generation: UInt64 = 0
   private var splitPrefixes: [Prefix: ResourceIdentity] = [:]
@@ -56,24 +58,56 @@ final class RuleCompiler {
     let removes = removals(of: candidate)
     switch splits(after: upserts, removes) {
     case .failure(let refused): return .failure(refused)
-    case .success(let prefixes): splitPrefixes = prefixes
+    case .success(let prefixes):
+      let targets: [Path]
+      switch change(routes: upserts, removes) {
+      case .failure(let refused): return .failure(refused)
+      case .success(let reached): targets = reached
+      }
+      splitPrefixes = prefixes
+      let changed = change(rules: upserts, removes)
+      version = candidate.version
+      return .success(finish(changed: changed, services + targets.filter { !services.contains($0) }))
     }
+  }
+
+  /// Brings the rules and splits up to date. Returns the prefixes that are concerned.
+  private func change(rules upserts: [ReplicatedResource], _ removes: [ResourceIdentity]) -> [Prefix] {
     var changed: [Prefix] = []
     for removed in removes {
-      guard let old = compiled.removeValue(forKey: removed) else { continue }
-      index.remove(old.entry.key)
-      changed.append(old.entry.dentry.prefix)
+      guard let old = compiled.removeValue(forKey: removed)?.entry else { continue }
+      index.remove(old.key)
+      changed.append(old.dentry.prefix)
     }
     for upsert in upserts {
       let new = Compiled(hash: upsert.hash, entry: RuleEntry(upsert.resource))
-      if let old = compiled.updateValue(new, forKey: upsert.resource.identity) {
-        changed.append(old.entry.dentry.prefix)
+      if let old = compiled.updateValue(new, forKey: upsert.resource.identity)?.entry {
+        changed.append(old.dentry.prefix)
       }
-      index.insert(new.entry)
-      changed.append(new.entry.dentry.prefix)
+      guard let entry = new.entry else { continue }
+      index.insert(entry)
+      changed.append(entry.dentry.prefix)
     }
-    version = candidate.version
-    return .success(finish(changed: changed, services))
+    return changed
+  }
+
+  /// Brings the routes up to date, or says which cannot be run. Returns the names that the new ones lead to: requests
+  /// may come for them at once.
+  private func change(
+    routes upserts: [ReplicatedResource], _ removes: [ResourceIdentity]
+  ) -> Result<[Path], RefusedCandidate> {
+    let new = upserts.compactMap(\.namedRoute)
+    let refused = routes.apply(removes: removes.filter { $0.kind == .route }.map(\.name), upserts: new)
+    guard refused.isEmpty else {
+      return .failure(
+        RefusedCandidate(
+          faults: refused.map { route in
+            ResourceFault(
+              identity: ResourceIdentity(kind: .route, name: route.name),
+              message: route.faults.map(\.description).joined(separator: "; "))
+          }))
+    }
+    return .success(Array(Set(new.compactMap(\.route.target))))
   }
 
   private func removals(of candidate: ConfigurationCandidate) -> [ResourceIdentity] {
@@ -89,7 +123,7 @@ final class RuleCompiler {
   ) -> Result<[Prefix: ResourceIdentity], RefusedCandidate> {
     var prefixes = splitPrefixes
     for identity in removes + upserts.map(\.resource.identity) {
-      guard let old = compiled[identity]?.entry.dentry.prefix, prefixes[old] == identity else { continue }
+      guard let old = compiled[identity]?.entry?.dentry.prefix, prefixes[old] == identity else { continue }
       prefixes[old] = nil
     }
     var faults: [ResourceFault] = []
@@ -108,7 +142,7 @@ final class RuleCompiler {
     let known = changed.flatMap { $0.count <= Self.changedLimit ? $0 : nil }
     let table = RoutingTable(
       generation: generation, epoch: version?.epoch ?? [], revision: version?.revision ?? 0,
-      hash: version?.hash.bytes ?? [], rules: index, changed: generation == 1 ? nil : known)
+      hash: version?.hash.bytes ?? [], rules: index, routes: routes, changed: generation == 1 ? nil : known)
     return CompiledTable(table: table, reachable: reach(services, table.changed))
   }
 
@@ -133,7 +167,8 @@ struct RefusedCandidate: Error {
 }
 
 extension RuleEntry {
-  fileprivate convenience init(_ resource: ConfigurationResource) {
+  /// nil for a route.
+  fileprivate convenience init?(_ resource: ConfigurationResource) {
     switch resource.body {
     case .rule(let rule):
       self.init(
@@ -144,6 +179,15 @@ extension RuleEntry {
         origin: .split(name: resource.identity.name, revision: resource.revision),
         order: RuleOrder(splitOn: split.prefix), dentry: split.dentry, branches: split.backends.map(\.name),
         onUnbound: split.onUnbound)
+    case .route: return nil
     }
+  }
+}
+
+extension ReplicatedResource {
+  /// nil for a rule or split.
+  fileprivate var namedRoute: NamedRoute? {
+    guard case .route(let route) = resource.body else { return nil }
+    return NamedRoute(name: resource.identity.name, revision: resource.revision, route: route)
   }
 }

@@ -78,9 +78,29 @@ struct Downstream: ~Copyable {
     writeLastChunk(trailers: input.span.extracting(range), using: &fields, to: &output)
   }
 
-  /// The binding whose key is these bytes of the input.
-  borrowing func binding(at range: Range<Int>, in bindings: borrowing BindingTable) -> Int32? {
-    bindings.find(input.span.extracting(range))
+  /// The slot of the host that is spelt as these bytes of the input.
+  borrowing func find(_ range: Range<Int>, in hosts: borrowing HostTable) -> Int32? {
+    hosts.find(input.span.extracting(range))
+  }
+
+  /// The route of the request whose head stands in the input.
+  borrowing func findRoute(
+    _ chain: HostChain, _ head: borrowing RequestHead, _ scratch: inout RouteScratch
+  ) -> RouteLookup {
+    chain.find(head, input.span, scratch: &scratch)
+  }
+
+  /// The name that this identifier gives the request whose head stands in the input.
+  borrowing func identify(
+    _ identifier: Identifier, _ head: borrowing RequestHead, _ scratch: inout RouteScratch, _ name: inout [UInt8]
+  ) -> Identification {
+    identifier.identify(head, input.span, scratch: &scratch, into: &name)
+  }
+
+  /// Where a redirecting route sends the request whose head stands in the input; empty for other routes.
+  borrowing func location(_ route: CompiledRoute, _ head: borrowing RequestHead) -> ByteBuffer {
+    guard case .redirect(let redirect) = route.route.action else { return ByteBuffer() }
+    return DataPlane.location(redirect, head, input.span, segments: Int(exchange.takenSegments))
   }
 
   /// The name that these bytes of the input, a host, stand for. False when they are no name.
@@ -114,6 +134,10 @@ struct Downstream: ~Copyable {
 /// What one request needs remembered until its answer is complete. Indexes, no references: nothing is retained per request.
 struct Exchange {
   var binding: Int32 = -1
+  /// The route that matched (`RouteUses`); -1 for none.
+  var route: Int32 = -1
+  /// Segments of the path that a rewrite replaces, or that an identifier consumed.
+  var takenSegments: Int16 = 0
   /// Index of the leaf in the binding's route when it was picked; the series below outlive a swap of the route.
   var leaf: Int32 = -1
   var cluster: ClusterIndex = -1

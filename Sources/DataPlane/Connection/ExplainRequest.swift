@@ -39,7 +39,7 @@ extension ProxyCore {
   /// `/svc/users; splits users@12 /svc/users=>…; v2 10 %; /#/registry/users-v2; 10.0.0.1:80 (1 of 2 ready)`
   private func way(of exchange: Exchange) -> String {
     let (b, c) = (exchange.binding, exchange.cluster)
-    var parts = [bindings[b].service]
+    var parts = routeName(exchange).map { ["route \($0)", bindings[b].service] } ?? [bindings[b].service]
     if Int(exchange.leaf) < bindings[b].route.leaves.count {
       for node in explanation(b).trail(to: bindings[b].route.leaves[Int(exchange.leaf)]) { parts += steps(node) }
     }
@@ -47,6 +47,11 @@ extension ProxyCore {
     parts.append(choice(clusters[c], exchange.endpoint))
     if exchange.resends > 0 { parts.append("sent again \(exchange.resends) times") }
     return parts.joined(separator: "; ")
+  }
+
+  /// The HTTP route that named the request.
+  private func routeName(_ exchange: Exchange) -> String? {
+    exchange.route >= 0 ? uses[exchange.route].route?.name : nil
   }
 
   private func steps(_ node: ExplainTree) -> [String] {
@@ -81,6 +86,7 @@ extension ProxyCore {
     if case .pending = pick { return wait(h, b, headLength) }
     var object = JSONObject()
     object.add("name", text: bindings[b].service)
+    if let route = routeName(downstreams[h].exchange) { object.add("route", text: route) }
     object.add("revision", number: table.revision)
     object.add("request_rules", text: RequestRules.text(bindings[b].local))
     object.add("pick", text: text(of: pick, b))

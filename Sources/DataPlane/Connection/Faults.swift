@@ -52,7 +52,7 @@ extension ProxyCore {
   }
 
   /// A body that came along with its head is dropped at once, and the connection may stay; any other body closes it.
-  private mutating func settleSmallBody(_ h: Handle) {
+  mutating func settleSmallBody(_ h: Handle) {
     while true {
       switch downstreams[h].nextBodyPart() {
       case .data(_, _, let consumed):

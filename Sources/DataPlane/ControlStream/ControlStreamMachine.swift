@@ -286,7 +286,7 @@ struct ControlStreamMachine {
     hello.node = identity.node
     hello.instanceID = identity.instance
     hello.version = identity.version
-    hello.capabilities = ["rules", "splits"]
+    hello.capabilities = ["rules", "splits", "routes"]
     hello.namespace = identity.namespace
     hello.labels = identity.labels
     hello.zone = identity.zone

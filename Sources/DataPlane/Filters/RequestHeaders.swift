@@ -10,28 +10,39 @@ let callDepthLimit = 10
 /// Order of what happens to the caller's fields, and why: hop-by-hop fields end here (RFC 9110 §7.6.1) and `Transfer-Encoding` is
 /// ours to set; fields that tell where the mesh sent the request are written anew, so that nobody can forge them; the request's
 /// own rules leave as `l5d-ctx-dtab`; everything else passes byte for byte, in order.
+/// What a route edits comes in between: its fields leave the caller's, its lines follow them.
 /// - Parameters:
+///   - route: the route that matched, if it changes the request.
 ///   - tail: the binding's ready-made lines (`BoundLeaf.headers`).
 ///   - trusted: whether the caller's own mesh fields may pass.
 /// - Returns: whether the body goes out in chunks, and where `tail` stands in `output`.
 func writeRequestHead(
-  _ head: borrowing RequestHead, of downstream: borrowing Downstream, tail: [UInt8], requestID: UInt64, trusted: Bool,
+  _ head: borrowing RequestHead, of downstream: borrowing Downstream, route: CompiledRoute?, tail: [UInt8],
+  requestID: UInt64, trusted: Bool,
   into output: inout ByteBuffer
 ) -> (inChunks: Bool, tail: Range<Int>) {
   let bytes = downstream.input.span
   output.append(bytes.extracting(head.methodRange))
   output.append(" ")
-  if head.pathLead != 0 { output.append(head.pathLead) }
-  output.append(bytes.extracting(head.pathRange))
+  let taken = Int(downstream.exchange.takenSegments)
+  let rewrite = route?.rewrite
+  if rewrite?.path != nil || (route == nil && taken > 0 && downstream.exchange.route < 0) {
+    appendTarget(bytes.extracting(head.pathRange), edit: rewrite?.path, replacing: taken, into: &output)
+  } else {
+    if head.pathLead != 0 { output.append(head.pathLead) }
+    output.append(bytes.extracting(head.pathRange))
+  }
   output.append(" HTTP/1.1\r\n")
-  let rewritesHost = head.form == .absolute || head.minorVersion == 0
+  let rewritesHost = head.form == .absolute || head.minorVersion == 0 || rewrite?.host != nil
   if rewritesHost {
     output.append("host: ")
-    output.append(bytes.extracting(head.hostRange))
+    if let host = rewrite?.host { output.append(host) } else { output.append(bytes.extracting(head.hostRange)) }
     output.append("\r\n")
   }
   var carriesID = false
+  let isEdited = route != nil
   copyFields(head.fields, from: bytes, into: &output) { field in
+    if isEdited, let route, route.requestEdits.drops(bytes.extracting(field.nameRange)) { return false }
     if field.name == .other { return !field.isHopByHop }
     if !trusted, field.name.isMesh { return false }
     switch field.name {
@@ -45,6 +56,7 @@ func writeRequestHead(
     default: return !field.isHopByHop
     }
   }
+  if let route { output.append(route.requestEdits.lines) }
   if !carriesID {
     output.append("l5d-reqid: ")
     appendHex(requestID, into: &output)

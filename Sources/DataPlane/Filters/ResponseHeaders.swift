@@ -1,5 +1,6 @@
 import HTTP
 import Memory
+import Traffic
 
 /// Decides how an answer's body is framed towards the caller.
 enum AnswerFraming: Equatable {
@@ -19,11 +20,12 @@ enum AnswerFraming: Equatable {
 }
 
 /// Writes the head of a service's answer for the caller. Hop-by-hop fields end here, and for an untrusted caller those of the
-/// mesh; all others pass byte for byte, in order.
+/// mesh; all others pass byte for byte, in order, but for what `edits` leaves out or adds.
 /// - Parameter extra: field lines of ours.
 func writeAnswerHead(
   _ answer: borrowing ResponseHead, of upstream: borrowing Upstream, framing: AnswerFraming, keepAlive: Bool,
-  callerMinorVersion: UInt8, success: Bool, trusted: Bool, extra: [UInt8], into output: inout ByteBuffer
+  callerMinorVersion: UInt8, success: Bool, trusted: Bool, edits: HeaderScript?, extra: [UInt8],
+  into output: inout ByteBuffer
 ) {
   let bytes = upstream.input.span
   output.append("HTTP/1.1 ")
@@ -32,10 +34,13 @@ func writeAnswerHead(
   output.append(bytes.extracting(answer.reasonRange))
   output.append("\r\n")
   var hasClass = false
+  let isEdited = edits != nil
   copyFields(answer.fields, from: bytes, into: &output) { field in
     if field.name == .l5dSuccessClass { hasClass = true }
+    if isEdited, let edits, edits.drops(bytes.extracting(field.nameRange)) { return false }
     return !field.isHopByHop && (trusted || !field.name.isMesh)
   }
+  if let edits { output.append(edits.lines) }
   output.append(extra)
   if !hasClass, trusted { output.append(success ? "l5d-success-class: 1.0\r\n" : "l5d-success-class: 0.0\r\n") }
   if framing == .chunks { output.append("transfer-encoding: chunked\r\n") }

@@ -1,6 +1,7 @@
 import HTTP
 import Memory
 import SystemIO
+import Traffic
 
 /// What looking at an answer's bytes came to.
 private enum AnswerStep {
@@ -171,6 +172,13 @@ extension ProxyCore {
     return .progress
   }
 
+  /// What the route that matched edits of the answer's head; nil for nothing.
+  private func answerEdits(_ h: Handle) -> HeaderScript? {
+    let use = downstreams[h].exchange.route
+    guard use >= 0, let route = uses[use].route, !route.responseEdits.isEmpty else { return nil }
+    return route.responseEdits
+  }
+
   private mutating func passHead(_ u: Handle, _ h: Handle, _ length: Int) -> AnswerStep {
     let received = answer.framing(requestMethod: downstreams[h].exchange.method)
     let caller = downstreams[h].exchange.minorVersion
@@ -182,7 +190,7 @@ extension ProxyCore {
     buffers.lend(&downstreams[h].output)
     writeAnswerHead(
       answer, of: upstreams[u], framing: framing, keepAlive: keepAlive, callerMinorVersion: caller,
-      success: answer.statusCode < 500, trusted: policy.isTrusted, extra: explanationLines(h),
+      success: answer.statusCode < 500, trusted: policy.isTrusted, edits: answerEdits(h), extra: explanationLines(h),
       into: &downstreams[h].output)
     upstreams[u].input.removeFirst(length)
     upstreams[u].hasHead = true

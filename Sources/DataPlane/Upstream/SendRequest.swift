@@ -41,14 +41,21 @@ extension ProxyCore {
     let requestID = random.next()
     buffers.lend(&upstreams[u].output)
     let written = writeRequestHead(
-      head, of: downstreams[h], tail: bindings[b].leaves[Int(leaf)].headers, requestID: requestID,
-      trusted: policy.isTrusted, into: &upstreams[u].output)
+      head, of: downstreams[h], route: editingRoute(h), tail: bindings[b].leaves[Int(leaf)].headers,
+      requestID: requestID, trusted: policy.isTrusted, into: &upstreams[u].output)
     downstreams[h].exchange.chunksRequest = written.inChunks
     downstreams[h].exchange.tail = written.tail
     downstreams[h].input.removeFirst(headLength)
     beginAttempt(h, on: u)
     setDeadline(h, in: times.streamIdle)
     if downstreams[h].requestBody.isDone { _ = flushUpstream(u) }
+  }
+
+  /// The route that matched, if it changes the request's head.
+  private func editingRoute(_ h: Handle) -> CompiledRoute? {
+    let use = downstreams[h].exchange.route
+    guard use >= 0, let route = uses[use].route, route.changesRequest else { return nil }
+    return route
   }
 
   // MARK: Attempts

@@ -8,6 +8,9 @@ extension ProxyCore {
   /// Routes by this table from now on. Bindings notice one by one, each when it is used next, whether they are concerned.
   mutating func run(_ newer: RoutingTable) {
     changes.append(newer.generation, newer.changed)
+    if newer.routes.version != table.routes.version {
+      for series in uses.leaveTable() { facts.releaseRequestSeries(series) }
+    }
     table = newer
   }
 

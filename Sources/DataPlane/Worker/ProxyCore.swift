@@ -26,6 +26,12 @@ struct ProxyCore: ~Copyable {
   var upstreams = Slab<Upstream>()
   var clusters = ClusterTable()
   var bindings: BindingTable
+  var hosts: HostTable
+  var uses = RouteUses()
+  /// Scratch of identifying: memory used again for each request.
+  var scratch = RouteScratch()
+  var name: [UInt8] = []
+  let hostComesFirst: Bool
   var sequences = SequenceTable()
   /// This worker's part of the floor of each name's re-sends, a second.
   var requeueFloor: Double
@@ -62,6 +68,8 @@ struct ProxyCore: ~Copyable {
     self.notify = notify
     self.random = FastRandom(seed: seed)
     self.bindings = BindingTable(seed: seed ^ 0x5bd1_e995_7f4a_7c15)
+    self.hosts = HostTable(seed: seed ^ 0x2545_f491_4f6c_dd1d)
+    self.hostComesFirst = policy.identifiers.beginsWithHost
   }
 
 }

@@ -8,6 +8,7 @@ public struct ConfigurationResource: Sendable {
   public enum Body: Sendable {
     case rule(RuleResource)
     case split(SplitResource)
+    case route(HTTPRoute)
   }
 }
 
@@ -66,6 +67,7 @@ extension ConfigurationResource {
     switch (identity.kind, wire.body) {
     case (.rule, .rule(let rule)): body = .rule(try RuleResource(rule, identity))
     case (.split, .split(let split)): body = .split(try SplitResource(split, identity))
+    case (.route, .route(let bytes)): body = .route(try HTTPRoute(decoding: bytes, identity))
     default: throw ResourceFault(identity: identity, message: "is of a kind that this version does not know")
     }
   }

@@ -50,6 +50,7 @@ public struct ResourceIdentity: Hashable, Sendable, CustomStringConvertible {
     switch kind {
     case .rule: "rule \(name)"
     case .split: "split \(name)"
+    case .route: "route \(name)"
     case .unspecified, .UNRECOGNIZED: "resource of kind \(kind.rawValue) \(name)"
     }
   }

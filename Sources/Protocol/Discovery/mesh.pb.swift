@@ -128,6 +128,9 @@ public nonisolated enum Heddle_Mesh_V1_ResourceKind: SwiftProtobuf.Enum, Swift.C
   case unspecified // = 0
   case rule // = 1
   case split // = 2
+
+  /// needs the capability "routes"
+  case route // = 3
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -139,6 +142,7 @@ public nonisolated enum Heddle_Mesh_V1_ResourceKind: SwiftProtobuf.Enum, Swift.C
     case 0: self = .unspecified
     case 1: self = .rule
     case 2: self = .split
+    case 3: self = .route
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -148,6 +152,7 @@ public nonisolated enum Heddle_Mesh_V1_ResourceKind: SwiftProtobuf.Enum, Swift.C
     case .unspecified: return 0
     case .rule: return 1
     case .split: return 2
+    case .route: return 3
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -157,6 +162,7 @@ public nonisolated enum Heddle_Mesh_V1_ResourceKind: SwiftProtobuf.Enum, Swift.C
     .unspecified,
     .rule,
     .split,
+    .route,
   ]
 
 }
@@ -740,7 +746,7 @@ public nonisolated struct Heddle_Mesh_V1_ResourceKey: Sendable {
 
   public var kind: Heddle_Mesh_V1_ResourceKind = .unspecified
 
-  /// rule id, split name
+  /// rule id, split name, route name
   public var name: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -783,11 +789,22 @@ public nonisolated struct Heddle_Mesh_V1_Resource: Sendable {
     set {body = .split(newValue)}
   }
 
+  /// an encoded Route; on the wire the same as a field of that type
+  public var route: Data {
+    get {
+      if case .route(let v)? = body {return v}
+      return Data()
+    }
+    set {body = .route(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Body: Equatable, Sendable {
     case rule(Heddle_Mesh_V1_Rule)
     case split(Heddle_Mesh_V1_Split)
+    /// an encoded Route; on the wire the same as a field of that type
+    case route(Data)
 
   }
 
@@ -845,6 +862,317 @@ public nonisolated struct Heddle_Mesh_V1_Backend: Sendable {
 
   /// 0 to 1 000 000
   public var weight: UInt32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// HTTP requests that match go to a logical name, elsewhere, or get an answer at once. Exactly one of the actions is set.
+public nonisolated struct Heddle_Mesh_V1_Route: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// "a.b", "*.b"; none = every host
+  public var hosts: [String] = []
+
+  /// any of them; none = every request
+  public var matches: [Heddle_Mesh_V1_RouteMatch] = []
+
+  public var action: Heddle_Mesh_V1_Route.OneOf_Action? = nil
+
+  public var forward: Heddle_Mesh_V1_Forward {
+    get {
+      if case .forward(let v)? = action {return v}
+      return Heddle_Mesh_V1_Forward()
+    }
+    set {action = .forward(newValue)}
+  }
+
+  public var redirect: Heddle_Mesh_V1_Redirect {
+    get {
+      if case .redirect(let v)? = action {return v}
+      return Heddle_Mesh_V1_Redirect()
+    }
+    set {action = .redirect(newValue)}
+  }
+
+  public var respond: Heddle_Mesh_V1_DirectResponse {
+    get {
+      if case .respond(let v)? = action {return v}
+      return Heddle_Mesh_V1_DirectResponse()
+    }
+    set {action = .respond(newValue)}
+  }
+
+  public var requestHeaders: Heddle_Mesh_V1_HeaderEdits {
+    get {_requestHeaders ?? Heddle_Mesh_V1_HeaderEdits()}
+    set {_requestHeaders = newValue}
+  }
+  /// Returns true if `requestHeaders` has been explicitly set.
+  public var hasRequestHeaders: Bool {self._requestHeaders != nil}
+  /// Clears the value of `requestHeaders`. Subsequent reads from it will return its default value.
+  public mutating func clearRequestHeaders() {self._requestHeaders = nil}
+
+  public var responseHeaders: Heddle_Mesh_V1_HeaderEdits {
+    get {_responseHeaders ?? Heddle_Mesh_V1_HeaderEdits()}
+    set {_responseHeaders = newValue}
+  }
+  /// Returns true if `responseHeaders` has been explicitly set.
+  public var hasResponseHeaders: Bool {self._responseHeaders != nil}
+  /// Clears the value of `responseHeaders`. Subsequent reads from it will return its default value.
+  public mutating func clearResponseHeaders() {self._responseHeaders = nil}
+
+  /// the revision that made it first; the older of two that match alike wins
+  public var created: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum OneOf_Action: Equatable, Sendable {
+    case forward(Heddle_Mesh_V1_Forward)
+    case redirect(Heddle_Mesh_V1_Redirect)
+    case respond(Heddle_Mesh_V1_DirectResponse)
+
+  }
+
+  public init() {}
+
+  fileprivate var _requestHeaders: Heddle_Mesh_V1_HeaderEdits? = nil
+  fileprivate var _responseHeaders: Heddle_Mesh_V1_HeaderEdits? = nil
+}
+
+/// All that is set must hold.
+public nonisolated struct Heddle_Mesh_V1_RouteMatch: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var path: Heddle_Mesh_V1_RouteMatch.OneOf_Path? = nil
+
+  public var exact: String {
+    get {
+      if case .exact(let v)? = path {return v}
+      return String()
+    }
+    set {path = .exact(newValue)}
+  }
+
+  /// by whole segments
+  public var prefix: String {
+    get {
+      if case .prefix(let v)? = path {return v}
+      return String()
+    }
+    set {path = .prefix(newValue)}
+  }
+
+  /// the whole path
+  public var regex: String {
+    get {
+      if case .regex(let v)? = path {return v}
+      return String()
+    }
+    set {path = .regex(newValue)}
+  }
+
+  /// empty = every method
+  public var method: String = String()
+
+  /// names in lower case
+  public var headers: [Heddle_Mesh_V1_FieldMatch] = []
+
+  public var query: [Heddle_Mesh_V1_FieldMatch] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum OneOf_Path: Equatable, Sendable {
+    case exact(String)
+    /// by whole segments
+    case prefix(String)
+    /// the whole path
+    case regex(String)
+
+  }
+
+  public init() {}
+}
+
+public nonisolated struct Heddle_Mesh_V1_FieldMatch: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var name: String = String()
+
+  /// none set = present, whatever its value
+  public var value: Heddle_Mesh_V1_FieldMatch.OneOf_Value? = nil
+
+  public var exact: String {
+    get {
+      if case .exact(let v)? = value {return v}
+      return String()
+    }
+    set {value = .exact(newValue)}
+  }
+
+  /// the whole value
+  public var regex: String {
+    get {
+      if case .regex(let v)? = value {return v}
+      return String()
+    }
+    set {value = .regex(newValue)}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  /// none set = present, whatever its value
+  public nonisolated enum OneOf_Value: Equatable, Sendable {
+    case exact(String)
+    /// the whole value
+    case regex(String)
+
+  }
+
+  public init() {}
+}
+
+public nonisolated struct Heddle_Mesh_V1_Forward: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// a logical name, "/svc/users"
+  public var to: String = String()
+
+  /// the new Host; empty = as it came
+  public var host: String = String()
+
+  public var path: Heddle_Mesh_V1_PathEdit {
+    get {_path ?? Heddle_Mesh_V1_PathEdit()}
+    set {_path = newValue}
+  }
+  /// Returns true if `path` has been explicitly set.
+  public var hasPath: Bool {self._path != nil}
+  /// Clears the value of `path`. Subsequent reads from it will return its default value.
+  public mutating func clearPath() {self._path = nil}
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _path: Heddle_Mesh_V1_PathEdit? = nil
+}
+
+public nonisolated struct Heddle_Mesh_V1_PathEdit: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var edit: Heddle_Mesh_V1_PathEdit.OneOf_Edit? = nil
+
+  public var full: String {
+    get {
+      if case .full(let v)? = edit {return v}
+      return String()
+    }
+    set {edit = .full(newValue)}
+  }
+
+  /// in place of the prefix that matched
+  public var prefix: String {
+    get {
+      if case .prefix(let v)? = edit {return v}
+      return String()
+    }
+    set {edit = .prefix(newValue)}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public nonisolated enum OneOf_Edit: Equatable, Sendable {
+    case full(String)
+    /// in place of the prefix that matched
+    case prefix(String)
+
+  }
+
+  public init() {}
+}
+
+public nonisolated struct Heddle_Mesh_V1_Redirect: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// empty = as the request has it; so host, port 0 and path
+  public var scheme: String = String()
+
+  public var host: String = String()
+
+  public var port: UInt32 = 0
+
+  public var path: Heddle_Mesh_V1_PathEdit {
+    get {_path ?? Heddle_Mesh_V1_PathEdit()}
+    set {_path = newValue}
+  }
+  /// Returns true if `path` has been explicitly set.
+  public var hasPath: Bool {self._path != nil}
+  /// Clears the value of `path`. Subsequent reads from it will return its default value.
+  public mutating func clearPath() {self._path = nil}
+
+  public var status: UInt32 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _path: Heddle_Mesh_V1_PathEdit? = nil
+}
+
+public nonisolated struct Heddle_Mesh_V1_DirectResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var status: UInt32 = 0
+
+  public var body: String = String()
+
+  public var contentType: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// Fields of these names go, then these lines come.
+public nonisolated struct Heddle_Mesh_V1_HeaderEdits: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var set: [Heddle_Mesh_V1_HeaderLine] = []
+
+  public var add: [Heddle_Mesh_V1_HeaderLine] = []
+
+  public var remove: [String] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+public nonisolated struct Heddle_Mesh_V1_HeaderLine: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// in lower case
+  public var name: String = String()
+
+  public var value: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1014,7 +1342,7 @@ nonisolated extension Heddle_Mesh_V1_ServiceProtocol: SwiftProtobuf._ProtoNamePr
 }
 
 nonisolated extension Heddle_Mesh_V1_ResourceKind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RESOURCE_KIND_UNSPECIFIED\0\u{1}RESOURCE_KIND_RULE\0\u{1}RESOURCE_KIND_SPLIT\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RESOURCE_KIND_UNSPECIFIED\0\u{1}RESOURCE_KIND_RULE\0\u{1}RESOURCE_KIND_SPLIT\0\u{1}RESOURCE_KIND_ROUTE\0")
 }
 
 nonisolated extension Heddle_Mesh_V1_Direction: SwiftProtobuf._ProtoNameProviding {
@@ -1961,7 +2289,7 @@ nonisolated extension Heddle_Mesh_V1_ResourceKey: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension Heddle_Mesh_V1_Resource: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Resource"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}revision\0\u{1}rule\0\u{1}split\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}revision\0\u{1}rule\0\u{1}split\0\u{1}route\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1997,6 +2325,14 @@ nonisolated extension Heddle_Mesh_V1_Resource: SwiftProtobuf.Message, SwiftProto
           self.body = .split(v)
         }
       }()
+      case 5: try {
+        var v: Data?
+        try decoder.decodeSingularBytesField(value: &v)
+        if let v = v {
+          if self.body != nil {try decoder.handleConflictingOneOf()}
+          self.body = .route(v)
+        }
+      }()
       default: break
       }
     }
@@ -2021,6 +2357,10 @@ nonisolated extension Heddle_Mesh_V1_Resource: SwiftProtobuf.Message, SwiftProto
     case .split?: try {
       guard case .split(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    }()
+    case .route?: try {
+      guard case .route(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularBytesField(value: v, fieldNumber: 5)
     }()
     case nil: break
     }
@@ -2151,6 +2491,531 @@ nonisolated extension Heddle_Mesh_V1_Backend: SwiftProtobuf.Message, SwiftProtob
     if lhs.name != rhs.name {return false}
     if lhs.destination != rhs.destination {return false}
     if lhs.weight != rhs.weight {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_Route: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Route"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hosts\0\u{1}matches\0\u{1}forward\0\u{1}redirect\0\u{1}respond\0\u{3}request_headers\0\u{3}response_headers\0\u{1}created\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedStringField(value: &self.hosts) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.matches) }()
+      case 3: try {
+        var v: Heddle_Mesh_V1_Forward?
+        var hadOneofValue = false
+        if let current = self.action {
+          hadOneofValue = true
+          if case .forward(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.action = .forward(v)
+        }
+      }()
+      case 4: try {
+        var v: Heddle_Mesh_V1_Redirect?
+        var hadOneofValue = false
+        if let current = self.action {
+          hadOneofValue = true
+          if case .redirect(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.action = .redirect(v)
+        }
+      }()
+      case 5: try {
+        var v: Heddle_Mesh_V1_DirectResponse?
+        var hadOneofValue = false
+        if let current = self.action {
+          hadOneofValue = true
+          if case .respond(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.action = .respond(v)
+        }
+      }()
+      case 6: try { try decoder.decodeSingularMessageField(value: &self._requestHeaders) }()
+      case 7: try { try decoder.decodeSingularMessageField(value: &self._responseHeaders) }()
+      case 8: try { try decoder.decodeSingularUInt64Field(value: &self.created) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.hosts.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.hosts, fieldNumber: 1)
+    }
+    if !self.matches.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.matches, fieldNumber: 2)
+    }
+    switch self.action {
+    case .forward?: try {
+      guard case .forward(let v)? = self.action else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    }()
+    case .redirect?: try {
+      guard case .redirect(let v)? = self.action else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    }()
+    case .respond?: try {
+      guard case .respond(let v)? = self.action else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    }()
+    case nil: break
+    }
+    try { if let v = self._requestHeaders {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
+    } }()
+    try { if let v = self._responseHeaders {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    } }()
+    if self.created != 0 {
+      try visitor.visitSingularUInt64Field(value: self.created, fieldNumber: 8)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_Route, rhs: Heddle_Mesh_V1_Route) -> Bool {
+    if lhs.hosts != rhs.hosts {return false}
+    if lhs.matches != rhs.matches {return false}
+    if lhs.action != rhs.action {return false}
+    if lhs._requestHeaders != rhs._requestHeaders {return false}
+    if lhs._responseHeaders != rhs._responseHeaders {return false}
+    if lhs.created != rhs.created {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_RouteMatch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".RouteMatch"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}exact\0\u{1}prefix\0\u{1}regex\0\u{1}method\0\u{1}headers\0\u{1}query\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.path != nil {try decoder.handleConflictingOneOf()}
+          self.path = .exact(v)
+        }
+      }()
+      case 2: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.path != nil {try decoder.handleConflictingOneOf()}
+          self.path = .prefix(v)
+        }
+      }()
+      case 3: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.path != nil {try decoder.handleConflictingOneOf()}
+          self.path = .regex(v)
+        }
+      }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.method) }()
+      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.headers) }()
+      case 6: try { try decoder.decodeRepeatedMessageField(value: &self.query) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.path {
+    case .exact?: try {
+      guard case .exact(let v)? = self.path else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    }()
+    case .prefix?: try {
+      guard case .prefix(let v)? = self.path else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    }()
+    case .regex?: try {
+      guard case .regex(let v)? = self.path else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    }()
+    case nil: break
+    }
+    if !self.method.isEmpty {
+      try visitor.visitSingularStringField(value: self.method, fieldNumber: 4)
+    }
+    if !self.headers.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.headers, fieldNumber: 5)
+    }
+    if !self.query.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.query, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_RouteMatch, rhs: Heddle_Mesh_V1_RouteMatch) -> Bool {
+    if lhs.path != rhs.path {return false}
+    if lhs.method != rhs.method {return false}
+    if lhs.headers != rhs.headers {return false}
+    if lhs.query != rhs.query {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_FieldMatch: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".FieldMatch"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}exact\0\u{1}regex\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.value != nil {try decoder.handleConflictingOneOf()}
+          self.value = .exact(v)
+        }
+      }()
+      case 3: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.value != nil {try decoder.handleConflictingOneOf()}
+          self.value = .regex(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    switch self.value {
+    case .exact?: try {
+      guard case .exact(let v)? = self.value else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    }()
+    case .regex?: try {
+      guard case .regex(let v)? = self.value else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_FieldMatch, rhs: Heddle_Mesh_V1_FieldMatch) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.value != rhs.value {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_Forward: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Forward"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}to\0\u{1}host\0\u{1}path\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.to) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.host) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._path) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.to.isEmpty {
+      try visitor.visitSingularStringField(value: self.to, fieldNumber: 1)
+    }
+    if !self.host.isEmpty {
+      try visitor.visitSingularStringField(value: self.host, fieldNumber: 2)
+    }
+    try { if let v = self._path {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_Forward, rhs: Heddle_Mesh_V1_Forward) -> Bool {
+    if lhs.to != rhs.to {return false}
+    if lhs.host != rhs.host {return false}
+    if lhs._path != rhs._path {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_PathEdit: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".PathEdit"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}full\0\u{1}prefix\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.edit != nil {try decoder.handleConflictingOneOf()}
+          self.edit = .full(v)
+        }
+      }()
+      case 2: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.edit != nil {try decoder.handleConflictingOneOf()}
+          self.edit = .prefix(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    switch self.edit {
+    case .full?: try {
+      guard case .full(let v)? = self.edit else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    }()
+    case .prefix?: try {
+      guard case .prefix(let v)? = self.edit else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_PathEdit, rhs: Heddle_Mesh_V1_PathEdit) -> Bool {
+    if lhs.edit != rhs.edit {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_Redirect: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Redirect"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}scheme\0\u{1}host\0\u{1}port\0\u{1}path\0\u{1}status\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.scheme) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.host) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.port) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._path) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.status) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.scheme.isEmpty {
+      try visitor.visitSingularStringField(value: self.scheme, fieldNumber: 1)
+    }
+    if !self.host.isEmpty {
+      try visitor.visitSingularStringField(value: self.host, fieldNumber: 2)
+    }
+    if self.port != 0 {
+      try visitor.visitSingularUInt32Field(value: self.port, fieldNumber: 3)
+    }
+    try { if let v = self._path {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
+    if self.status != 0 {
+      try visitor.visitSingularUInt32Field(value: self.status, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_Redirect, rhs: Heddle_Mesh_V1_Redirect) -> Bool {
+    if lhs.scheme != rhs.scheme {return false}
+    if lhs.host != rhs.host {return false}
+    if lhs.port != rhs.port {return false}
+    if lhs._path != rhs._path {return false}
+    if lhs.status != rhs.status {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_DirectResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".DirectResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}body\0\u{3}content_type\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.status) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.body) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.contentType) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.status != 0 {
+      try visitor.visitSingularUInt32Field(value: self.status, fieldNumber: 1)
+    }
+    if !self.body.isEmpty {
+      try visitor.visitSingularStringField(value: self.body, fieldNumber: 2)
+    }
+    if !self.contentType.isEmpty {
+      try visitor.visitSingularStringField(value: self.contentType, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_DirectResponse, rhs: Heddle_Mesh_V1_DirectResponse) -> Bool {
+    if lhs.status != rhs.status {return false}
+    if lhs.body != rhs.body {return false}
+    if lhs.contentType != rhs.contentType {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_HeaderEdits: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".HeaderEdits"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}set\0\u{1}add\0\u{1}remove\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedMessageField(value: &self.set) }()
+      case 2: try { try decoder.decodeRepeatedMessageField(value: &self.add) }()
+      case 3: try { try decoder.decodeRepeatedStringField(value: &self.remove) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.set.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.set, fieldNumber: 1)
+    }
+    if !self.add.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.add, fieldNumber: 2)
+    }
+    if !self.remove.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.remove, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_HeaderEdits, rhs: Heddle_Mesh_V1_HeaderEdits) -> Bool {
+    if lhs.set != rhs.set {return false}
+    if lhs.add != rhs.add {return false}
+    if lhs.remove != rhs.remove {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_HeaderLine: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".HeaderLine"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}value\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.value) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.name.isEmpty {
+      try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
+    }
+    if !self.value.isEmpty {
+      try visitor.visitSingularStringField(value: self.value, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_HeaderLine, rhs: Heddle_Mesh_V1_HeaderLine) -> Bool {
+    if lhs.name != rhs.name {return false}
+    if lhs.value != rhs.value {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -54,7 +54,7 @@ public struct Segment: Hashable, Comparable, Sendable, CustomStringConvertible {
   public static func == (a: Segment, b: String) -> Bool { a.scalars == b && a.isASCII }
 
   /// `0-9 A-Z a-z _ : . # $ % -`
-  static func isLabelCharacter(_ byte: UInt8) -> Bool {
+  public static func isLabelCharacter(_ byte: UInt8) -> Bool {
     switch byte {
     case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
       UInt8(ascii: "a")...UInt8(ascii: "z"):

@@ -1,7 +1,7 @@
 import MeshProtocol
 
 /// What of a host's spelling counts as part of the name.
-public struct HostOptions: Sendable {
+public struct HostOptions: Hashable, Sendable {
   /// `keep_port: true` of the configuration.
   public var keepPort = false
   /// `keep_case: true`.

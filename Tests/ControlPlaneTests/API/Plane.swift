@@ -62,6 +62,11 @@ final class FakeMesh: ProxyDirectory, MetricsStore, EventFeed {
   }
 
   func connectedCount(namespace: String) -> Int { connected.withLock { $0[namespace] ?? 0 } }
+  func lacking(_ capability: String, namespace: String) -> [String] {
+    known.withLock { known in
+      known.filter { $0.namespace == namespace && !$0.capabilities.contains(capability) }.map(\.id)
+    }
+  }
   func query(namespace: String, groupBy: MetricGrouping, window: Duration) -> [MetricRow] { rows.withLock { $0 } }
 
   func subscribe(namespace: String, lastEventID: String?, to stream: ResponseStream) {

@@ -229,7 +229,7 @@ struct WriteTests {
         "changes": [
           ["op": "delete", "kind": "split", "name": "users"],
           ["op": "put", "kind": "rule", "value": ["prefix": "/a", "destination": "/b/"]],
-          ["op": "put", "kind": "route", "name": "x", "value": [:]],
+          ["op": "put", "kind": "nothing", "name": "x", "value": [:]],
           ["op": "move", "kind": "rule"],
         ]
       ])

@@ -33,6 +33,15 @@ struct ResourceSet {
     put(resource)
   }
 
+  mutating func route(_ name: String, _ route: HTTPRoute, revision: UInt64 = 1) {
+    var resource = Heddle_Mesh_V1_Resource()
+    resource.key.kind = .route
+    resource.key.name = name
+    resource.revision = revision
+    resource.route = .init(route.wire.encodedBytes())
+    put(resource)
+  }
+
   private mutating func put(_ resource: Heddle_Mesh_V1_Resource) {
     resources.removeAll { $0.key == resource.key }
     resources.append((resource.key, resource.encodedBytes()))
@@ -144,6 +153,49 @@ struct RuleCompilerTests {
     #expect(names.contains("/#/registry/a3"))
     #expect(!names.contains("/#/registry/a1"))
     #expect(names.contains("/#/registry/b1"))
+  }
+
+  private func to(_ name: String, _ match: HTTPMatch = HTTPMatch()) throws -> HTTPRoute {
+    HTTPRoute(hosts: [.exact("shop")], matches: [match], action: .forward(try path(name), Rewrite()))
+  }
+
+  @Test("Routes come and go with the revision; what new ones lead to is reached")
+  func routes() throws {
+    let compiler = RuleCompiler(dtab: Dtab())
+    var set = ResourceSet()
+    set.rule("r", "/svc", "/#/registry")
+    set.route("shop", try to("/svc/shop"))
+    let first = try compiler.compile(candidate(set, 1), services: []).get()
+    #expect(first.table.routes.routes.map(\.name) == ["shop"])
+    #expect(first.reachable.map(\.description) == ["/#/registry/shop"])
+    let same = try compiler.compile(candidate(set, 2), services: []).get()
+    #expect(same.table.routes.version == first.table.routes.version)
+    set.route("shop", try to("/svc/cart"), revision: 3)
+    let third = try compiler.compile(candidate(set, 3), services: []).get()
+    #expect(third.table.routes.version != first.table.routes.version)
+    #expect(third.reachable.map(\.description) == ["/#/registry/cart"])
+    #expect(third.table.changed?.isEmpty == true)
+    set.resources.removeLast()
+    #expect(try compiler.compile(candidate(set, 4), services: []).get().table.routes.count == 0)
+  }
+
+  @Test("A route that cannot be compiled is refused by name, and nothing changes")
+  func badRoute() throws {
+    let compiler = RuleCompiler(dtab: Dtab())
+    var set = ResourceSet()
+    set.route("good", try to("/svc/a"))
+    set.rule("r", "/svc/a", "/#/registry/a")
+    _ = try compiler.compile(candidate(set, 1), services: []).get()
+    set.rule("r", "/svc/b", "/#/registry/b", revision: 2)
+    set.route("bad", try to("/svc/b", HTTPMatch(path: .regex("(a"))))
+    switch compiler.compile(try candidate(set, 2), services: []) {
+    case .success: Issue.record("compiled")
+    case .failure(let refused):
+      #expect(refused.faults.map(\.description) == ["route bad: matches.0.path.regex a ( without its ) (at byte 0)"])
+    }
+    let after = compiler.current().table
+    #expect(after.revision == 1 && after.routes.count == 1)
+    #expect(after.rules.entries.map(\.dentry.prefix.description) == ["/svc/a"])
   }
 
   @Test("A new file replaces the old file's rules only")

@@ -12,7 +12,7 @@ import Testing
     #expect(answer.body == "one")
     let way = try #require(answer.field("heddle-explain"))
     for step in [
-      "/svc/web; ", "file 1 /svc/web=>/a | /b", "file 0 /b=>/$/inet/127.0.0.1/\(server.port)",
+      "/svc/web; ", "file 1 /svc/web => /a | /b", "file 0 /b => /$/inet/127.0.0.1/\(server.port)",
       "127.0.0.1:\(server.port) (", "1 of 1 ready",
     ] { #expect(way.contains(step), "\(step) in \(way)") }
     #expect(RawAnswer.field("heddle-explain", in: try #require(server.requests.first)) == nil)
@@ -29,7 +29,7 @@ import Testing
     let split = try #require(try proxy.get("web", fields: "heddle-explain: 1\r\n").field("heddle-explain"))
     #expect(split.contains("branch 25.0 %25") || split.contains("branch 75.0 %25"), "\(split)")
     let own = try proxy.get("web", fields: "heddle-explain: 1\r\nl5d-dtab: /svc/web => /b\r\n")
-    #expect(try #require(own.field("heddle-explain")).contains("request 0 /svc/web=>/b"))
+    #expect(try #require(own.field("heddle-explain")).contains("request 0 /svc/web => /b"))
   }
 
   @Test func onlySendsNothing() throws {

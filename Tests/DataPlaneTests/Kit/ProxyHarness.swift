@@ -17,7 +17,8 @@ final class ProxyHarness: Sendable {
   /// - Parameter dtab: e.g. `/svc/web => /$/inet/127.0.0.1/8080`.
   /// - Parameter kernelBytes: what the kernel keeps per direction of a caller's connection; its own choice unless set.
   init(
-    dtab: String, limits: ProxyLimits = .patient, policy: OutboundPolicy = OutboundPolicy(), kernelBytes: Int32? = nil
+    dtab: String, routes: [String: HTTPRoute] = [:], limits: ProxyLimits = .patient,
+    policy: OutboundPolicy = OutboundPolicy(), kernelBytes: Int32? = nil
   ) throws {
     let listener = try Socket.listen(on: SocketAddress(host: "127.0.0.1", port: 0)!)
     if let kernelBytes {
@@ -29,19 +30,35 @@ final class ProxyHarness: Sendable {
     self.notices = notices
     worker = try startWorker(
       index: 0, of: 1, listener: listener, limits: limits, policy: policy,
-      table: Self.table(dtab, generation: 1), seed: 42
+      table: Self.table(dtab, Self.routes(routes), generation: 1), seed: 42
     ) { notices.append($0) }
   }
 
   deinit { worker.send(.stop) }
 
-  static func table(_ dtab: String, generation: UInt64, changed: [Prefix]? = nil) throws -> RoutingTable {
-    RoutingTable(generation: generation, rules: RuleIndex(RuleEntry.file(try Dtab(parsing: dtab))), changed: changed)
+  static func table(
+    _ dtab: String, _ routes: RouteTable = RouteTable(), generation: UInt64, changed: [Prefix]? = nil
+  ) throws -> RoutingTable {
+    RoutingTable(
+      generation: generation, rules: RuleIndex(RuleEntry.file(try Dtab(parsing: dtab))), routes: routes,
+      changed: changed)
+  }
+
+  /// `changing`: the table that they replace.
+  static func routes(_ routes: [String: HTTPRoute], changing old: RouteTable = RouteTable()) -> RouteTable {
+    var table = old
+    let refused = table.apply(
+      removes: old.routes.map(\.name),
+      upserts: routes.map { NamedRoute(name: $0.key, revision: 1, route: $0.value) })
+    precondition(refused.isEmpty, "\(refused)")
+    return table
   }
 
   /// Swaps the table and waits until the worker runs it.
-  func run(_ dtab: String, generation: UInt64, changed: [Prefix]? = nil) throws {
-    worker.send(.run(try Self.table(dtab, generation: generation, changed: changed)))
+  func run(
+    _ dtab: String, _ routes: RouteTable = RouteTable(), generation: UInt64, changed: [Prefix]? = nil
+  ) throws {
+    worker.send(.run(try Self.table(dtab, routes, generation: generation, changed: changed)))
     try wait { notices in
       notices.contains { if case .running(_, let running) = $0 { running == generation } else { false } }
     }

@@ -8,6 +8,7 @@ final class ScriptedServer: Sendable {
   private let seen = Mutex<[String]>([])
   private let accepted = Mutex<Int>(0)
   private let closing = Mutex<Bool>(false)
+  private let released = Mutex<Bool>(false)
 
   /// - Parameter script: gets each connection in turn with its number from 0; the connection closes when it returns.
   init(_ script: @escaping @Sendable (RawConnection, ScriptedServer, Int) throws -> Void) throws {
@@ -66,6 +67,10 @@ final class ScriptedServer: Sendable {
   var requests: [String] { seen.withLock { $0 } }
   /// Connections accepted so far.
   var connections: Int { accepted.withLock { $0 } }
+
+  /// For scripts that hold an answer back until the test lets it go.
+  var isReleased: Bool { released.withLock { $0 } }
+  func release() { released.withLock { $0 = true } }
 
   func close() { closing.withLock { $0 = true } }
 }

@@ -10,11 +10,12 @@ struct CurlAnswer {
 }
 
 /// Runs the real curl once.
-func curl(_ arguments: String..., body: String? = nil) throws -> CurlAnswer { try curl(arguments, body: body) }
+func curl(_ arguments: String..., body: String? = nil) throws -> CurlAnswer { try curl(all: arguments, body: body) }
 
-func curl(_ options: [String], _ url: String) throws -> CurlAnswer { try curl(options + [url], body: nil) }
+func curl(_ options: [String], _ url: String) throws -> CurlAnswer { try curl(all: options + [url]) }
 
-private func curl(_ arguments: [String], body: String?) throws -> CurlAnswer {
+/// The same with a list.
+func curl(all arguments: [String], body: String? = nil) throws -> CurlAnswer {
   let marker = "\n--status--"
   var all = ["-sS", "--max-time", "20", "-D", "-", "-w", marker + "%{http_code}"] + arguments
   if let body { all += ["-H", "content-type: application/json", "--data-binary", body] }
