@@ -26,9 +26,17 @@ import Testing
           """)
       pod = try mesh.startService("kubernetes")
       try kubernetes.list([pod.address])
-      try consul.list([mesh.startService("consul").address])
+      let instance = try mesh.startService("consul")
+      try consul.list([instance.address])
       proxy = try mesh.startProxy("edge")
       try mesh.route("/svc/web", "/#/io.l5d.k8s/prod/http/web | /#/io.l5d.consul/.local/web")
+      // The first requests make the proxy ask for both names; a stand-by without an answer is not waited for.
+      let (url, admin) = ("http://\(proxy.address)/", proxy.admin)
+      try eventually("the proxy knows both") { () -> Bool? in
+        guard try curl("-H", "Host: web", url).status == 200 else { return nil }
+        let known = try curl("http://\(admin)/endpoints").body
+        return known.contains(pod.address) && known.contains(instance.address) ? true : nil
+      }
     }
 
     /// Sends one request, which must be answered; who answered it.
