@@ -187,10 +187,12 @@ extension ProxyCore {
     let keepAlive =
       downstreams[h].exchange.keepAlive && !isDraining && framing != .untilClose
       && downstreams[h].requestBody.isDone
+    // Before the call, not in it: what follows `answer` as an argument and needs `self` costs a copy of the whole head.
+    let (edits, extra) = (answerEdits(h), explanationLines(h))
     buffers.lend(&downstreams[h].output)
     writeAnswerHead(
       answer, of: upstreams[u], framing: framing, keepAlive: keepAlive, callerMinorVersion: caller,
-      success: answer.statusCode < 500, trusted: policy.isTrusted, edits: answerEdits(h), extra: explanationLines(h),
+      success: answer.statusCode < 500, trusted: policy.isTrusted, edits: edits, extra: extra,
       into: &downstreams[h].output)
     upstreams[u].input.removeFirst(length)
     upstreams[u].hasHead = true

@@ -39,9 +39,11 @@ extension ProxyCore {
     let b = downstreams[h].exchange.binding
     if case .idle = upstreams[u].phase { upstreams[u].begin(for: h) }
     let requestID = random.next()
+    // Before the call, not in it: what follows `head` as an argument and needs `self` costs a copy of the whole head.
+    let (route, tail) = (editingRoute(h), bindings[b].leaves[Int(leaf)].headers)
     buffers.lend(&upstreams[u].output)
     let written = writeRequestHead(
-      head, of: downstreams[h], route: editingRoute(h), tail: bindings[b].leaves[Int(leaf)].headers,
+      head, of: downstreams[h], route: route, tail: tail,
       requestID: requestID, trusted: policy.isTrusted, into: &upstreams[u].output)
     downstreams[h].exchange.chunksRequest = written.inChunks
     downstreams[h].exchange.tail = written.tail
