@@ -67,7 +67,7 @@ let package = Package(
     module("Traffic", layer: 3, ["MeshProtocol", "HTTP", "Memory", hashTrees]),
     module("Workers", layer: 3, ["SystemIO", "Memory"]),
     // 4: our own endpoints: REST, admin, mesh stream, their clients; configuration files
-    module("Serving", layer: 4, ["HTTP", "HTTP2", "Workers", "SystemIO", "Memory", "Telemetry"]),
+    module("Serving", layer: 4, ["HTTP", "HTTP2", "TLS", "Workers", "SystemIO", "Memory", "Telemetry"]),
     module("Settings", layer: 4, ["CYAML"]),
     // 5: other people's service discovery, watched
     module(
@@ -108,7 +108,7 @@ let package = Package(
     tests("HTTP2Tests", ["HTTP2", "HTTP", "Memory", "TestSupport"]),
     tests("TrafficTests", ["Traffic", "MeshProtocol", "HTTP", "TestSupport"]),
     tests("WorkersTests", ["Workers", "SystemIO", "Memory", "TestSupport"]),
-    tests("ServingTests", ["Serving", "HTTP2", "HTTP", "Workers", "SystemIO", "Memory", "TestSupport"]),
+    tests("ServingTests", ["Serving", "TLS", "HTTP2", "HTTP", "Workers", "SystemIO", "Memory", "TestSupport"]),
     tests("SettingsTests", ["Settings", "TestSupport"]),
     tests(
       "DataPlaneTests",

@@ -9,11 +9,14 @@ final class RunningClient: Sendable {
   private let resolver: LoopExecutor
   private let client: Confined<LoopHTTPClient>
 
-  init(_ limits: LoopHTTPClient.Limits = LoopHTTPClient.Limits()) throws {
+  init(
+    _ limits: LoopHTTPClient.Limits = LoopHTTPClient.Limits(),
+    security: @escaping @Sendable () -> ClientSecurity = { .standard() }
+  ) throws {
     let (resolver, _) = try ServiceLoop.start(name: "test-resolver") { _ in () }
     self.resolver = resolver
     (executor, client) = try ServiceLoop.start(name: "test-client") { loop in
-      loop.confine(try LoopHTTPClient(loop: loop, resolver: resolver, limits: limits))
+      loop.confine(try LoopHTTPClient(loop: loop, resolver: resolver, limits: limits, security: security()))
     }
   }
 

@@ -2,12 +2,15 @@ import HTTP
 import HTTP2
 import Memory
 import SystemIO
+import TLS
 import Workers
 
 /// One connection of a `LoopHTTPClient`. Bytes go through `Wire`: what lies between them and the socket is its affair.
 final class ClientLink {
   private enum Phase {
     case connecting(until: Instant)
+    /// The connection stands, TLS does not yet.
+    case securing(until: Instant)
     case exchanging(HTTPCall)
     /// Kept for the next request to the same origin.
     case idle(until: Instant)
@@ -27,6 +30,8 @@ final class ClientLink {
   private var reader: AnswerReader
   private var hasHead = false
   private var timer = ConnectionTimer()
+  /// Begins when the connection stands; nil in clear.
+  private var session: TLSSession?
 
   private var loop: ServiceLoop { client.loop }
 
@@ -41,8 +46,11 @@ final class ClientLink {
   }
 
   /// Watches the socket, which is being connected.
-  func begin(_ socket: consuming Socket, peer: SocketAddress, handle: Handle, kind: UInt8) throws(SystemError) {
+  func begin(
+    _ socket: consuming Socket, peer: SocketAddress, session: consuming TLSSession?, handle: Handle, kind: UInt8
+  ) throws(SystemError) {
     self.handle = handle
+    self.session = session
     token = handle.token(kind: kind)
     wire = try Wire(socket, peer: peer, token: token, interest: .write, on: loop)
     if case .connecting(let deadline) = phase { timer.arm(deadline, token: token, on: loop) }
@@ -70,6 +78,12 @@ final class ClientLink {
     let code = wire?.connectError() ?? 0
     guard code == 0 else { return lost(systemMessage(code)) }
     guard wire?.setReading(true, on: loop) == true else { return lost("no memory") }
+    guard case .connecting(let deadline) = phase, let session = session.take() else { return established() }
+    phase = .securing(until: deadline)
+    if wire?.secure(session, on: loop) == .failed { lost("the connection broke") }
+  }
+
+  private func established() {
     client.connected(self, handle)
     write()
   }
@@ -101,12 +115,15 @@ final class ClientLink {
   private func receive() {
     switch wire?.receive(on: loop) {
     case .bytes:
+      // A server that speaks first does not speak HTTP; the same goes for one that speaks within the handshake's last bytes.
       guard case .exchanging = phase else { return lost("the server said something unasked") }
       hasAnswered = true
       advance()
+      if wire?.peerHasFinished == true { ended() }
     case .ended: ended()
     case .failed: lost("the connection broke")
-    case .nothing, nil: break
+    case .nothing: if case .securing = phase, wire?.isReady == true { established() }
+    case nil: break
     }
   }
 
@@ -127,7 +144,7 @@ final class ClientLink {
 
   private func finished(_ call: HTTPCall) {
     self.call = nil
-    let isClean = reader.isReusable && wire?.input.isEmpty == true && wire?.output.isEmpty == true
+    let isClean = reader.isReusable && wire?.input.isEmpty == true && wire?.hasOutput == false
     phase = .idle(until: loop.now + client.limits.keptFor)
     timer.arm(loop.now + client.limits.keptFor, token: token, on: loop)
     client.finished(call, self, handle, isReusable: isClean)
@@ -143,7 +160,11 @@ final class ClientLink {
     client.failed(self, handle, .malformed("\(place): \(answerFault(fault, hasHead: hasHead))"))
   }
 
-  private func lost(_ reason: String) { client.failed(self, handle, .unreachable("\(place): \(reason)")) }
+  private func lost(_ reason: String) {
+    guard let fault = wire?.fault else { return client.failed(self, handle, .unreachable("\(place): \(reason)")) }
+    if fault == .truncated, hasAnswered { return broken(.truncatedBody) }
+    client.failed(self, handle, .unreachable("\(place): \(fault)"))
+  }
 
   // MARK: Time
 
@@ -154,6 +175,9 @@ final class ClientLink {
     case .connecting(let deadline):
       if now < deadline { return timer.arm(deadline, token: token, on: loop) }
       client.failed(self, handle, .timeout("\(place): no connection in time"))
+    case .securing(let deadline):
+      if now < deadline { return timer.arm(deadline, token: token, on: loop) }
+      client.failed(self, handle, .timeout("\(place): no TLS in time"))
     case .idle(let deadline):
       if now < deadline { return timer.arm(deadline, token: token, on: loop) }
       lost("kept long enough")

@@ -2,6 +2,7 @@ import HTTP
 import HTTP2
 import Memory
 import SystemIO
+import TLS
 
 /// An HTTP/1.1 client on a service loop: many requests at once, whole or as they come, without blocking the loop. Everything
 /// is called on the loop's thread, and answers are told there, never from within a command.
@@ -24,6 +25,7 @@ public final class LoopHTTPClient: LoopSource {
   public let limits: Limits
   unowned let loop: ServiceLoop
   private let resolver: LoopExecutor
+  private let security: ClientSecurity
   private var confined: Confined<LoopHTTPClient>?
   private var kind: UInt8 = 0
   private var links = Slab<ClientLink>()
@@ -31,10 +33,15 @@ public final class LoopHTTPClient: LoopSource {
   private var lastCall: UInt64 = 0
   private var origins: [HTTPOrigin: OriginPool] = [:]
 
-  /// - Parameter resolver: of another thread, on which look-ups of host names block.
+  /// - Parameters:
+  ///   - resolver: of another thread, on which look-ups of host names block.
+  ///   - security: for the origins that are asked over TLS.
   /// - Throws: `ServiceLoop.Full`.
-  public init(loop: ServiceLoop, resolver: LoopExecutor, limits: Limits = Limits()) throws(ServiceLoop.Full) {
+  public init(
+    loop: ServiceLoop, resolver: LoopExecutor, limits: Limits = Limits(), security: ClientSecurity = .standard()
+  ) throws(ServiceLoop.Full) {
     self.loop = loop
+    self.security = security
     self.resolver = resolver
     self.limits = limits
     kind = try loop.attach(LoopSlot())
@@ -115,7 +122,6 @@ public final class LoopHTTPClient: LoopSource {
 
   /// Makes a connection for the call, or lets it wait for one.
   private func open(_ call: HTTPCall) {
-    guard !call.origin.isSecure else { return fail(call, .unreachable("\(call.origin): no TLS here")) }
     boundWait(call)
     guard origins[call.origin, default: OriginPool()].open < limits.connectionsPerOrigin else {
       call.phase = .queued
@@ -186,14 +192,22 @@ public final class LoopHTTPClient: LoopSource {
 
   private func link(
     _ call: HTTPCall, _ socket: consuming Socket, peer: SocketAddress, place: String, rest: ArraySlice<SocketAddress>
-  ) throws(SystemError) {
+  ) throws {
+    let session = try secureSession(call.origin)
     let link = ClientLink(self, for: call, place: place)
     let handle = links.insert(link)
-    do { try link.begin(socket, peer: peer, handle: handle, kind: kind) } catch {
+    do { try link.begin(socket, peer: peer, session: session, handle: handle, kind: kind) } catch {
       _ = links.remove(handle)
       throw error
     }
     call.phase = .connecting(handle, rest: rest)
+  }
+
+  /// Nil for an origin in clear.
+  private func secureSession(_ origin: HTTPOrigin) throws -> TLSSession? {
+    guard origin.isSecure else { return nil }
+    let host: String? = if case .tcp(let host, _) = origin.place { host } else { nil }
+    return TLSSession(try security.context(), serverName: security.serverName ?? host)
   }
 
   // MARK: From the links

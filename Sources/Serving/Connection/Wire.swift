@@ -1,5 +1,6 @@
 import Memory
 import SystemIO
+import TLS
 import Workers
 
 /// A connected socket on a service loop with the bytes that wait on either side of it. Watched level-triggered, so that a
@@ -21,6 +22,8 @@ struct Wire: ~Copyable {
   private let socket: Socket
   private let token: UInt64
   private var interest: Interest
+  /// Between the buffers and the socket; nil when the bytes go in clear.
+  private var secure: SecureLayer?
 
   /// Takes the socket and watches it; throws what epoll says.
   init(_ socket: consuming Socket, peer: SocketAddress, token: UInt64, interest: Interest = .read, on loop: ServiceLoop)
@@ -35,8 +38,17 @@ struct Wire: ~Copyable {
     sentAt = loop.now
   }
 
+  /// Puts TLS below the bytes and begins the handshake. What is written meanwhile waits for its end.
+  mutating func secure(_ session: consuming TLSSession, on loop: ServiceLoop) -> Flushed {
+    let layer = SecureLayer(session)
+    layer.start()
+    secure = layer
+    return flush(on: loop)
+  }
+
   /// Reads once into `input`.
   mutating func receive(on loop: ServiceLoop) -> Received {
+    if let secure { return receive(secure, on: loop) }
     loop.buffers.lend(&input)
     let result = socket.receive(into: &input, atMost: Self.readBytes)
     loop.buffers.reclaim(&input)
@@ -52,6 +64,7 @@ struct Wire: ~Copyable {
 
   /// Writes what waits; when the kernel takes no more, the loop will tell when to go on.
   mutating func flush(on loop: ServiceLoop) -> Flushed {
+    if let secure { return flush(secure, on: loop) }
     while !output.isEmpty {
       switch socket.send(output) {
       case .bytes(let count):
@@ -92,7 +105,19 @@ struct Wire: ~Copyable {
   }
 
   /// Since when output waits for the peer, nil when none does.
-  var waitingSince: Instant? { output.isEmpty ? nil : sentAt }
+  var waitingSince: Instant? { hasOutput ? sentAt : nil }
+
+  /// Something waits for the kernel, or for the end of a handshake.
+  var hasOutput: Bool { !output.isEmpty || secure?.hasOutput == true }
+
+  /// Application bytes can be exchanged: true in clear, and once a handshake is done.
+  var isReady: Bool { secure.map { $0.state != .handshaking } ?? true }
+
+  /// Why TLS gave up, after `failed`.
+  var fault: TLSError? { secure?.fault }
+
+  /// The peer has said that nothing more comes; in clear the end of the connection alone says so.
+  var peerHasFinished: Bool { secure?.state == .closed }
 
   var isReading: Bool { interest.contains(.read) }
 
@@ -105,11 +130,41 @@ struct Wire: ~Copyable {
 
   /// Gives the buffers back and stops watching; the socket closes with the wire.
   mutating func close(on loop: ServiceLoop) {
+    secure?.finish(socket)
     input.removeAll()
     output.removeAll()
     loop.buffers.reclaim(&input)
     loop.buffers.reclaim(&output)
     loop.events.remove(socket.descriptor)
+  }
+
+  private mutating func receive(_ secure: SecureLayer, on loop: ServiceLoop) -> Received {
+    loop.buffers.lend(&input)
+    let before = input.count
+    let result = secure.receive(socket, into: &input, atMost: Self.readBytes, on: loop)
+    loop.buffers.reclaim(&input)
+    if case .bytes = result { receivedAt = loop.now }
+    if case .wouldBlock = result { return .nothing }
+    // The handshake's answer, or the alert that says what is wrong.
+    let flushed = flush(on: loop)
+    if secure.fault != nil || flushed == .failed { return .failed }
+    switch result {
+    case .bytes: return input.count > before ? .bytes(input.count - before) : peerHasFinished ? .ended : .nothing
+    case .endOfFile: return .ended
+    case .wouldBlock, .failed: return .failed
+    }
+  }
+
+  private mutating func flush(_ secure: SecureLayer, on loop: ServiceLoop) -> Flushed {
+    while let result = secure.send(&output, socket, on: loop) {
+      switch result {
+      case .bytes: sentAt = loop.now
+      case .wouldBlock: return watch(interest.union(.write), on: loop) ? .waiting : .failed
+      case .endOfFile, .failed: return .failed
+      }
+    }
+    loop.buffers.reclaim(&output)
+    return watch(interest.subtracting(.write), on: loop) ? (hasOutput ? .waiting : .done) : .failed
   }
 
   /// False when the kernel has no memory for the change; then the connection cannot go on.
