@@ -55,6 +55,16 @@ import Testing
     #expect(failure(try RunningClient().send(at: origin)).contains("nobody we trust"))
   }
 
+  @Test func whatHasExpiredIsNotAsked() throws {
+    let server = try RunningServer(handler: echo)
+    let authority = try Self.authority.get()
+    let relay = try TLSRelay(to: server.address.port, authority.leaf("old", names: ["DNS:localhost"], days: -1))
+    let origin = HTTPOrigin(host: "localhost", port: relay.port, isSecure: true)
+    let expired = failure(try client(trusting: authority.certificate).send(at: origin))
+    #expect(expired.contains("has expired"), "\(expired)")
+    #expect(server.counters.connectionsAccepted.load(ordering: .relaxed) == 0)
+  }
+
   @Test func provesWhoItIs() throws {
     let server = try RunningServer(handler: echo)
     let authority = try Self.authority.get()

@@ -68,6 +68,34 @@ import Testing
     #expect(looped.status == 508 && looped.field("heddle-error") == "call-loop")
   }
 
+  /// The head's limit comes before the dtab's: nothing of a megabyte is parsed, or reaches a service.
+  @Test(arguments: ["l5d-dtab", "l5d-ctx-dtab", "dtab-local"])
+  func aMegabyteOfRulesIsTooLargeAHead(_ field: String) throws {
+    let server = try ScriptedServer.answering(ForwardingTests.hello)
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    let connection = try proxy.connect()
+    let rules = String(repeating: "/svc/a=>/svc/b;", count: (1 << 20) / 15)
+    _ = try connection.sendWhatFits(Array("GET / HTTP/1.1\r\nHost: web\r\n\(field): \(rules)\r\n\r\n".utf8))
+    let answer = RawAnswer(cut: try connection.readToEnd(), closed: true)
+    #expect(answer.status == 431 && answer.field("heddle-error") == "bad-request", "\(answer)")
+    #expect(server.requests.isEmpty)
+    #expect(try proxy.get("web").status == 200)
+  }
+
+  /// No host leads out of its prefix, or to a name that only rules may make.
+  @Test(arguments: [
+    "..", "../$/inet/127.0.0.1/1", "web/../x", "web%2f..", "\\x2e", "$", "#", "*", "web;/svc/a=>/b", "web|x", "[::1", "a..b",
+    "web:99999", String(repeating: "a", count: 300),
+  ])
+  func hostileHostsAreRefusedOrUnknown(_ host: String) throws {  // item 75
+    let server = try ScriptedServer.answering(ForwardingTests.hello)
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port) ; /b => /svc/web")
+    let answer = try proxy.get(host)
+    #expect(answer.status == 400 || answer.status == 502 && answer.field("heddle-error") == "no-route", "\(answer)")
+    #expect(server.requests.isEmpty)
+    #expect(try proxy.get("WEB.:80").status == 200)
+  }
+
   @Test func silentHeadIsAnswered408() throws {
     var limits = ProxyLimits.patient
     limits.headTime = .milliseconds(50)
