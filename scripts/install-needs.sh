@@ -6,7 +6,7 @@ set -eu
 
 case "${1:-build}" in
   build) needs="libnghttp2-dev libssl-dev openssl libsqlite3-dev libyaml-dev pkg-config python3 python3-venv curl ca-certificates dnsmasq-base etcd-server" ;;
-  bench) needs="gcc libc6-dev wrk nghttp2-client nginx-light haproxy python3 python3-venv" ;;
+  bench) needs="gcc libc6-dev wrk nghttp2-client nginx-light haproxy valgrind python3 python3-venv" ;;
   *) echo "usage: $0 build|bench" >&2; exit 2 ;;
 esac
 

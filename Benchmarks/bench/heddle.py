@@ -61,7 +61,8 @@ store:
     def shift(self, weights, name="users", wait=False, client=None):
         return self.call("PATCH", f"/splits/{name}" + ("?wait=applied&timeout=10s" if wait else ""), {"weights": weights}, client=client)
 
-    def start_proxy(self, workers=1):
+    def start_proxy(self, workers=1, wrapper=()):
+        """wrapper: a command that runs the proxy, such as a profiler."""
         self.proxies += 1
         name = f"{self.name}-proxy{self.proxies}"
         port, admin = free_port(), free_port()
@@ -76,8 +77,8 @@ state:
   path: {self.shop.folder}/{name}.state
 workers: {workers}
 """)
-        program = self.shop.start(name, [os.path.join(self.bin, "heddle-proxy"), "--config", config])
-        program.wait_for_port(port)
+        program = self.shop.start(name, [*wrapper, os.path.join(self.bin, "heddle-proxy"), "--config", config])
+        program.wait_for_port(port, seconds=120 if wrapper else 20)
         return Proxy(program, port, admin)
 
     def wait_for_answer(self, proxy, host, seconds=20):

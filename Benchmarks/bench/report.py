@@ -1,5 +1,6 @@
 """Tables for people, JSON for programs."""
 import datetime
+import glob
 import json
 import os
 
@@ -19,7 +20,8 @@ def table(headings, rows):
 
 def part(name, result):
     return {"http1": http1, "latency": latency, "memory": memory, "changes": changes, "weights": weights, "rules": rules,
-            "overrides": overrides, "discovery": discovery, "propagation": propagation}[name](result)
+            "instructions": instructions, "overrides": overrides, "discovery": discovery, 
+            "propagation": propagation}[name](result)
 
 
 def http1(result):
@@ -72,6 +74,15 @@ def discovery(result):
                    result["p50_ms"], result["p99_ms"]]])
 
 
+def instructions(result):
+    rows = [[size, row["bound"], row["first"], row["delegation"], row["look_up"], row["first_binding_us"]]
+            for size, row in result["rows"].items()]
+    ratio = result["many_over_few"]
+    rows.append(["many / few", *(ratio.get(key) for key in ("bound", "first", "delegation", "look_up")), None])
+    return table(["rules", "instructions per bound request", "per first request of a name", "of it binding the name",
+                  "of it the look-up in the rules", "first binding µs"], rows) + f"\n{result['names']} hot names\n"
+
+
 def propagation(result):
     rows = [[size, row["rest p50"], row["rest p99"], row["each_answer p50"], row["each_answer p99"], row["last_answer p50"], row["last_answer p99"],
              f"{row['complete']} of {result['changes']}", row["sync_ms"], row["controller_mb"]] for size, row in result["rows"].items()]
@@ -79,14 +90,15 @@ def propagation(result):
                   "all connected after ms", "controller MB"], rows)
 
 
-def document(results):
+def heading(results):
     machine = results["machine"]
-    lines = [f"# Benchmark of {results['began']}", "",
-             f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_mb']} MB, {machine['system']}, Linux {machine['kernel']}.", "",
-             table(["program", "version"], list(results["versions"].items())), ""]
-    for name, result in results["parts"].items():
-        lines += [f"## {name}", "", part(name, result)]
-    return "\n".join(lines)
+    return (f"{machine['cpu']}, {machine['cores']} cores, {machine['memory_mb']} MB, {machine['system']}, Linux {machine['kernel']}.\n\n"
+            + table(["program", "version"], list(results["versions"].items())) + "\n")
+
+
+def document(results):
+    return f"# Benchmark of {results['began']}\n\n" + heading(results) + "\n".join(
+        f"## {name}\n\n{part(name, result)}" for name, result in results["parts"].items())
 
 
 def store(results, folder):
@@ -101,8 +113,21 @@ def store(results, folder):
     return os.path.relpath(base + ".md")
 
 
-def summarise(results, path):
+def summarise(names, folder, path):
+    """Of each part the newest run that measured it: a part can be measured again alone."""
+    runs = []
+    for file in sorted(glob.glob(os.path.join(folder, "*.json"))):
+        with open(file) as text:
+            runs.append(json.load(text))
+    runs.sort(key=lambda run: run["began"], reverse=True)
+    newest = {name: next((run for run in runs if name in run["parts"]), None) for name in names}
+    shown = [run for run in runs if run in newest.values()]
     with open(path, "w") as file:
-        file.write("# Benchmarks\n\nWritten by `Benchmarks/run --summary`; see `Benchmarks/README.md` for how each part measures.\n\n"
-                   + document(results).replace("# Benchmark of", "Run of", 1))
+        file.write("# Benchmarks\n\nWritten by `Benchmarks/run --summary` from `Benchmarks/results`: of each part the newest run that "
+                   "measured it. `Benchmarks/README.md` says how each part measures.\n")
+        for run in shown:
+            said = [name for name in names if newest[name] is run]
+            command = run.get("command", "Benchmarks/run")
+            file.write(f"\n# Run of {run['began']}\n\n`{command}`\n\n" + heading(run)
+                       + "\n".join(f"## {name}\n\n{part(name, run['parts'][name])}" for name in said))
     return os.path.relpath(path)

@@ -36,18 +36,22 @@ def measure(shop, options):
 
 
 def prepared(shop, options, size, backend_port):
-    """One wildcard rule leads the hot names to the service; all others are for names that nobody asks for."""
     mesh = heddle.Mesh(shop, options.bin)
     mesh.register("users-v1", backend_port)
-    entries = [{"prefix": f"/svc/f{number}", "destination": f"/#/registry/gone{number % 1000}"} for number in range(size - 1)]
-    entries.append({"prefix": "/svc/*", "destination": "/#/registry/users-v1"})
-    # As a list: the text form is for people and ends at 1 MiB.
-    mesh.call("PUT", "/dtab", json.dumps({"dtab": entries}, separators=(",", ":")))
+    put_rules(mesh, size)
     proxy = mesh.start_proxy()
     mesh.wait_for_answer(proxy, "name0", seconds=60)
     for _ in range(2):
         load.pace(proxy.port, 2000, 1, 16, "name", NAMES)
     return mesh, proxy
+
+
+def put_rules(mesh, size):
+    """One wildcard rule leads all names to the service; the others are for names that nobody asks for."""
+    entries = [{"prefix": f"/svc/f{number}", "destination": f"/#/registry/gone{number % 1000}"} for number in range(size - 1)]
+    entries.append({"prefix": "/svc/*", "destination": "/#/registry/users-v1"})
+    # As a list: the text form is for people and ends at 1 MiB.
+    mesh.call("PUT", "/dtab", json.dumps({"dtab": entries}, separators=(",", ":")))
 
 
 def under_change(mesh, proxy):

@@ -46,21 +46,62 @@ import Testing
     await mesh.service.drain(reason: "over")
   }
 
+  /// Bad-inputs 112: a proxy that says Hello and never reads. What waits for it is bounded, it is cut off, and nobody else notices.
+  @Test func aProxyThatNeverReadsIsBoundedAndCutOff() async throws {
+    var limits = StreamLimits()
+    limits.stalled = .seconds(1)
+    let mesh = try Running(limits: limits)
+    let long = String(repeating: "x", count: 2000)
+    let all = Dictionary(uniqueKeysWithValues: (0..<4000).map { ("r\($0)", "/#/registry/\(long)\($0)") })
+    let whole = mesh.source.commit("default", put: all).after.resources.reduce(0) { $0 + $1.value.bytes.count }
+    let other = try mesh.connect("other")
+    try await mesh.wait { other.applied == [1] }
+    #expect(mesh.pushed(.snapshot) >= whole)
+
+    let before = mesh.pushed(.snapshot)
+    let deaf = try mesh.connect("deaf", readsAfter: 0)
+    try await mesh.wait { mesh.pushed(.snapshot) > before }
+    for revision in 2...20 as ClosedRange<UInt64> {
+      mesh.service.configurationChanged(mesh.source.commit("default", put: ["r1": "/#/registry/v\(revision)"]))
+      try await mesh.wait { other.applied.last == revision }
+    }
+    try await mesh.wait { mesh.closed("slow_reader") == 1 }
+    // What the peer's window took, what may wait, and the part that filled it up.
+    let most = 2 * limits.queuedBytes + (256 << 10)
+    let held = mesh.pushed(.snapshot) - before
+    #expect(held <= most && held < whole / 4, "\(held) bytes of \(whole) were queued for one that reads nothing")
+    #expect(other.applied.last == 20 && deaf.applied.isEmpty)
+    try await mesh.wait { mesh.service.half.proxies.connectedCount(namespace: "default") == 1 }
+    deaf.hearAgain()
+    await mesh.service.drain(reason: "over")
+  }
+
   /// A service on a free port of the loopback, with real clocks.
   private final class Running: Sendable {
     let source = MemorySource(time: TestTime())
     let service: MeshService
 
-    init() throws {
+    init(limits: StreamLimits = StreamLimits()) throws {
       let clocks = Clocks(wall: { WallTime(milliseconds: Int64(wallClockMilliseconds())) }, monotonic: { .now() })
       let source = source
       let ledger = try ProxyLedger(archive: MemoryArchive(), clocks: clocks, epoch: { source.epoch })
       let address = try #require(SocketAddress("127.0.0.1:0"))
-      service = try MeshService.start(source: source, ledger: ledger, clocks: clocks, address: address)
+      service = try MeshService.start(source: source, ledger: ledger, clocks: clocks, address: address, limits: limits)
     }
 
-    func connect(_ id: String, path: String = MeshEngine.syncPath) throws -> WireProxy.Seen {
-      let seen = WireProxy.Seen()
+    /// Bytes given to all streams so far, of one kind.
+    func pushed(_ kind: PushKind) -> Int { figure("heddle_push_bytes_total{kind=\"\(kind.rawValue)\"}") }
+    /// Streams that ended for this reason.
+    func closed(_ reason: String) -> Int { figure("heddle_mesh_streams_closed_total{reason=\"\(reason)\"}") }
+
+    private func figure(_ series: String) -> Int {
+      let line = service.half.exposition().split(separator: "\n").first { $0.hasPrefix(series + " ") }
+      return line.flatMap { $0.split(separator: " ").last }.flatMap { Int($0) } ?? 0
+    }
+
+    /// - Parameter readsAfter: messages after which the proxy reads nothing more, until `Seen.hearAgain`.
+    func connect(_ id: String, path: String = MeshEngine.syncPath, readsAfter: Int? = nil) throws -> WireProxy.Seen {
+      let seen = WireProxy.Seen(readsAfter: readsAfter)
       let address = service.address
       _ = try ServiceLoop.start(name: "proxy") { loop in
         try WireProxy(id, path: path, seen: seen).connect(to: address, on: loop)
@@ -86,6 +127,20 @@ import Testing
         var status: GRPCStatus.Code?
       }
       let state = Mutex(State())
+      /// Messages until the thread stands still; nil: never.
+      let readsAfter: Int?
+      private let hears = Mutex(false)
+
+      init(readsAfter: Int? = nil) { self.readsAfter = readsAfter }
+
+      func hearAgain() { hears.withLock { $0 = true } }
+
+      /// Blocks the thread, which then reads nothing, for a minute at most.
+      func beDeaf() {
+        guard let poller = try? Poller() else { return }
+        for _ in 0..<6000 where !hears.withLock({ $0 }) { _ = poller.wait(milliseconds: 10) }
+      }
+
       var applied: [UInt64] { state.withLock { $0.applied } }
       var addresses: [String] { state.withLock { $0.addresses } }
       var reportsCounted: UInt64 { state.withLock { $0.reportsCounted } }
@@ -97,6 +152,7 @@ import Testing
     private let path: String
     private let seen: Seen
     private var client: GRPCClient?
+    private weak var loop: ServiceLoop?
     private var sync = Handle.none
     private var report = Handle.none
 
@@ -107,6 +163,7 @@ import Testing
     }
 
     func connect(to address: SocketAddress, on loop: ServiceLoop) throws {
+      self.loop = loop
       client = try GRPCClient(loop: loop, events: self)
       client?.connect(to: address)
     }
@@ -115,6 +172,8 @@ import Testing
       sync = client?.open(path: path) ?? .none
       say(.hello(proxy.hello))
       say(proxy.subscription("/#/registry/users"))
+      // What was said goes out at the end of this turn; then nothing is read.
+      if let loop, seen.readsAfter == 0 { loop.schedule(after: .milliseconds(1)) { [seen] in seen.beDeaf() } }
     }
 
     func received(_ stream: Handle, _ message: [UInt8]) {

@@ -6,9 +6,9 @@ import Serving
 import Synchronization
 import SystemIO
 
-/// Waits, for at most 20 s, until something is so; false when it never was. A bound, not a measurement.
-func eventually(_ isSo: () throws -> Bool) rethrows -> Bool {
-  for _ in 0..<2000 {
+/// Waits, for at most 20 s or as long as said, until something is so; false when it never was. A bound, not a measurement.
+func eventually(within seconds: Int = 20, _ isSo: () throws -> Bool) rethrows -> Bool {
+  for _ in 0..<(seconds * 100) {
     if try isSo() { return true }
     Thread.sleep(forTimeInterval: 0.01)
   }
@@ -63,7 +63,9 @@ final class FakeController: Sendable {
     self.heard = heard
     let (executor, made) = try ServiceLoop.start(name: "controller") { loop -> (Confined<Service>, UInt16) in
       let service = Service(heard)
-      let server = try GRPCServer(loop: loop, address: .loopback(port: port), service: service)
+      var limits = ServingLimits.mesh
+      limits.streamQueueBytes = 256 << 20  // a test sends a whole snapshot at once
+      let server = try GRPCServer(loop: loop, address: .loopback(port: port), limits: limits, service: service)
       service.server = server
       return (loop.confine(service), server.localAddress.port)
     }
@@ -115,7 +117,7 @@ final class FakeController: Sendable {
 
   var reports: [[UInt8]] { heard.reports.withLock { $0 } }
 
-  func heard(_ words: String) -> Bool { eventually { said.contains(words) } }
+  func heard(_ words: String, within seconds: Int = 20) -> Bool { eventually(within: seconds) { said.contains(words) } }
 }
 
 /// Full state of a concrete name, as a controller sends it.

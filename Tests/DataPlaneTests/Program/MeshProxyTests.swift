@@ -147,32 +147,6 @@ struct MeshProxyTests {
     #expect(controller.said.filter { $0.hasPrefix("hello") }.count == 1)
   }
 
-  @Test("Item 105: a configuration of many parts is applied whole")
-  func manyParts() throws {
-    let controller = try FakeController()
-    defer { controller.kill() }
-    let proxy = try RunningProxy("mesh: 127.0.0.1:\(controller.port)\n")
-    defer { proxy.end() }
-    #expect(controller.heard("hello nothing"))
-    var set = ResourceSet()
-    for i in 0..<3000 {
-      var one = ResourceSet()
-      one.rule("r\(i)", "/svc/s\(i)", "/#/registry/s\(i)")
-      set.resources += one.resources
-    }
-    let version = set.version(9)
-    for (index, start) in stride(from: 0, to: 3000, by: 500).enumerated() {
-      var part = Heddle_Mesh_V1_Snapshot()
-      part.version = version.wire
-      part.part = UInt32(index)
-      part.last = start == 2500
-      part.resources = set.resources[start..<(start + 500)].map { .init($0.bytes) }
-      controller.send(.snapshot(part))
-    }
-    #expect(controller.heard("ack 9"))
-    #expect(try proxy.readiness().contains("revision 9, 3000 rules"))
-  }
-
   @Test("Names that a change makes reachable are asked for before the Ack, which no silent namer holds up")
   func newNames() throws {
     let (controller, application) = (try FakeController(), try Application())

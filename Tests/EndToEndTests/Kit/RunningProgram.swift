@@ -37,6 +37,17 @@ final class RunningProgram: Sendable {
 
   var text: String { output.all }
   var isRunning: Bool { process.withLock { $0.isRunning } }
+  var identifier: Int32 { process.withLock { $0.processIdentifier } }
+
+  /// Bytes, by the name of a line of /proc/PID/status such as `VmHWM`.
+  func memory(_ name: String) throws -> Int {
+    let status = try String(contentsOfFile: "/proc/\(identifier)/status", encoding: .utf8)
+    let line = status.split(separator: "\n").first { $0.hasPrefix(name + ":") }
+    guard let kilobytes = line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) }) else {
+      throw NeverHappened(description: "no \(name) in \(status)")
+    }
+    return kilobytes << 10
+  }
 
   /// Ends it without a chance to say good-bye (SIGKILL).
   func kill() { process.withLock { if $0.isRunning { Foundation.kill($0.processIdentifier, SIGKILL) } } }

@@ -1,0 +1,129 @@
+import Foundation
+import MeshProtocol
+import Serving
+import Synchronization
+import SystemIO
+import Testing
+
+@testable import DataPlane
+
+/// Item 105: 100 000 rules come to a proxy, a process of its own, as one snapshot in parts. Nothing here is measured in time: a slow
+/// machine compiles for a minute, and requests must be answered all the while.
+@Suite("A large configuration", .serialized)
+struct LargeConfigurationTests {
+  private static let rules = 100_000
+  /// Contract, section 3: parts of at most 256 KiB.
+  private static let partBytes = 256 << 10
+  private static let patience = 600
+
+  @Test("Item 105: 100 000 rules are taken whole and in bounded memory, while requests go on")
+  func hundredThousandRules() throws {
+    let (controller, application) = (try FakeController(), try Application())
+    defer { controller.kill() }
+    let proxy = try ProxyProcess(mesh: controller.port)
+    try #require(controller.heard("hello nothing", within: Self.patience))
+    var set = ResourceSet()
+    set.rule("base", "/svc", "/#/registry")
+    controller.send(.snapshot(set.snapshot(1)))
+    try #require(controller.heard("ack 1", within: Self.patience))
+    let caller = Calling(proxy)
+    try #require(controller.heard("subscribe /#/registry/users", within: Self.patience))
+    controller.send(.endpoints(endpointsMessage("/#/registry/users", [application.address])))
+    try #require(eventually(within: Self.patience) { caller.answered > 0 })
+
+    let (parts, bytes) = Self.parts(base: set, revision: 2)
+    #expect(parts.count > bytes / Self.partBytes)
+    let before = caller.answered
+    let failed = caller.failed
+    for part in parts { controller.send(.snapshot(part)) }
+    try #require(controller.heard("ack 2", within: Self.patience))
+    let meanwhile = caller.answered - before
+    #expect(meanwhile > 0, "no request was answered while the table was made")
+    #expect(try proxy.admin("/readyz?verbose").contains("revision 2, \(Self.rules + 1) rules"))
+    #expect(caller.failed == failed, "requests failed")
+
+    // What it holds for good is the table and the resources' bytes; making them took no more than as much again.
+    let (resident, peak) = try (proxy.memory("VmRSS"), proxy.memory("VmHWM"))
+    #expect(peak <= 2 * resident, "\(peak >> 20) MB at the most, \(resident >> 20) MB in the end")
+
+    // One rule more costs a step and not another table: the peak hardly moves.
+    var step = Heddle_Mesh_V1_Delta()
+    var more = ResourceSet()
+    more.rule("more", "/svc/more", "/#/registry/users", order: 2)
+    step.baseRevision = 2
+    step.upserts = more.resources.map { .init($0.bytes) }
+    var hash = Self.hash(of: parts)
+    hash.insert(SetHash(of: more.resources[0].bytes))
+    step.version = ConfigurationVersion(epoch: [UInt8](repeating: 7, count: 16), revision: 3, hash: hash).wire
+    controller.send(.delta(step))
+    try #require(controller.heard("ack 3", within: Self.patience))
+    #expect(try proxy.memory("VmHWM") <= peak + resident / 4)
+    let (answered, all) = (caller.answered, caller.failed)
+    #expect(eventually(within: Self.patience) { caller.answered > answered + 20 })
+    #expect(caller.failed == failed && all == failed)
+    #expect(controller.said.filter { $0.hasPrefix("hello") }.count == 1, "one stream all the time")
+    caller.stop()
+  }
+
+  private static func hash(of parts: [Heddle_Mesh_V1_Snapshot]) -> SetHash {
+    var hash = SetHash.empty
+    for part in parts { for resource in part.resources { hash.insert(SetHash(of: Array(resource))) } }
+    return hash
+  }
+
+  /// The base and all rules as a controller cuts them.
+  private static func parts(base: ResourceSet, revision: UInt64) -> ([Heddle_Mesh_V1_Snapshot], bytes: Int) {
+    var resources = base.resources.map(\.bytes)
+    for number in 0..<rules {
+      var one = ResourceSet()
+      one.rule("r\(number)", "/svc/s\(number)", "/#/registry/s\(number)")
+      resources.append(one.resources[0].bytes)
+    }
+    var parts: [Heddle_Mesh_V1_Snapshot] = []
+    var part = Heddle_Mesh_V1_Snapshot()
+    var size = 0
+    for bytes in resources {
+      if size + bytes.count + 16 > partBytes {
+        parts.append(part)
+        part = Heddle_Mesh_V1_Snapshot()
+        size = 0
+      }
+      part.resources.append(.init(bytes))
+      size += bytes.count + 16
+    }
+    parts.append(part)
+    let version = ConfigurationVersion(epoch: [UInt8](repeating: 7, count: 16), revision: revision, hash: hash(of: parts)).wire
+    for index in parts.indices {
+      parts[index].version = version
+      parts[index].part = UInt32(index)
+      parts[index].last = index == parts.count - 1
+    }
+    return (parts, resources.reduce(0) { $0 + $1.count })
+  }
+}
+
+/// Asks for `users` again and again from a thread of its own.
+private final class Calling: Sendable {
+  private struct Counts {
+    var answered = 0
+    var failed = 0
+    var isStopped = false
+  }
+  private let counts = Mutex(Counts())
+
+  var answered: Int { counts.withLock { $0.answered } }
+  var failed: Int { counts.withLock { $0.failed } }
+
+  init(_ proxy: ProxyProcess) {
+    let address = proxy.outbound
+    startThread(name: "calling") { [self] in
+      let client = HTTPClient(address: address, timeout: .seconds(60))
+      while !counts.withLock({ $0.isStopped }) {
+        let answer = try? client.send("GET", "/", headers: ["host": "users"])
+        counts.withLock { if answer?.status == 200 { $0.answered += 1 } else { $0.failed += 1 } }
+      }
+    }
+  }
+
+  func stop() { counts.withLock { $0.isStopped = true } }
+}
