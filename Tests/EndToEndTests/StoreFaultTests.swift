@@ -35,10 +35,11 @@ import Testing
     let entries = (0..<3000).map { #"{"prefix": "/svc/x\#($0)", "destination": "/#/registry/x"}"# }.joined(separator: ",")
     let large = try curl("-X", "PUT", store.url("/dtab"), body: #"{"dtab": [\#(entries)]}"#)
     #expect(large.status == 503, "\(large.status) \(large.body.prefix(300))")
+    #expect(try curl("http://\(store.rest)/readyz?verbose").body.contains("last write failed"))
     for _ in 0..<3 { #expect(try store.rules() == answered) }
+    // A small one may still find room.
     #expect(try store.post("/svc/again", comment: "").status != 500)
     #expect(try curl("http://\(store.rest)/livez").status == 200)
-    #expect(try curl("http://\(store.rest)/readyz?verbose").body.contains("last write failed"))
 
     // Room again: it goes on without a restart.
     try store.mend()
@@ -57,6 +58,22 @@ import Testing
     try store.start(failing: false)
     #expect(try store.rules() == answered)
     #expect(try curl("http://\(store.rest)/readyz").status == 200)
+  }
+
+  /// Needs the right to mount, as `Fault.noSpace` does.
+  @Test(.enabled(if: Fault.possible.contains(.noSpace)))
+  func aReadOnlyFileSystemIsNamedAtTheStart() throws {
+    let store = try FailingStore(.noSpace)
+    try store.start(failing: false)
+    #expect(try store.post("/svc/a", comment: "").status == 201)
+    try store.stop()
+    try store.forbidWriting()
+    let program = try RunningProgram("heddle-controller", ["serve", "--config", store.configuration])
+    #expect(try program.exitCode() != 0)
+    #expect(program.text.contains(store.path) && program.text.lowercased().contains("read-only"), "\(program.text)")
+    try store.mend()
+    try store.start(failing: false)
+    #expect(try Array(store.rules().values) == ["/svc/a"])
   }
 
   @Test func aDamagedPageIsFoundAtTheStart() throws {
@@ -110,9 +127,11 @@ private final class FailingStore {
       let answer = try run(
         "/usr/bin/prlimit", ["--fsize=unlimited", "--pid", "\(program?.identifier ?? 0)"], folder: folder)
       #expect(answer.code == 0, "\(answer)")
-    case .noSpace: try disk?.grow(megabytes: 64)
+    case .noSpace: try disk?.remount("rw,size=64m")
     }
   }
+
+  func forbidWriting() throws { try disk?.remount("ro") }
 
   func kill() { program?.kill() }
 
@@ -165,8 +184,8 @@ private final class SmallFileSystem {
       ).code == 0
   }
 
-  func grow(megabytes: Int) throws {
-    let answer = try run("/bin/mount", ["-o", "remount,size=\(megabytes)m", folder.path], folder: ScratchFolder())
+  func remount(_ options: String) throws {
+    let answer = try run("/bin/mount", ["-o", "remount,\(options)", folder.path], folder: ScratchFolder())
     #expect(answer.code == 0, "\(answer)")
   }
 

@@ -64,6 +64,9 @@ extension ProxyControl {
       page.sample(bytes.received, [("direction", "\(direction)"), ("flow", "received")])
       page.sample(bytes.sent, [("direction", "\(direction)"), ("flow", "sent")])
     }
+    page.begin("heddle_fields_dropped_total", .counter, help: "Fields that were not forwarded for their names.")
+    page.sample(ledger.droppedFields.heads, [("part", "head")])
+    page.sample(ledger.droppedFields.trailers, [("part", "trailers")])
     page.begin("heddle_endpoint_ejections_total", .counter, help: "Endpoints taken out of balancing.")
     page.sample(ledger.ejections)
     page.begin("heddle_series_folded_total", .counter, help: "Series beyond the limit, counted under _other.")

@@ -46,6 +46,7 @@ extension ProxyCore {
   private mutating func endRequestBody(_ h: Handle, _ u: Handle, trailers: Range<Int>) {
     guard downstreams[h].exchange.chunksRequest else { return }
     downstreams[h].forwardTrailers(trailers, using: &self.trailers, to: &upstreams[u].output)
+    if !trailers.isEmpty { facts.recordDropped(inTrailers: self.trailers.droppedCount) }
   }
 
   /// The body breaks its framing: what the service got so far must not look complete to it.

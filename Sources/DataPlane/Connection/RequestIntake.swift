@@ -87,6 +87,7 @@ extension ProxyCore {
       refuse(h, .badRequest, status: fault.status, text: fault.reason.description)
       return downstreams.contains(h)
     case .complete(let length):
+      if head.fields.droppedCount > 0 { facts.recordDropped(inHead: head.fields.droppedCount) }
       beginRequest(h, headLength: length)
       return downstreams.contains(h)
     }

@@ -15,6 +15,7 @@ public struct FactBook: ~Copyable {
   public var gauges = WorkerGauges()
   private var bytes = [ByteFacts(), ByteFacts()]
   private var ejections: UInt64 = 0
+  private var droppedFields = DroppedFields()
   private var folded: UInt64 = 0
 
   private var arena = HistogramArena()
@@ -97,6 +98,11 @@ public struct FactBook: ~Copyable {
   /// Counts an endpoint taken out of balancing.
   public mutating func recordEjection() { ejections &+= 1 }
 
+  /// Counts fields of a request's head that were left out.
+  public mutating func recordDropped(inHead count: Int) { droppedFields.heads &+= UInt64(max(0, count)) }
+  /// Counts fields of a trailer section that were left out.
+  public mutating func recordDropped(inTrailers count: Int) { droppedFields.trailers &+= UInt64(max(0, count)) }
+
   // MARK: Collection
 
   /// Takes what was counted since the last time and starts anew. `now` in microseconds of any steady clock.
@@ -106,7 +112,8 @@ public struct FactBook: ~Copyable {
     facts.bytes = bytes
     facts.ejections = ejections
     facts.folded = folded
-    (bytes, ejections, folded) = ([ByteFacts(), ByteFacts()], 0, 0)
+    facts.droppedFields = droppedFields
+    (bytes, ejections, folded, droppedFields) = ([ByteFacts(), ByteFacts()], 0, 0, DroppedFields())
     collectRetries(into: &facts)
     collectRequests(into: &facts)
     collectAttempts(into: &facts)

@@ -86,6 +86,7 @@ struct FactLedger: Sendable {
   private(set) var retries = TotalSet<RetryTotalKey, UInt64>(other: RetryTotalKey(service: "_other", reason: .response))
   private(set) var bytes = [ByteFacts(), ByteFacts()]
   private(set) var ejections: UInt64 = 0
+  private(set) var droppedFields = DroppedFields()
   private(set) var folded: UInt64 = 0
   private var gauges: [WorkerGauges]
   private var balances: [[BalanceFact]]
@@ -109,6 +110,8 @@ struct FactLedger: Sendable {
       bytes[index].sent = bytes[index].sent.addingSaturating(facts.bytes[index].sent)
     }
     ejections = ejections.addingSaturating(facts.ejections)
+    droppedFields.heads = droppedFields.heads.addingSaturating(facts.droppedFields.heads)
+    droppedFields.trailers = droppedFields.trailers.addingSaturating(facts.droppedFields.trailers)
     folded = folded.addingSaturating(facts.folded)
     guard gauges.indices.contains(worker) else { return }
     gauges[worker] = facts.gauges

@@ -76,6 +76,16 @@ public struct ByteFacts: Sendable, Equatable {
   public init() {}
 }
 
+/// Fields of requests and answers that were not forwarded since the last collection, for what their names pretend or may not say.
+public struct DroppedFields: Sendable, Equatable {
+  /// In heads of requests: names that a careless service would read as security-relevant (`l5d_dtab`).
+  public var heads: UInt64 = 0
+  /// In trailers of both directions: those, and names that may not stand in trailers.
+  public var trailers: UInt64 = 0
+  /// None.
+  public init() {}
+}
+
 /// What is open at the moment of collection. The worker keeps these up to date itself.
 public struct WorkerGauges: Sendable, Equatable {
   public var requestsInFlight: Int = 0
@@ -99,6 +109,7 @@ public struct WorkerFacts: Sendable {
   public var requeueBalances: [BalanceFact] = []
   /// Endpoints ejected since the last collection.
   public var ejections: UInt64 = 0
+  public var droppedFields = DroppedFields()
   /// Series that found no room and were counted under `_other`.
   public var folded: UInt64 = 0
   /// Nothing counted.

@@ -241,6 +241,7 @@ extension ProxyCore {
   private mutating func endChunks(_ u: Handle, _ h: Handle, _ trailers: Range<Int>) {
     guard downstreams[h].exchange.chunksAnswer else { return }
     upstreams[u].forwardTrailers(trailers, using: &self.trailers, to: &downstreams[h].output)
+    if !trailers.isEmpty { facts.recordDropped(inTrailers: self.trailers.droppedCount) }
   }
 
   // MARK: End

@@ -12,6 +12,8 @@ import Testing
     ("4 signed length", "POST / HTTP/1.1\r\nHost: web\r\nContent-Length: +5\r\n\r\nhello", 400),
     ("5 unknown coding", "POST / HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: xchunked\r\n\r\n", 501),
     ("6 coding in 1.0", "POST / HTTP/1.0\r\nHost: web\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+    ("4 length of 20 digits", "POST / HTTP/1.1\r\nHost: web\r\nContent-Length: 99999999999999999999\r\n\r\nhello", 400),
+    ("5 chunked twice", "POST / HTTP/1.1\r\nHost: web\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 400),
     ("11 bare CR", "GET / HTTP/1.1\r\nHost: web\r\nX: a\rb\r\n\r\n", 400),
     ("12 bare LF", "GET / HTTP/1.1\nHost: web\n\n", 400),
     ("13 folded line", "GET / HTTP/1.1\r\nHost: web\r\nX: a\r\n b\r\n\r\n", 400),
@@ -20,12 +22,19 @@ import Testing
     ("16 NUL", "GET / HTTP/1.1\r\nHost: web\r\nX: a\0b\r\n\r\n", 400),
     ("17 name", "GET / HTTP/1.1\r\nHost: web\r\nX(y): a\r\n\r\n", 400),
     ("19 many fields", "GET / HTTP/1.1\r\nHost: web\r\n" + String(repeating: "A: b\r\n", count: 101) + "\r\n", 431),
+    ("19 large head", "GET / HTTP/1.1\r\nHost: web\r\nX: " + String(repeating: "x", count: 62_000) + "\r\n\r\n", 431),
     ("20 long target", "GET /" + String(repeating: "a", count: 9000) + " HTTP/1.1\r\nHost: web\r\n\r\n", 414),
+    ("21 no token", "G(T / HTTP/1.1\r\nHost: web\r\n\r\n", 400),
+    ("21 long method", String(repeating: "A", count: 33) + " / HTTP/1.1\r\nHost: web\r\n\r\n", 501),
+    ("22 empty host", "GET / HTTP/1.1\r\nHost:\r\n\r\n", 400),
     ("22 no host", "GET / HTTP/1.1\r\n\r\n", 400),
     ("22 two hosts", "GET / HTTP/1.1\r\nHost: web\r\nHost: web\r\n\r\n", 400),
     ("24 userinfo", "GET / HTTP/1.1\r\nHost: a@web\r\n\r\n", 400),
+    ("24 port", "GET / HTTP/1.1\r\nHost: web:65536\r\n\r\n", 400),
     ("25 CONNECT", "CONNECT web:443 HTTP/1.1\r\nHost: web:443\r\n\r\n", 405),
     ("31 HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+    ("31 HTTP/0.9", "GET /\r\n", 400),
+    ("31 HTTP/2.0", "GET / HTTP/2.0\r\nHost: web\r\n\r\n", 505),
     ("31 HTTP/1.9", "GET / HTTP/1.9\r\nHost: web\r\n\r\n", 505),
   ])
   func isRefusedAndNeverForwarded(_ title: String, _ request: String, _ status: Int) throws {
@@ -42,8 +51,11 @@ import Testing
     #expect(try proxy.get("web").status == 200)  // others are unharmed
   }
 
-  @Test(arguments: ["zz\r\n", "-1\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "11111111111111111\r\n"])
-  func brokenChunksAbortTheUpstream(_ chunks: String) throws {  // items 7 and 9
+  @Test(arguments: [
+    "zz\r\n", "-1\r\n", "5\r\nhelloX\r\n0\r\n\r\n", "11111111111111111\r\n", "5;x\nhello\r\n0\r\n\r\n",
+    "5;" + String(repeating: "x", count: 1025) + "\r\nhello\r\n0\r\n\r\n",
+  ])
+  func brokenChunksAbortTheUpstream(_ chunks: String) throws {  // items 7 to 9
     let server = try ScriptedServer.answering(ForwardingTests.hello)
     let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
     let connection = try proxy.connect()
@@ -51,6 +63,44 @@ import Testing
     let text = try connection.readToEnd()
     #expect(RawAnswer(cut: text, closed: true).status == 400)
     #expect(server.requests.allSatisfy { !$0.hasSuffix("0\r\n\r\n") })
+  }
+
+  @Test func disguisedNamesAreDroppedAndCounted() throws {  // items 10 and 18
+    let server = try ScriptedServer.answering(ForwardingTests.hello)
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    let answer = try proxy.send(
+      "POST / HTTP/1.1\r\nHost: web\r\nl5d_dtab: /svc/web=>/$/nil\r\nX_Forwarded_For: 1.2.3.4\r\nmy_field: 2\r\n"
+        + "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-Sum: 1\r\nAuthorization: evil\r\n\r\n")
+    #expect(answer.body == "hello")
+    let request = try #require(server.requests.first).lowercased()
+    #expect(request.contains("my_field: 2") && request.contains("x-sum: 1"))
+    for name in ["l5d_dtab", "x_forwarded_for", "authorization"] { #expect(!request.contains(name), "\(request)") }
+    let dropped = try proxy.collect(ticket: 1).droppedFields
+    #expect(dropped.heads == 2 && dropped.trailers == 1)
+    #expect(try proxy.collect(ticket: 2).droppedFields == DroppedFields(), "counted once")
+  }
+
+  /// What looks like a request in a body of known length is a body, whatever the method.
+  @Test func aRequestInABodyIsABody() throws {  // item 27
+    let server = try ScriptedServer.answering(ForwardingTests.hello)
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    let caller = try proxy.connect()
+    let inner = "GET /smuggled HTTP/1.1\r\nHost: web\r\n\r\n"
+    for _ in 0..<3 {
+      try caller.send("GET /outer HTTP/1.1\r\nHost: web\r\nContent-Length: \(inner.utf8.count)\r\n\r\n\(inner)")
+      #expect(try caller.readAnswer().body == "hello")
+    }
+    #expect(server.requests.count == 3)
+    #expect(server.requests.allSatisfy { $0.hasPrefix("GET /outer ") && $0.hasSuffix(inner) })
+  }
+
+  @Test func anyTokenIsAMethod() throws {  // item 21
+    let server = try ScriptedServer.answering(ForwardingTests.hello)
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    for method in ["get", "PROPFIND", "!#$%&'*+-.^_`|~"] {
+      #expect(try proxy.send("\(method) / HTTP/1.1\r\nHost: web\r\n\r\n").status == 200)
+      #expect(server.requests.last?.hasPrefix("\(method) / HTTP/1.1\r\n") == true)
+    }
   }
 
   @Test func unroutableNamesSayWhy() throws {

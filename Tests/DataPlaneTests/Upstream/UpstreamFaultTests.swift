@@ -10,6 +10,9 @@ import Testing
     ("no status", "HELLO\r\n\r\n"),
     ("nine interims", String(repeating: "HTTP/1.1 103 Early\r\n\r\n", count: 9) + ForwardingTests.hello),
     ("switching", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
+    ("204 with a body", "HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello"),
+    ("large head", "HTTP/1.1 200 OK\r\nX: " + String(repeating: "x", count: 66_000) + "\r\n\r\n"),
+    ("split by a bare feed", "HTTP/1.1 200 OK\r\nX: a\nSet-Cookie: evil\r\nContent-Length: 0\r\n\r\n"),
     ("control in reason", "HTTP/1.1 200 O\u{1}K\r\nContent-Length: 0\r\n\r\n"),
   ])
   func brokenAnswerIs502(_ title: String, _ answer: String) throws {  // items 32 and 33
@@ -19,6 +22,27 @@ import Testing
     try connection.send("GET / HTTP/1.1\r\nHost: web\r\n\r\n")
     let text = try connection.read { $0.contains("HTTP/1.1 502") && $0.contains("\r\n\r\nthe service") }.text
     #expect(text.contains("heddle-error: upstream-protocol"), "\(title): \(text)")
+  }
+
+  /// After each of these the connection is used no more: what comes behind is nobody's answer.
+  @Test(arguments: [
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n0\r\n\r\n",
+    "HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\nEVIL", "HTTP/1.1 204 No Content\r\n\r\nEVIL",
+    "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+  ])
+  func theConnectionOfABrokenAnswerIsNotUsedAgain(_ answer: String) throws {  // item 32
+    let server = try ScriptedServer { connection, server, number in
+      while try !server.readRequest(connection).isEmpty {
+        try connection.send(number == 0 ? answer : ForwardingTests.hello)
+      }
+    }
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    let caller = try proxy.connect()
+    try caller.send("GET / HTTP/1.1\r\nHost: web\r\nConnection: close\r\n\r\n")
+    let broken = try caller.readToEnd()
+    #expect(!broken.contains("EVIL") && !broken.contains("\r\n0\r\n"), "\(broken)")
+    for _ in 0..<3 { #expect(try proxy.get("web").body == "hello") }
+    #expect(server.connections == 2)
   }
 
   @Test(arguments: [
@@ -111,6 +135,21 @@ import Testing
     #expect(answers.0.status == 502 && answers.0.field("heddle-error") == "connect-failed")
     #expect(answers.0.field("l5d-retryable") == "true")
     #expect(answers.1.status == 503 && answers.1.field("heddle-error") == "no-endpoints")
+  }
+
+  /// The caller waits for leave to send, the service has no use for the body: nobody waits for the other.
+  @Test func aFinalAnswerInsteadOfContinueIsPassedOn() throws {  // item 28
+    let server = try ScriptedServer { connection, server, _ in
+      _ = try connection.read { $0.contains("\r\n\r\n") }
+      try connection.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+      _ = try connection.readToEnd()
+    }
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)")
+    let caller = try proxy.connect()
+    try caller.send("PUT / HTTP/1.1\r\nHost: web\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+    let text = try caller.readToEnd()  // the body that never came would be the next request: the connection ends
+    #expect(text.hasPrefix("HTTP/1.1 403 ") && text.hasSuffix("\r\n\r\nno"), "\(text)")
+    try wait { try proxy.gauges().requestsInFlight == 0 }
   }
 
   @Test func earlyAnswerClosesAfterDrainingTheBody() throws {  // item 29

@@ -118,7 +118,8 @@ import Traffic
   }
 }
 
-private final class Holding {
+/// Keeps a socket open.
+final class Holding {
   let socket: Socket
   init(_ socket: consuming Socket) { self.socket = socket }
 }

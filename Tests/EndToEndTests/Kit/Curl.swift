@@ -18,7 +18,8 @@ func curl(_ options: [String], _ url: String) throws -> CurlAnswer { try curl(al
 func curl(all arguments: [String], body: String? = nil) throws -> CurlAnswer {
   let marker = "\n--status--"
   var all = ["-sS", "--max-time", "20", "-D", "-", "-w", marker + "%{http_code}"] + arguments
-  if let body { all += ["-H", "content-type: application/json", "--data-binary", body] }
+  let large = body.map { $0.utf8.count >= mostInOneArgument } == true ? try ScratchFolder() : nil
+  if let body { all += ["-H", "content-type: application/json", "--data-binary", try argument(body, large)] }
   let process = Process()
   process.executableURL = URL(fileURLWithPath: "/usr/bin/curl")
   process.arguments = all
@@ -28,6 +29,7 @@ func curl(all arguments: [String], body: String? = nil) throws -> CurlAnswer {
   try process.run()
   let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
   process.waitUntilExit()
+  withExtendedLifetime(large) {}
   let parts = text.components(separatedBy: marker)
   var content = parts[0]
   var head = ""
@@ -37,4 +39,14 @@ func curl(all arguments: [String], body: String? = nil) throws -> CurlAnswer {
     content = String(content[end.upperBound...])
   }
   return CurlAnswer(status: Int(parts.last ?? "") ?? 0, body: content, head: head)
+}
+
+/// Bytes of a body that still fits in curl's arguments: Linux takes 128 KiB in one.
+private let mostInOneArgument = 100_000
+
+/// The body itself, or the name of a file that holds it.
+private func argument(_ body: String, _ folder: ScratchFolder?) throws -> String {
+  guard let folder else { return body }
+  try body.write(toFile: folder.path + "/body", atomically: false, encoding: .utf8)
+  return "@" + folder.path + "/body"
 }
