@@ -56,6 +56,21 @@ final class FakeController: Sendable {
 
     func halfClosed(_ stream: Handle) {}
     func closed(_ stream: Handle) { if stream == sync { sync = nil } }
+
+    func say(_ message: Heddle_Mesh_V1_ControlMessage.OneOf_Message) {
+      var envelope = Heddle_Mesh_V1_ControlMessage()
+      envelope.message = message
+      if let sync { _ = server?.send(stream: sync, framed: grpcFrame(envelope.encodedBytes())) }
+    }
+
+    /// A proxy leaves who is silent for 15 s, which a test on a slow machine may take.
+    func beat(on loop: ServiceLoop) {
+      loop.schedule(after: .seconds(1)) { [weak self, weak loop] in
+        guard let self, let loop else { return }
+        say(.heartbeat(.init()))
+        beat(on: loop)
+      }
+    }
   }
 
   init(port: UInt16 = 0) throws {
@@ -67,6 +82,7 @@ final class FakeController: Sendable {
       limits.streamQueueBytes = 256 << 20  // a test sends a whole snapshot at once
       let server = try GRPCServer(loop: loop, address: .loopback(port: port), limits: limits, service: service)
       service.server = server
+      service.beat(on: loop)
       return (loop.confine(service), server.localAddress.port)
     }
     self.executor = executor
@@ -79,14 +95,7 @@ final class FakeController: Sendable {
     executor.stop()
   }
 
-  func send(_ message: Heddle_Mesh_V1_ControlMessage.OneOf_Message) {
-    var envelope = Heddle_Mesh_V1_ControlMessage()
-    envelope.message = message
-    let bytes = grpcFrame(envelope.encodedBytes())
-    service.execute { service in
-      if let sync = service.sync { _ = service.server?.send(stream: sync, framed: bytes) }
-    }
-  }
+  func send(_ message: Heddle_Mesh_V1_ControlMessage.OneOf_Message) { service.execute { $0.say(message) } }
 
   func acknowledge(report sequence: UInt64, interval: UInt32 = 500, floorShare: Double = 1) {
     var ack = Heddle_Mesh_V1_ReportAck()
