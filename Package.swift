@@ -72,7 +72,7 @@ let package = Package(
     // 5: other people's service discovery, watched
     module(
       "Discovery", layer: 5,
-      ["MeshProtocol", "JSONFormat", "Telemetry", "HTTP", "SystemIO", "Memory", "Serving", "Settings"]),
+      ["MeshProtocol", "JSONFormat", "Telemetry", "HTTP", "SystemIO", "TLS", "Memory", "Serving", "Settings"]),
     // 6: the three programs' insides. They meet only in MeshProtocol.
     module(
       "DataPlane", layer: 6,
@@ -116,8 +116,8 @@ let package = Package(
     tests(
       "DiscoveryTests",
       [
-        "Discovery", "JSONFormat", "Serving", "MeshProtocol", "HTTP", "Memory", "SystemIO", "Settings", "Telemetry",
-        "TestSupport",
+        "Discovery", "JSONFormat", "Serving", "TLS", "MeshProtocol", "HTTP", "Memory", "SystemIO", "Settings",
+        "Telemetry", "TestSupport",
       ]),
     tests(
       "ControlPlaneTests",

@@ -4,10 +4,13 @@
 # Asks first, unless CI is set or the user is root. Does nothing, silently, when nothing is missing.
 set -eu
 
+build="libnghttp2-dev libssl-dev libsqlite3-dev libyaml-dev pkg-config python3 python3-venv curl ca-certificates"
 case "${1:-build}" in
-  build) needs="libnghttp2-dev libssl-dev openssl libsqlite3-dev libyaml-dev pkg-config python3 python3-venv curl ca-certificates dnsmasq-base etcd-server" ;;
+  build) needs="$build" ;;
+  # Servers of other people that the tests talk to.
+  test) needs="$build openssl dnsmasq-base etcd-server" ;;
   bench) needs="gcc libc6-dev wrk nghttp2-client nginx-light haproxy valgrind python3 python3-venv" ;;
-  *) echo "usage: $0 build|bench" >&2; exit 2 ;;
+  *) echo "usage: $0 build|test|bench" >&2; exit 2 ;;
 esac
 
 installed() {

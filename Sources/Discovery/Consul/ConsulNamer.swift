@@ -20,7 +20,7 @@ final class ConsulNamer: Namer {
     segments = settings.includesTag ? 3 : 2
     let secret = settings.token.map { Secret($0) }
     self.secret = secret
-    source = try SourceClient(context, base: settings.base) { [unowned context] in
+    source = try SourceClient(context, at: settings.place) { [unowned context] in
       secret?.text(at: context.now).map { ["x-consul-token": $0] } ?? HeaderList()
     }
   }

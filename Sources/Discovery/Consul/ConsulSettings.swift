@@ -18,7 +18,7 @@ struct ConsulSettings: NamerSettings {
     let weight: Double
   }
 
-  let base: HTTPBase
+  let place: SourcePlace
   let includesTag: Bool
   let token: Secret.Origin?
   /// Check states with which an instance takes requests.
@@ -31,7 +31,7 @@ struct ConsulSettings: NamerSettings {
   let transfersMetadata: Bool
 
   init(_ reader: Reader) {
-    base = reader.sourceBase(host: "localhost", port: 8500)
+    place = reader.place(host: "localhost", port: 8500)
     includesTag = reader.boolean("includeTag") ?? false
     token = reader.secret("token")
     let states = reader.texts("healthStatuses") ?? ["passing"]

@@ -6,12 +6,12 @@ import Settings
 /// `kind: io.l5d.etcd`
 struct EtcdSettings: NamerSettings {
   static let kind = "io.l5d.etcd"
-  let base: HTTPBase
+  let place: SourcePlace
   /// Before every name; empty, or begins with a slash and does not end with one.
   let root: String
 
   init(_ reader: Reader) {
-    base = reader.sourceBase(host: "localhost", port: 2379)
+    place = reader.place(host: "localhost", port: 2379)
     var text = reader.text("root") ?? "/heddle"
     while text.last == "/" { text.removeLast() }
     if !text.isEmpty, text.first != "/" { reader.fault("root", "expected a key that begins with a slash") }
@@ -55,7 +55,7 @@ final class EtcdNamer: Namer, WatchedCollection {
     self.context = context
     root = Array(settings.root.utf8)
     book = EtcdBook(root: root)
-    source = try SourceClient(context, base: settings.base)
+    source = try SourceClient(context, at: settings.place)
   }
 
   deinit { collection?.end() }

@@ -37,12 +37,12 @@ final class SourceClient {
 
   /// - Parameter credentials: asked before each request, for tokens rotate.
   init(
-    _ context: NamerContext, base: HTTPBase, limits: LoopHTTPClient.Limits = LoopHTTPClient.Limits(),
-    credentials: @escaping () -> HeaderList = { HeaderList() }
+    _ context: NamerContext, at place: SourcePlace, credentials: @escaping () -> HeaderList = { HeaderList() }
   ) throws(ServiceLoop.Full) {
-    self.base = base
+    base = place.base
     self.credentials = credentials
-    client = try LoopHTTPClient(loop: context.loop, resolver: context.blocking, limits: limits)
+    let security = SourceSecurity(place.trust, log: context.log) { [unowned loop = context.loop] in loop.now }
+    client = try LoopHTTPClient(loop: context.loop, resolver: context.blocking, security: security.client)
   }
 
   deinit { client.end() }

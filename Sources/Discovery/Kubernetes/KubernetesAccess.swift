@@ -4,9 +4,10 @@ import SystemIO
 
 /// Where a Kubernetes API server is, and how it is asked.
 struct KubernetesAccess: Hashable, Sendable {
-  var base: HTTPBase
+  var place: SourcePlace
   var token: Secret.Origin?
-  var trust = SourceTrust()
+
+  init(_ place: SourcePlace) { self.place = place }
 
   /// Where every pod finds its own credentials.
   static let accountDirectory = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -20,9 +21,10 @@ struct KubernetesAccess: Hashable, Sendable {
     guard let host = environment("KUBERNETES_SERVICE_HOST"), !host.isEmpty,
       let port = environment("KUBERNETES_SERVICE_PORT").flatMap({ UInt16($0) }), port > 0
     else { return nil }
-    var access = KubernetesAccess(base: HTTPBase(origin: HTTPOrigin(host: host, port: port, isSecure: true)))
+    let base = HTTPBase(origin: HTTPOrigin(host: host, port: port, isSecure: true))
+    var access = KubernetesAccess(SourcePlace(base: base))
     access.token = .file(directory + "/token")
-    access.trust.authorities = .file(directory + "/ca.crt")
+    access.place.trust.authorities = .file(directory + "/ca.crt")
     return access
   }
 }
@@ -63,10 +65,10 @@ struct Kubeconfig {
     guard let server = cluster["server"]?.string, let base = HTTPBase(server) else {
       throw Fault("the cluster \(clusterName) has no server URL that can be read")
     }
-    var access = KubernetesAccess(base: base)
-    access.trust.authorities = try material(cluster, "certificate-authority")
-    access.trust.serverName = cluster["tls-server-name"]?.string
-    access.trust.acceptsAnyServer = cluster["insecure-skip-tls-verify"]?.string == "true"
+    var access = KubernetesAccess(SourcePlace(base: base))
+    access.place.trust.authorities = try material(cluster, "certificate-authority")
+    access.place.trust.serverName = cluster["tls-server-name"]?.string
+    access.place.trust.acceptsAnyServer = cluster["insecure-skip-tls-verify"]?.string == "true"
     guard let userName = context["user"]?.string else { return access }
     try add(try entry("users", userName, "user"), named: userName, to: &access)
     return access
@@ -81,8 +83,8 @@ struct Kubeconfig {
     } else if let token = user["token"]?.string {
       access.token = .value(token)
     }
-    access.trust.certificate = try material(user, "client-certificate")
-    access.trust.key = try material(user, "client-key")
+    access.place.trust.certificate = try material(user, "client-certificate")
+    access.place.trust.key = try material(user, "client-key")
   }
 
   /// The entry of that name in one of the file's lists.

@@ -15,7 +15,7 @@ final class KubernetesNamer: Namer {
     self.context = context
     let secret = access.token.map { Secret($0) }
     self.secret = secret
-    source = try SourceClient(context, base: access.base) { [unowned context] in
+    source = try SourceClient(context, at: access.place) { [unowned context] in
       secret?.text(at: context.now).map { ["authorization": "Bearer \($0)"] } ?? HeaderList()
     }
   }

@@ -5,33 +5,17 @@ import SystemIO
 
 /// Which API server a `kubernetes` namer asks: the keys that its two kinds share.
 struct KubernetesPlace: Sendable, Hashable {
-  /// `url:`, or Linkerd's `host:` and `port:`.
-  private let url: HTTPBase?
+  private let given: SourcePlace?
   private let kubeconfig: String?
   private let context: String?
   private let tokenFile: String?
-  private let caFile: String?
 
   init(_ reader: Reader) {
     kubeconfig = reader.text("kubeconfig")
     context = reader.text("context")
     tokenFile = reader.text("tokenFile")
-    caFile = reader.text("caFile")
-    let host = reader.text("host")
-    let port = reader.integer("port", in: 1...65_535)
-    if let text = reader.text("url") {
-      url = HTTPBase(text)
-      if url == nil {
-        reader.fault("url", "expected a URL such as https://10.0.0.1:6443, found \"\(text.prefix(80))\"")
-      }
-      if host != nil || port != nil { reader.fault("url", "is given beside host and port") }
-    } else if host != nil || port != nil {
-      url = HTTPBase("http://\(host ?? "localhost"):\(port ?? 8001)")
-      if url == nil { reader.fault("host", "is no host") }
-    } else {
-      url = nil
-    }
-    if url != nil, kubeconfig != nil { reader.fault("kubeconfig", "is given beside a URL or host") }
+    given = reader.givenPlace(host: "localhost", port: 8001)
+    if given != nil, kubeconfig != nil { reader.fault("kubeconfig", "is given beside another place or tls") }
     if context != nil, kubeconfig == nil { reader.fault("context", "needs kubeconfig") }
   }
 
@@ -40,15 +24,14 @@ struct KubernetesPlace: Sendable, Hashable {
     var access: KubernetesAccess
     if let kubeconfig {
       access = try Kubeconfig.read(kubeconfig).access(context: context)
-    } else if let url {
-      access = KubernetesAccess(base: url)
+    } else if let given {
+      access = KubernetesAccess(given)
     } else {
       access =
         KubernetesAccess.inCluster()
-        ?? KubernetesAccess(base: HTTPBase(origin: HTTPOrigin(host: "localhost", port: 8001)))
+        ?? KubernetesAccess(SourcePlace(base: HTTPBase(origin: HTTPOrigin(host: "localhost", port: 8001))))
     }
     if let tokenFile { access.token = .file(tokenFile) }
-    if let caFile { access.trust.authorities = .file(caFile) }
     return access
   }
 }

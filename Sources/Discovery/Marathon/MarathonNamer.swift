@@ -39,7 +39,7 @@ final class MarathonNamer: Namer {
     self.settings = settings
     let secret = settings.token.map { Secret($0) }
     let basic = settings.basic.map { "Basic " + Base64.encoded(Array($0.utf8)) }
-    source = try SourceClient(context, base: settings.base) { [unowned context] in
+    source = try SourceClient(context, at: settings.place) { [unowned context] in
       if let token = secret?.text(at: context.now) { return ["authorization": "token=\(token)"] }
       return basic.map { ["authorization": $0] } ?? HeaderList()
     }

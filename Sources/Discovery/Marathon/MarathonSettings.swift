@@ -9,7 +9,7 @@ struct MarathonSettings: NamerSettings {
   static let basicVariable = "MARATHON_HTTP_AUTH_CREDENTIAL"
 
   /// `uriPrefix:` is part of it.
-  let base: HTTPBase
+  let place: SourcePlace
   /// Sent as DC/OS wants it, `authorization: token=…`.
   let token: Secret.Origin?
   /// `user:password`
@@ -22,12 +22,15 @@ struct MarathonSettings: NamerSettings {
   let portIndex: Int
 
   init(_ reader: Reader) {
-    var base = reader.sourceBase(host: "marathon.mesos", port: 8080)
+    var place = reader.place(host: "marathon.mesos", port: 8080)
     if let prefix = reader.text("uriPrefix") {
-      base = HTTPBase("\(base)" + prefix) ?? base
-      if !prefix.hasPrefix("/") { reader.fault("uriPrefix", "expected a path") }
+      if let base = HTTPBase("\(place.base)" + prefix), prefix.hasPrefix("/") {
+        place.base = base
+      } else {
+        reader.fault("uriPrefix", "expected a path")
+      }
     }
-    self.base = base
+    self.place = place
     token = reader.secret("token")
     basic = reader.text("basicAuth") ?? environment(Self.basicVariable)
     period = reader.integer("ttlMs", in: 100...3_600_000).map { .milliseconds(Int64($0)) } ?? .seconds(5)

@@ -7,17 +7,14 @@ import Settings
 struct SwarmSettings: NamerSettings {
   static let kind = "io.l5d.swarm"
   /// `unix:///var/run/docker.sock` or an HTTP URL of a manager's Engine API.
-  let base: HTTPBase
+  let place: SourcePlace
   let network: String?
   let period: Duration
 
   init(_ reader: Reader) {
-    let standard = HTTPBase(origin: HTTPOrigin(.unix(path: "/var/run/docker.sock")))
-    let url = reader.text("url")
-    base = url.map { HTTPBase($0) ?? standard } ?? standard
-    if let url, HTTPBase(url) == nil {
-      reader.fault("url", "expected unix:///path or http://host:port, found \"\(url.prefix(80))\"")
-    }
+    place =
+      reader.givenPlace(host: "localhost", port: 2376)
+      ?? SourcePlace(base: HTTPBase(origin: HTTPOrigin(.unix(path: "/var/run/docker.sock"))))
     network = reader.text("network")
     period = reader.duration("period") ?? .seconds(1)
     if period < .milliseconds(100) { reader.fault("period", "expected at least 100ms") }
@@ -54,7 +51,7 @@ final class SwarmNamer: Namer {
   init(_ context: NamerContext, _ settings: SwarmSettings) throws {
     self.context = context
     self.settings = settings
-    source = try SourceClient(context, base: settings.base)
+    source = try SourceClient(context, at: settings.place)
   }
 
   deinit {

@@ -7,9 +7,9 @@ import Testing
   @Test func findsTheClusterThatItRunsIn() {
     let variables = ["KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"]
     let access = KubernetesAccess.inCluster(environment: { variables[$0] }, directory: "/account")
-    #expect(access?.base.description == "https://10.96.0.1:443")
+    #expect(access?.place.base.description == "https://10.96.0.1:443")
     #expect(access?.token == .file("/account/token"))
-    #expect(access?.trust.authorities == .file("/account/ca.crt"))
+    #expect(access?.place.trust.authorities == .file("/account/ca.crt"))
     #expect(KubernetesAccess.inCluster(environment: { _ in nil }) == nil)
     #expect(KubernetesAccess.inCluster(environment: { $0.hasSuffix("HOST") ? "x" : "0" }) == nil)
   }
@@ -40,12 +40,12 @@ import Testing
 
   @Test func readsContexts() throws {
     let main = try access()
-    #expect(main.base.description == "https://one:6443" && main.token == nil)
-    #expect(main.trust.authorities == .file("/etc/me/.kube/ca.pem"))
-    #expect(main.trust.certificate == .text([1, 2, 3]) && main.trust.key == .file("/keys/me"))
-    #expect(main.trust.serverName == "kubernetes" && !main.trust.acceptsAnyServer)
+    #expect(main.place.base.description == "https://one:6443" && main.token == nil)
+    #expect(main.place.trust.authorities == .file("/etc/me/.kube/ca.pem"))
+    #expect(main.place.trust.certificate == .text([1, 2, 3]) && main.place.trust.key == .file("/keys/me"))
+    #expect(main.place.trust.serverName == "kubernetes" && !main.place.trust.acceptsAnyServer)
     let other = try access("other")
-    #expect(other.base.description == "http://two:8001/proxy" && other.trust.acceptsAnyServer)
+    #expect(other.place.base.description == "http://two:8001/proxy" && other.place.trust.acceptsAnyServer)
     #expect(other.token == .file("/etc/me/.kube/robot.token"))
   }
 
