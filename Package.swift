@@ -77,7 +77,7 @@ let package = Package(
     module(
       "DataPlane", layer: 6,
       [
-        "MeshProtocol", "Memory", "Telemetry", "HTTP", "SystemIO", "Traffic", "Workers", "Serving", "Settings",
+        "MeshProtocol", "Memory", "Telemetry", "HTTP", "HTTP2", "SystemIO", "Traffic", "Workers", "Serving", "Settings",
         "Discovery",
       ]),
     module(

@@ -1,10 +1,12 @@
+import Memory
+
 /// Something that the peer did. `HTTP2Session.nextEvent()` gives them in the order in which they happened.
 public struct HTTP2Event: Sendable {
   public enum Kind: Sendable {
-    /// A server got a request.
-    case request(HeaderList)
-    /// A client got a final response.
-    case response(HeaderList)
+    /// A server got a request; `ends`: nothing follows its head.
+    case request(HeaderList, ends: Bool)
+    /// A client got a final response; `ends`: nothing follows its head.
+    case response(HeaderList, ends: Bool)
     /// A client got a 1xx response.
     case informational(HeaderList)
     case trailers(HeaderList)
@@ -31,4 +33,6 @@ public struct HTTP2Event: Sendable {
   /// What `setTag` put on the stream, 0 before.
   public let tag: UInt64
   public let kind: Kind
+  /// The stream's slot, which outlives it until `closed` was taken.
+  let slot: Handle
 }

@@ -49,6 +49,15 @@ extension HTTP2Session {
     return true
   }
 
+  /// Queues a copy of body bytes.
+  @discardableResult
+  public func send(_ stream: Int32, copying bytes: Span<UInt8>, endStream: Bool = false) -> Bool {
+    let copy = unsafe [UInt8](unsafeUninitializedCapacity: bytes.count) { buffer, count in
+      unsafe bytes.withUnsafeBufferPointer { source in count = unsafe buffer.update(fromContentsOf: source) }
+    }
+    return send(stream, copy, endStream: endStream)
+  }
+
   /// Ends our side after what is queued, with trailers.
   @discardableResult
   public func submitTrailers(_ stream: Int32, _ fields: HeaderList) -> Bool {
@@ -64,6 +73,11 @@ extension HTTP2Session {
   public func queuedBytes(_ stream: Int32) -> Int {
     let slot = slot(of: stream)
     return slot == .none ? 0 : streams[slot].queue.count
+  }
+
+  /// Whether the peer has ended its side of a stream, or the stream is gone.
+  public func isEndedByPeer(_ stream: Int32) -> Bool {
+    unsafe nghttp2_session_get_stream_remote_close(session, stream) != 0
   }
 
   /// Ends a stream at once, both ways; one that is gone is left alone. Its `closed` event follows after the next `write`.
@@ -99,6 +113,12 @@ extension HTTP2Session {
       unsafe nghttp2_submit_ping(
         session, UInt8(NGHTTP2_FLAG_NONE.rawValue), buffer.baseAddress?.assumingMemoryBound(to: UInt8.self))
     }
+  }
+
+  /// Puts a word of the driver's on the stream of this event, which may be over already: then its `closed` event follows, and
+  /// carries the word like any other.
+  public func setTag(_ tag: UInt64, on event: HTTP2Event) {
+    if streams.contains(event.slot) { streams[event.slot].tag = tag }
   }
 
   /// Puts a word of the driver's on a stream; events carry it from then on.

@@ -40,6 +40,11 @@ extension HTTP2Session {
   /// Charges frames that cost work and carry next to nothing, before libnghttp2 acts on them.
   private func frameBegins(_ header: nghttp2_frame_hd) -> Int32 {
     let type = UInt32(header.type)
+    if type == NGHTTP2_HEADERS.rawValue, !isInOrder(header.stream_id) {
+      // Acts when the frame was read; what it said is of no account any more.
+      terminate(.protocolError)
+      return 0
+    }
     if type == NGHTTP2_RST_STREAM.rawValue {
       return role == .client || resets.spend(at: now) ? 0 : flooded(.resets)
     }
@@ -50,6 +55,14 @@ extension HTTP2Session {
     if emptyFrames > settings.emptyFrames { return flooded(.emptyData) }
     if header.length < settings.smallDataBytes && !ends && !idleFrames.spend(at: now) { return flooded(.idleFrames) }
     return 0
+  }
+
+  /// A server's peer may open no stream with an id below one that it has used (RFC 9113 §5.1.1). libnghttp2 passes over such
+  /// frames, as it must for streams that it has forgotten; it is asked whether it knows this one.
+  private func isInOrder(_ stream: Int32) -> Bool {
+    guard role == .server, stream & 1 == 1 else { return true }
+    return unsafe stream > nghttp2_session_get_last_proc_stream_id(session)
+      || nghttp2_session_find_stream(session, stream) != nil
   }
 
   private func flooded(_ flood: HTTP2Fault.Flood) -> Int32 {
@@ -85,7 +98,8 @@ extension HTTP2Session {
     case NGHTTP2_HEADERS.rawValue:
       let slot = slot(of: header.stream_id)
       let category = unsafe frame.pointee.headers.cat
-      append(takeFields(isRequest: category == NGHTTP2_HCAT_REQUEST), stream: header.stream_id, slot: slot)
+      let ends = UInt32(header.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0
+      append(takeFields(isRequest: category == NGHTTP2_HCAT_REQUEST, ends), stream: header.stream_id, slot: slot)
       ended(header, slot)
     case NGHTTP2_DATA.rawValue: ended(header, slot(of: header.stream_id))
     case NGHTTP2_SETTINGS.rawValue where UInt32(header.flags) & NGHTTP2_FLAG_ACK.rawValue == 0:
@@ -108,12 +122,12 @@ extension HTTP2Session {
   }
 
   /// The decoded list as an event. Only a first list has pseudo-fields: libnghttp2 refuses them in trailers.
-  private func takeFields(isRequest: Bool) -> HTTP2Event.Kind {
+  private func takeFields(isRequest: Bool, _ ends: Bool) -> HTTP2Event.Kind {
     defer { fields = HeaderList() }
     if fieldsOverflow { return .tooLarge }
-    if isRequest { return .request(fields) }
+    if isRequest { return .request(fields, ends: ends) }
     guard let status = fields[":status"] else { return .trailers(fields) }
-    return status.utf8.first == UInt8(ascii: "1") ? .informational(fields) : .response(fields)
+    return status.utf8.first == UInt8(ascii: "1") ? .informational(fields) : .response(fields, ends: ends)
   }
 
   @unsafe private func payload(_ ping: nghttp2_ping) -> UInt64 {

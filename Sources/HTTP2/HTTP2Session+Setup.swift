@@ -4,7 +4,7 @@ extension HTTP2Session {
   /// A libnghttp2 session with our callbacks and limits; traps only when there is no memory.
   static func makeSession(role: HTTP2Role, settings: HTTP2Settings) -> OpaquePointer {
     let callbacks = unsafe makeCallbacks()
-    let option = unsafe makeOption(settings)
+    let option = unsafe makeOption(role, settings)
     defer {
       // libnghttp2 copies both.
       unsafe nghttp2_session_callbacks_del(callbacks)
@@ -20,15 +20,15 @@ extension HTTP2Session {
     return unsafe session
   }
 
-  private static func makeOption(_ settings: HTTP2Settings) -> OpaquePointer {
+  private static func makeOption(_ role: HTTP2Role, _ settings: HTTP2Settings) -> OpaquePointer {
     var option: OpaquePointer?
     guard unsafe nghttp2_option_new(&option) == 0, let option = unsafe option else {
       fatalError("no memory for an HTTP/2 session")
     }
     // Credit is given by `consume`, when the application took the bytes: that is the back-pressure.
     unsafe nghttp2_option_set_no_auto_window_update(option, 1)
-    // We need no tree of dead streams; RFC 9113 dropped priorities.
-    unsafe nghttp2_option_set_no_closed_streams(option, 1)
+    // A server keeps the latest closed streams, to tell a late frame from one that breaks the order (`isInOrder`).
+    if role == .client { unsafe nghttp2_option_set_no_closed_streams(option, 1) }
     unsafe nghttp2_option_set_max_outbound_ack(option, settings.pendingAcknowledgements)
     unsafe nghttp2_option_set_max_continuations(option, settings.continuations)
     // libnghttp2 counts resets by its own clock; ours, in `TokenBucket`, is the tighter and takes time as an argument.

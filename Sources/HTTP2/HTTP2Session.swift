@@ -101,7 +101,7 @@ import Memory
     nextIndex += 1
     let tag = streams.contains(event.slot) ? streams[event.slot].tag : 0
     if case .closed = event.kind, streams.contains(event.slot) { _ = streams.remove(event.slot) }
-    return HTTP2Event(stream: event.stream, tag: tag, kind: event.kind)
+    return HTTP2Event(stream: event.stream, tag: tag, kind: event.kind, slot: event.slot)
   }
 
   /// Appends frames that wait until `buffer` holds at least `limit` bytes or nothing can be sent; overshoots by at most one
@@ -128,6 +128,12 @@ import Memory
   public var wantsRead: Bool { unsafe fault == nil && nghttp2_session_want_read(session) != 0 }
   /// True when `write` may give something. Frames that wait for the peer's window do not count.
   public var wantsWrite: Bool { unsafe nghttp2_session_want_write(session) != 0 }
+  /// What `setTag` put on the streams that are open, or whose `closed` event was not taken yet.
+  public var tags: [UInt64] {
+    var tags: [UInt64] = []
+    streams.forEachHandle { tags.append(streams[$0].tag) }
+    return tags
+  }
   /// Streams that are open, or whose `closed` event was not taken yet.
   public var streamCount: Int { streams.count }
 

@@ -1,3 +1,5 @@
+import Memory
+
 /// The header fields of one message, in order, names in lower case (HTTP/2 wants them so; HTTP/1 names are compared without case).
 ///
 /// All bytes lie in one array and a field is a pair of lengths: a block of ten fields costs two allocations, not twenty.
@@ -72,6 +74,16 @@ public struct HeaderList: Sendable {
   /// The fields as pairs, for printing and tests.
   public var fields: [(name: String, value: String)] {
     entries.indices.map { (name(at: $0), value(at: $0)) }
+  }
+
+  func isPseudo(_ index: Int) -> Bool {
+    entries[index].nameLength > 0 && bytes[Int(entries[index].start)] == UInt8(ascii: ":")
+  }
+
+  func isNamed(_ name: StaticString, at index: Int) -> Bool {
+    let entry = entries[index]
+    let start = Int(entry.start)
+    return equals(bytes.span.extracting(start..<(start + Int(entry.nameLength))), name)
   }
 
   private func isNamed(_ name: String, at index: Int) -> Bool {

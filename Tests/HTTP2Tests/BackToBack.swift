@@ -40,8 +40,8 @@ final class End {
     onEvent?(event)
     let stream = event.stream
     switch event.kind {
-    case .request(let fields): seen.append(.request(stream, lines(fields)))
-    case .response(let fields): seen.append(.response(stream, lines(fields)))
+    case .request(let fields, _): seen.append(.request(stream, lines(fields)))
+    case .response(let fields, _): seen.append(.response(stream, lines(fields)))
     case .informational(let fields): seen.append(.informational(stream, lines(fields)))
     case .trailers(let fields): seen.append(.trailers(stream, lines(fields)))
     case .tooLarge: seen.append(.tooLarge(stream))

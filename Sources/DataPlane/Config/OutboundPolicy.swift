@@ -1,12 +1,22 @@
 import MeshProtocol
 import Traffic
 
+/// What a listener takes its callers' bytes for.
+public enum ListenerProtocol: String, Sendable {
+  /// HTTP/2 when a connection begins with its preface (RFC 9113 §3.4), else HTTP/1.1.
+  case auto
+  case http1
+  /// With prior knowledge; anything else is closed.
+  case http2
+}
+
 /// What the outbound listener believes its callers, and what it lets them decide.
 public struct OutboundPolicy: Sendable {
   /// False: `l5d-*` and `heddle-*` fields are taken off requests and answers, and answers that the proxy makes have no body.
   public var isTrusted = true
   /// How requests get their names, the first that gives one.
   public var identifiers = Identifier.standard
+  public var listenerProtocol = ListenerProtocol.auto
   public var overrides = OverridePolicy()
   /// Whether a caller may ask with `heddle-explain` why its request goes where it goes.
   public var explains = true

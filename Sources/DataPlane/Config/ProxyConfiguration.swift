@@ -175,6 +175,7 @@ extension OutboundPolicy {
   fileprivate init(_ values: SettingsValues, _ problems: ProblemList) {
     self.init()
     isTrusted = values.boolean("outbound.trusted")
+    listenerProtocol = values.text("outbound.protocol").flatMap(ListenerProtocol.init) ?? .auto
     explains = values.boolean("outbound.explain")
     failover = values.text("outbound.failover").flatMap(RouteTree.Failover.init) ?? .health
     overrides.prefixes = Self.prefixes("outbound.overrides.prefixes", values, problems)
@@ -233,5 +234,6 @@ extension ProxyLimits {
     lingerBytes = values.size("outbound.limits.linger")
     interims = UInt8(clamping: values.integer("outbound.limits.interims"))
     downstreamConnections = values.integer("outbound.limits.connections")
+    http2.concurrentStreams = UInt32(values.integer("outbound.limits.streams"))
   }
 }

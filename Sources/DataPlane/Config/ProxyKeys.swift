@@ -36,6 +36,10 @@ public enum ProxyKeys {
       "outbound.listen", .text, standard: "127.0.0.1:4140", environment: "HEDDLE_OUTBOUND", option: "--outbound",
       "Where local applications send their requests."),
     Setting(
+      "outbound.protocol", .choice(["auto", "http1", "http2"]), standard: "auto",
+      "What callers speak: HTTP/2 where a connection begins with its preface and HTTP/1.1 else, or only the one that is declared."
+    ),
+    Setting(
       "outbound.identifiers", .tree,
       "How requests get their names: a list of {kind: routes, header, method_and_host, path, header_path or static, …}, the first "
         + "that gives a name. Default: routes, then the Host header."),
@@ -142,6 +146,9 @@ public enum ProxyKeys {
     Setting(
       "outbound.limits.connections", .integer(1...1_000_000), standard: "100000",
       "Connections from applications; beyond it nothing is accepted until one closes."),
+    Setting(
+      "outbound.limits.streams", .integer(1...65_536), standard: "256",
+      "Requests that one HTTP/2 connection may have under way; one more is refused (REFUSED_STREAM), and may be sent again."),
   ]
 
   private static let running = [

@@ -13,7 +13,7 @@ extension ProxyCore {
   /// Returns false when accepting must rest.
   mutating func accept(from listener: borrowing Socket) -> Bool {
     for _ in 0..<Self.acceptBatch {
-      if downstreams.count >= limits.downstreamConnections { return false }
+      if facts.gauges.downstreamConnections >= limits.downstreamConnections { return false }
       switch listener.accept() {
       case .connection(let socket, _): adopt(socket)
       case .wouldBlock: return true
@@ -25,6 +25,7 @@ extension ProxyCore {
   }
 
   private mutating func adopt(_ socket: consuming Socket) {
+    if policy.listenerProtocol == .http2 { return adoptSession(socket) }
     let descriptor = socket.descriptor
     let h = downstreams.insert(
       Downstream(socket: socket, clock: ConnectionClock(deadline: now.adding(nanoseconds: times.connectionIdle))))
@@ -48,12 +49,13 @@ extension ProxyCore {
     endRequest(h, as: nil)
     var gone = downstreams.remove(h)
     gone.clock.stop(on: loop)
-    loop.remove(gone.socket.descriptor)
-    if reset { gone.socket.setReset() }
     gone.input.removeAll()
     gone.output.removeAll()
     buffers.reclaim(&gone.input)
     buffers.reclaim(&gone.output)
+    if gone.isStream { return forget(gone.stream, reset: reset) }
+    loop.remove(gone.descriptor)
+    if reset { gone.setReset() }
     facts.gauges.downstreamConnections -= 1
   }
 
@@ -75,7 +77,7 @@ extension ProxyCore {
   }
 
   /// The caller was slow and takes more now. Returns whether its next request may be looked at.
-  private mutating func goOnWriting(_ h: Handle) -> Bool {
+  mutating func goOnWriting(_ h: Handle) -> Bool {
     switch downstreams[h].phase {
     case .exchanging(let u):
       takeAnswer(u)  // the upstream was not read meanwhile

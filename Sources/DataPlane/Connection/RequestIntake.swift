@@ -4,8 +4,14 @@ import SystemIO
 import Traffic
 
 extension ProxyCore {
-  /// Moves a caller's connection on as far as its bytes allow. The one loop of the request side.
+  /// Moves a caller on as far as its bytes allow.
   mutating func advance(_ h: Handle) {
+    moveOn(h)
+    if downstreams.contains(h), downstreams[h].isStream { giveCredit(h) }
+  }
+
+  /// The one loop of the request side.
+  private mutating func moveOn(_ h: Handle) {
     if downstreams.contains(h) { downstreams[h].gaveWay = false }
     for _ in 0..<Self.stepsInARow {
       guard downstreams.contains(h) else { return }
@@ -38,10 +44,11 @@ extension ProxyCore {
   /// what is ready, in the loop's next turn.
   private mutating func giveWay(_ h: Handle) {
     guard downstreams.contains(h) else { return }
+    if downstreams[h].isStream { return moveOn(h) }  // no more than its window is here: nothing is read
     downstreams[h].gaveWay = true
     do {
       try loop.modify(
-        downstreams[h].socket.descriptor, token: h.token(kind: TokenKind.downstream), [.read, .write, .edgeTriggered])
+        downstreams[h].descriptor, token: h.token(kind: TokenKind.downstream), [.read, .write, .edgeTriggered])
     } catch {
       closeDownstream(h, reset: true)  // the kernel no longer watches it: nothing would ever wake it
     }
@@ -82,6 +89,9 @@ extension ProxyCore {
         downstreams[h].phase = .head
         setDeadline(h, in: times.headTime)
       }
+      return false
+    case .fault(.http2Preface) where policy.listenerProtocol == .auto && downstreams[h].isFresh && !downstreams[h].isStream:
+      beginSession(h)
       return false
     case .fault(let fault):
       refuse(h, .badRequest, status: fault.status, text: fault.reason.description)

@@ -52,12 +52,16 @@ extension ProxyCore {
       guard let h = downstreams.handle(at: index), downstreams[h].phase == .idle else { continue }
       setDeadline(h, in: min(Self.drainLinger, times.connectionIdle))
     }
+    announceDrain()
   }
 
   /// The grace is over: cuts every connection.
   mutating func closeAll() {
     for index in 0..<downstreams.slotCount {
       if let h = downstreams.handle(at: index) { closeDownstream(h, reset: true) }
+    }
+    for index in 0..<sessions.slotCount {
+      if let s = sessions.handle(at: index) { closeSession(s) }
     }
   }
 

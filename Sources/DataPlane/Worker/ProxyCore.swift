@@ -24,6 +24,12 @@ struct ProxyCore: ~Copyable {
 
   var downstreams = Slab<Downstream>()
   var upstreams = Slab<Upstream>()
+  /// HTTP/2 connections; their streams are in `downstreams`.
+  var sessions = Slab<Session>()
+  /// Sessions with frames to write at the loop's edge: those of one turn go out together.
+  var dirtySessions: [Handle] = []
+  /// What the session that is being read received.
+  var sessionInput = ByteBuffer()
   var clusters = ClusterTable()
   var bindings: BindingTable
   var hosts: HostTable
@@ -82,6 +88,7 @@ enum TokenKind {
   static let housekeeping: UInt8 = 4
   static let acceptPause: UInt8 = 5
   static let drainEnd: UInt8 = 6
+  static let session: UInt8 = 7
 }
 
 /// The worker's clusters, by concrete name.

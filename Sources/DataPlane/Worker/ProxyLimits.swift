@@ -1,3 +1,4 @@
+import HTTP2
 import SystemIO
 
 /// The times of `ProxyLimits` in nanoseconds: a request moves deadlines several times, and a `Duration` costs a wide division.
@@ -64,6 +65,9 @@ public struct ProxyLimits: Sendable {
   public var interims: UInt8 = 8
   /// Downstream connections per process: beyond it, nothing is accepted until one closes. 100 000.
   public var downstreamConnections = 100_000
+
+  /// What each HTTP/2 connection may ask of us; `streams` of `outbound.limits` is its `concurrentStreams`.
+  public var http2 = HTTP2Settings()
 
   /// The defaults.
   public init() {}

@@ -49,6 +49,7 @@ final class Worker: LoopHandler {
     case TokenKind.downstream: core.downstreamReady(Handle(bits: token), readiness)
     case TokenKind.upstream: core.upstreamReady(Handle(bits: token), readiness)
     case TokenKind.listener: accept(Handle(bits: token))
+    case TokenKind.session: core.sessionReady(Handle(bits: token), readiness)
     default: break
     }
   }
@@ -58,6 +59,7 @@ final class Worker: LoopHandler {
     switch Handle.kind(of: token) {
     case TokenKind.downstream: core.downstreamExpired(Handle(bits: token))
     case TokenKind.upstream: core.upstreamExpired(Handle(bits: token))
+    case TokenKind.session: core.sessionExpired(Handle(bits: token))
     case TokenKind.housekeeping:
       core.disposeBindings(underPressure: false)
       core.disposeClusters()
@@ -76,7 +78,8 @@ final class Worker: LoopHandler {
   }
 
   func edge() {
-    if drainDeadline != nil, !saidDrained, core.downstreams.isEmpty {
+    core.writeSessions()
+    if drainDeadline != nil, !saidDrained, core.downstreams.isEmpty, core.sessions.isEmpty {
       saidDrained = true
       notify(.drained(worker: index))
     }

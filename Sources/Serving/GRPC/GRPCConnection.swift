@@ -80,7 +80,7 @@ final class GRPCConnection: ServedConnection {
     while wire != nil, let event = session.nextEvent() {
       let call = Handle(bits: event.tag)
       switch event.kind {
-      case .request(let fields): begin(fields, event.stream)
+      case .request(let fields, _): begin(fields, event)
       case .tooLarge: session.submitResponse(event.stream, [":status": "431"], endStream: true)
       case .data(let range): received(range, call, event.stream)
       case .ended: ended(call)
@@ -109,7 +109,8 @@ final class GRPCConnection: ServedConnection {
 
   // MARK: Calls
 
-  private func begin(_ fields: HeaderList, _ stream: Int32) {
+  private func begin(_ fields: HeaderList, _ event: HTTP2Event) {
+    let stream = event.stream
     guard fields[":method"] == "POST", GRPCMessages.isGRPC(fields) else {
       server.counters.requestsRefused.count()
       session.submitResponse(stream, [":status": "415", "content-type": "text/plain"], endStream: false)
@@ -125,7 +126,7 @@ final class GRPCConnection: ServedConnection {
       return
     }
     calls.append(call)
-    session.setTag(call.bits, on: stream)
+    session.setTag(call.bits, on: event)
     session.submitResponse(stream, GRPCMessages.response, endStream: false)
   }
 

@@ -92,7 +92,7 @@ final class GRPCLink {
       let call = Handle(bits: event.tag)
       switch event.kind {
       case .settings: settled()
-      case .response(let fields): responded(fields, call)
+      case .response(let fields, _): responded(fields, call)
       case .data(let range): received(range, call, event.stream)
       case .trailers(let fields): client.finished(call, GRPCMessages.status(fields))
       case .tooLarge: client.finished(call, GRPCStatus(.internal, "the answer's header fields are too large"))

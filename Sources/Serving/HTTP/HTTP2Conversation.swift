@@ -56,8 +56,8 @@ final class HTTP2Conversation {
     while let event = session.nextEvent() {
       let handle = Handle(bits: event.tag)
       switch event.kind {
-      case .request(let fields):
-        if let step = begin(fields, stream: event.stream, at: now) { return step }
+      case .request(let fields, _):
+        if let step = begin(fields, event, at: now) { return step }
       case .tooLarge where exchanges.contains(handle) == false:
         return refuseUnread(event.stream, .problem(431, "The request's fields are too large."))
       case .data(let range):
@@ -75,7 +75,7 @@ final class HTTP2Conversation {
 
   // MARK: Requests
 
-  private func begin(_ fields: HeaderList, stream: Int32, at now: Instant) -> Step? {
+  private func begin(_ fields: HeaderList, _ event: HTTP2Event, at now: Instant) -> Step? {
     var headers = HeaderList()
     // libnghttp2 has checked that the pseudo-fields are there, once each and well formed.
     let authority = fields[":authority"] ?? fields["host"]
@@ -84,8 +84,8 @@ final class HTTP2Conversation {
     let method = fields[":method"] ?? ""
     let request = HTTPRequest(method: method, target: fields[":path"] ?? "/", headers: headers, peer: peer)
     let handle = exchanges.insert(
-      Exchange(stream: stream, phase: .receiving(request), isHead: method == "HEAD", movedAt: now))
-    session.setTag(handle.bits, on: stream)
+      Exchange(stream: event.stream, phase: .receiving(request), isHead: method == "HEAD", movedAt: now))
+    session.setTag(handle.bits, on: event)
     if fields["content-type"]?.hasPrefix("application/grpc") == true {
       // A proxy at the wrong door: its request has no end, so it is told now.
       return refuse(
