@@ -56,9 +56,11 @@ extension HeaderList {
   }
 
   /// Writes this answer's head.
-  /// - Parameter hasBody: more than the head follows.
+  /// - Parameters:
+  ///   - hasBody: more than the head follows.
+  ///   - saysLength: an answer without a body says so; not one to HEAD, whose length would be another request's.
   /// - Returns: how the body must be written; nil, with nothing written, when there is no status.
-  public func writeResponseHead(hasBody: Bool, into output: inout ByteBuffer) -> HTTP1Body? {
+  public func writeResponseHead(hasBody: Bool, saysLength: Bool, into output: inout ByteBuffer) -> HTTP1Body? {
     guard let status = entries.indices.first(where: { isNamed(":status", at: $0) }) else { return nil }
     output.append("HTTP/1.1 ")
     append(status, to: &output)
@@ -69,11 +71,20 @@ extension HeaderList {
       appendLine(index, to: &output)
     }
     if hasBody && !hasLength { output.append("transfer-encoding: chunked\r\n") }
+    if !hasBody && !hasLength && saysLength && !isBodiless(status) { output.append("content-length: 0\r\n") }
     output.append("\r\n")
     return hasBody ? hasLength ? .length : .chunks : HTTP1Body.none
   }
 
   // MARK: Pieces
+
+  /// Whether an answer of this status never has a body: 1xx, 204, 304.
+  private func isBodiless(_ status: Int) -> Bool {
+    let entry = entries[status]
+    let start = Int(entry.start + entry.nameLength)
+    let value = bytes.span.extracting(start..<(start + Int(entry.valueLength)))
+    return value.count == 3 && (value[0] == UInt8(ascii: "1") || equals(value, "204") || equals(value, "304"))
+  }
 
   private func appendLine(_ index: Int, to output: inout ByteBuffer) {
     let entry = entries[index]

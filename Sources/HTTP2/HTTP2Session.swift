@@ -128,6 +128,12 @@ import Memory
   public var wantsRead: Bool { unsafe fault == nil && nghttp2_session_want_read(session) != 0 }
   /// True when `write` may give something. Frames that wait for the peer's window do not count.
   public var wantsWrite: Bool { unsafe nghttp2_session_want_write(session) != 0 }
+  /// Whether a client may open another stream now: no GOAWAY came, and ids are left.
+  public var takesRequests: Bool { unsafe nghttp2_session_check_request_allowed(session) != 0 }
+  /// Streams that the peer lets us have open at once (its SETTINGS_MAX_CONCURRENT_STREAMS), 100 until it has said.
+  public var peerConcurrentStreams: Int {
+    unsafe Int(nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
+  }
   /// What `setTag` put on the streams that are open, or whose `closed` event was not taken yet.
   public var tags: [UInt64] {
     var tags: [UInt64] = []

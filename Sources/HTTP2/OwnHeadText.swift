@@ -14,7 +14,8 @@ public struct OwnHeadText: Sendable {
   private var bodyBytes: UInt64 = 0
 
   /// Reads the answer's head at the front of `text`.
-  public init(answer text: Span<UInt8>) {
+  /// - Parameter leavesOutLength: for gRPC, whose answers say none.
+  public init(answer text: Span<UInt8>, leavesOutLength: Bool = false) {
     var lines = LineReader()
     let first = lines.next(text)
     status = number(text.extracting(first).extracting(9..<12))  // `HTTP/1.1 200 OK`
@@ -22,7 +23,7 @@ public struct OwnHeadText: Sendable {
     while true {
       let line = lines.next(text)
       if line.isEmpty { break }
-      take(FieldLine(line, in: text), text)
+      take(FieldLine(line, in: text), text, leavesOutLength: leavesOutLength)
     }
     length = lines.position
   }
@@ -51,7 +52,7 @@ public struct OwnHeadText: Sendable {
       let line = lines.next(text)
       if line.isEmpty { break }
       let field = FieldLine(line, in: text)
-      if !field.isNamed("host", text) { take(field, text) }
+      if !field.isNamed("host", text) { take(field, text, leavesOutLength: false) }
     }
     length = lines.position
   }
@@ -60,13 +61,19 @@ public struct OwnHeadText: Sendable {
   private static let path = Array(":path".utf8)
   private static let authority = Array(":authority".utf8)
 
-  private mutating func take(_ field: FieldLine, _ text: Span<UInt8>) {
+  /// Adds a field that the text has no line for.
+  public mutating func append(_ name: String, _ value: String) { fields.append(name, value) }
+
+  private mutating func take(_ field: FieldLine, _ text: Span<UInt8>, leavesOutLength: Bool) {
     if field.isNamed("transfer-encoding", text) {
       isChunked = true
       return
     }
     if field.isOfConnection(text) { return }
-    if field.isNamed("content-length", text) { bodyBytes = UInt64(number(text.extracting(field.value))) }
+    if field.isNamed("content-length", text) {
+      bodyBytes = UInt64(number(text.extracting(field.value)))
+      if leavesOutLength { return }
+    }
     fields.append(name: text.extracting(field.name), value: text.extracting(field.value))
   }
 

@@ -40,7 +40,13 @@ extension ProxyCore {
     if use >= 0 { uses[use].inFlight += 1 }
     downstreams[h].exchange.binding = b
     downstreams[h].exchange.requestSeries = bindings[b].requestSeries
-    if let whole = times.request { downstreams[h].exchange.mustEnd = now.adding(nanoseconds: whole) }
+    if let whole = times.request {
+      let end = now.adding(nanoseconds: whole)
+      if end < downstreams[h].exchange.mustEnd {
+        downstreams[h].exchange.mustEnd = end
+        downstreams[h].exchange.hasDeadline = false
+      }
+    }
     facts.gauges.requestsInFlight += 1
   }
 

@@ -225,6 +225,7 @@ extension ProxyLimits {
     poolIdle = values.duration("outbound.timeouts.pool_idle")
     binding = values.duration("outbound.timeouts.binding")
     linger = values.duration("outbound.timeouts.linger")
+    ping = values.duration("outbound.timeouts.ping")
     request = values.optionalDuration("outbound.timeouts.request")
     pendingPerName = values.integer("outbound.limits.pending")
     inFlightPerName = values.integer("outbound.limits.in_flight")

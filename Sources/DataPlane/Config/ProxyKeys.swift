@@ -116,6 +116,10 @@ public enum ProxyKeys {
       "From the last byte of the last answer on a connection to the caller's own end of it; then it is closed all the same."
     ),
     Setting(
+      "outbound.timeouts.ping", .duration(anyTime), standard: "20s",
+      "An HTTP/2 connection with requests under way on which nothing came for so long is asked for a sign (PING); without one for as long again it is closed."
+    ),
+    Setting(
       "outbound.timeouts.request", .duration(anyTime),
       "From a request's head to the last byte of its answer; then 504 timeout. None unless set."),
   ]

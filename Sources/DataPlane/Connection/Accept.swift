@@ -25,7 +25,10 @@ extension ProxyCore {
   }
 
   private mutating func adopt(_ socket: consuming Socket) {
-    if policy.listenerProtocol == .http2 { return adoptSession(socket) }
+    if policy.listenerProtocol == .http2 {
+      adoptSession(socket)
+      return
+    }
     let descriptor = socket.descriptor
     let h = downstreams.insert(
       Downstream(socket: socket, clock: ConnectionClock(deadline: now.adding(nanoseconds: times.connectionIdle))))
@@ -53,9 +56,9 @@ extension ProxyCore {
     gone.output.removeAll()
     buffers.reclaim(&gone.input)
     buffers.reclaim(&gone.output)
-    if gone.isStream { return forget(gone.stream, reset: reset) }
-    loop.remove(gone.descriptor)
-    if reset { gone.setReset() }
+    if gone.link.isStream { return forget(gone.stream, reset ? .internalError : .cancel) }
+    loop.remove(gone.link.descriptor)
+    if reset { gone.link.setReset() }
     facts.gauges.downstreamConnections -= 1
   }
 
@@ -97,7 +100,12 @@ extension ProxyCore {
     case .idle, .closing, .settling: closeDownstream(h)
     case .head: refuse(h, .badRequest, status: 408, text: "the head did not arrive within the header time")
     case .waiting: fail(h, .bindingTimeout, text: "no answer for this name within the binding time")
-    case .exchanging: fail(h, .timeout, text: "the service was silent for too long")
+    case .exchanging:
+      if downstreams[h].exchange.hasDeadline, now >= downstreams[h].exchange.mustEnd {
+        fail(h, .deadline, text: "the caller's deadline is over")
+      } else {
+        fail(h, .timeout, text: "the service was silent for too long")
+      }
     }
     if downstreams.contains(h) { advance(h) }
   }

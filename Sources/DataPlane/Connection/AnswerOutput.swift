@@ -6,7 +6,7 @@ import Telemetry
 extension ProxyCore {
   /// Gives the kernel what it takes of the answer. Returns false when the connection is gone.
   mutating func flushDownstream(_ h: Handle) -> Bool {
-    if downstreams[h].isStream {
+    if downstreams[h].link.isStream {
       passAnswer(h)
       return true
     }
@@ -26,7 +26,7 @@ extension ProxyCore {
   /// The last byte of an answer is in the output: on to the next request, or to the end of the connection.
   mutating func answerComplete(_ h: Handle) {
     guard flushDownstream(h) else { return }
-    if downstreams[h].isStream {
+    if downstreams[h].link.isStream {
       streamAnswered(h)
     } else if downstreams[h].closesAfterAnswer || !downstreams[h].requestBody.isDone {
       beginClosing(h)
@@ -48,7 +48,7 @@ extension ProxyCore {
   private mutating func shutWhenFlushed(_ h: Handle) {
     guard case .closing = downstreams[h].phase, downstreams[h].output.isEmpty, !downstreams[h].isShut else { return }
     downstreams[h].isShut = true
-    downstreams[h].shutdownWrite()
+    downstreams[h].link.shutdownWrite()
     setDeadline(h, in: times.linger)
   }
 

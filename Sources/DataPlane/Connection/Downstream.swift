@@ -3,20 +3,11 @@ import Memory
 import SystemIO
 import Traffic
 
-/// What brings a caller's requests.
-enum CallerLink: ~Copyable {
-  /// A connection of its own: HTTP/1.1.
-  case socket(Socket)
-  /// One stream of a session: HTTP/2. Its bytes come and go as HTTP/1.1 text (`Multiplexing`).
-  case stream
-}
-
 /// One caller: an HTTP/1.1 connection, or one request on an HTTP/2 connection. Lives on one worker for life.
 struct Downstream: ~Copyable {
-  /// Asked with `switch` only: `if case` would consume it.
-  let link: CallerLink
-  /// Where a stream's frames come from; meaningful for streams.
-  var stream = CallerStream()
+  let link: PeerLink
+  /// Meaningful for streams.
+  var stream = StreamText()
   var phase = Phase.idle
   /// Bytes received and not yet passed on. While a request waits for its binding its head stays here and is parsed again then:
   /// that is rare and cheap, and saves keeping a copy for every request.
@@ -60,63 +51,23 @@ struct Downstream: ~Copyable {
     self.clock = clock
   }
 
-  /// A request on a session; its bytes are given, not read.
-  init(stream: CallerStream, clock: ConnectionClock) {
+  /// A request on a session.
+  init(stream: StreamText, clock: ConnectionClock) {
     link = .stream
     self.stream = stream
     self.clock = clock
     mayRead = false
   }
 
-  var isStream: Bool {
-    switch link {
-    case .socket: false
-    case .stream: true
-    }
-  }
-
   /// No request has come on this connection yet.
   var isFresh: Bool { exchange.started == .zero }
 
-  /// Of the connection; -1 for a stream, which has none.
-  var descriptor: Int32 {
-    switch link {
-    case .socket(let socket): socket.descriptor
-    case .stream: -1
-    }
-  }
-
   /// Gives up the connection, which goes on as something else.
-  consuming func takeSocket() -> Socket? {
-    switch consume link {
-    case .socket(let socket): socket
-    case .stream: nil
-    }
-  }
-
-  /// Makes closing a reset, so that what was said cannot be taken for the whole.
-  func setReset() {
-    switch link {
-    case .socket(let socket): socket.setReset()
-    case .stream: break
-    }
-  }
-
-  /// Says the last byte.
-  func shutdownWrite() {
-    switch link {
-    case .socket(let socket): socket.shutdownWrite()
-    case .stream: break
-    }
-  }
+  consuming func takeSocket() -> Socket? { link.takeSocket() }
 
   /// Reads once into `input`. A short read means that the kernel has no more for now.
   mutating func receive(atMost: Int) -> IOResult {
-    let result: IOResult
-    switch link {
-    case .socket(let socket): result = socket.receive(into: &input, atMost: atMost)
-    case .stream: result = .wouldBlock
-    }
+    let result = link.receive(into: &input, atMost: atMost)
     switch result {
     case .bytes(let n): mayRead = n == atMost || sawHangup
     case .wouldBlock: mayRead = false
@@ -181,16 +132,9 @@ struct Downstream: ~Copyable {
 
   /// Gives the kernel what it takes of `output`.
   mutating func flush() -> IOResult {
-    switch link {
-    case .socket(let socket): Self.flush(&output, to: socket)
-    case .stream: .wouldBlock
-    }
-  }
-
-  private static func flush(_ output: inout ByteBuffer, to socket: borrowing Socket) -> IOResult {
     var total = 0
     while !output.isEmpty {
-      switch socket.send(output, from: 0) {
+      switch link.send(output, from: 0) {
       case .bytes(let n):
         output.removeFirst(n)
         total += n
@@ -237,5 +181,9 @@ struct Exchange {
   var tail = 0..<0
   var responseStatus: UInt16 = 0
   var isGRPC = false
+  /// How a gRPC call ended, once that is known.
+  var grpcCode: GRPCStatus.Code?
+  /// `mustEnd` is the caller's own deadline.
+  var hasDeadline = false
   var explains = ExplanationWish.none
 }

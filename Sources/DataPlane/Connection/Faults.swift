@@ -76,9 +76,13 @@ extension ProxyCore {
     buffers.lend(&downstreams[h].output)
     let close = downstreams[h].closesAfterAnswer || isDraining
     downstreams[h].closesAfterAnswer = close
-    writeFault(
-      fault, status: status, text: text, close: close, withoutBody: downstreams[h].exchange.method == .head,
-      trusted: policy.isTrusted, into: &downstreams[h].output)
+    if downstreams[h].exchange.isGRPC, downstreams[h].link.isStream {
+      writeGRPCFault(fault, text: text, trusted: policy.isTrusted, into: &downstreams[h].output)
+    } else {
+      writeFault(
+        fault, status: status, text: text, close: close, withoutBody: downstreams[h].exchange.method == .head,
+        trusted: policy.isTrusted, into: &downstreams[h].output)
+    }
     downstreams[h].exchange.answered = true
     endRequest(h, as: fault.isCallers ? .success : .failure)
   }

@@ -7,7 +7,7 @@ extension ProxyCore {
   /// Moves a caller on as far as its bytes allow.
   mutating func advance(_ h: Handle) {
     moveOn(h)
-    if downstreams.contains(h), downstreams[h].isStream { giveCredit(h) }
+    if downstreams.contains(h), downstreams[h].link.isStream { giveCredit(toCaller: h) }
   }
 
   /// The one loop of the request side.
@@ -44,11 +44,11 @@ extension ProxyCore {
   /// what is ready, in the loop's next turn.
   private mutating func giveWay(_ h: Handle) {
     guard downstreams.contains(h) else { return }
-    if downstreams[h].isStream { return moveOn(h) }  // no more than its window is here: nothing is read
+    if downstreams[h].link.isStream { return moveOn(h) }  // no more than its window is here: nothing is read
     downstreams[h].gaveWay = true
     do {
       try loop.modify(
-        downstreams[h].descriptor, token: h.token(kind: TokenKind.downstream), [.read, .write, .edgeTriggered])
+        downstreams[h].link.descriptor, token: h.token(kind: TokenKind.downstream), [.read, .write, .edgeTriggered])
     } catch {
       closeDownstream(h, reset: true)  // the kernel no longer watches it: nothing would ever wake it
     }
@@ -90,7 +90,7 @@ extension ProxyCore {
         setDeadline(h, in: times.headTime)
       }
       return false
-    case .fault(.http2Preface) where policy.listenerProtocol == .auto && downstreams[h].isFresh && !downstreams[h].isStream:
+    case .fault(.http2Preface) where policy.listenerProtocol == .auto && downstreams[h].isFresh && !downstreams[h].link.isStream:
       beginSession(h)
       return false
     case .fault(let fault):
@@ -113,6 +113,11 @@ extension ProxyCore {
     downstreams[h].exchange.keepAlive = head.keepAlive && !isDraining
     downstreams[h].exchange.isGRPC = routing.isGRPC
     if routing.explainField >= 0 { downstreams[h].exchange.explains = wish(h, in: routing.explainField) }
+    let isCall = routing.isGRPC && downstreams[h].link.isStream
+    if isCall, routing.timeout > 0 {
+      downstreams[h].exchange.hasDeadline = true
+      downstreams[h].exchange.mustEnd = now.adding(nanoseconds: routing.timeout)
+    }
     downstreams[h].requestBody = BodyReader(head.framing)
     downstreams[h].closesAfterAnswer = false
     if head.form == .authority {
@@ -120,6 +125,9 @@ extension ProxyCore {
     }
     if routing.depth >= callDepthLimit {
       return failUndispatched(h, headLength, .callLoop, text: "the request has passed \(callDepthLimit) meshes")
+    }
+    if isCall, routing.hasBadTimeout {
+      return failUndispatched(h, headLength, .badRequest, text: "grpc-timeout is no number of at most 8 digits with a unit")
     }
     bindRequest(h, headLength: headLength, hasLocalDtab: routing.hasLocalDtab)
   }

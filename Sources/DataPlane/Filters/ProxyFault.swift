@@ -35,6 +35,18 @@ public enum ProxyFault: String, Sendable {
     }
   }
 
+  /// What a gRPC caller is told.
+  public var grpcCode: GRPCStatus.Code {
+    switch self {
+    case .unidentified, .badDtab, .badRequest: .invalidArgument
+    case .overrideDenied: .permissionDenied
+    case .noRoute, .namingLoop, .callLoop, .upstreamProtocol: .internal
+    case .noEndpoints, .bindingTimeout, .connectFailed, .upstreamReset, .draining: .unavailable
+    case .timeout, .deadline: .deadlineExceeded
+    case .overload, .rateLimited: .resourceExhausted
+    }
+  }
+
   /// True only where surely no application saw the request.
   public var isRetryable: Bool {
     switch self {
@@ -61,7 +73,10 @@ func writeFault(
   output.append(" ")
   output.append(reasonPhrase(status))
   output.append("\r\n")
-  if trusted { writeReason(fault, text, into: &output) }
+  if trusted {
+    output.append("content-type: text/plain; charset=utf-8\r\n")
+    writeReason(fault, text, into: &output)
+  }
   if status == 503 && fault == .overload { output.append("retry-after: 1\r\n") }
   if status == 405 { output.append("allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE\r\n") }
   if close { output.append("connection: close\r\n") }
@@ -74,8 +89,22 @@ func writeFault(
   }
 }
 
+/// Writes an answer of the proxy's own to a gRPC call: trailers only, HTTP status 200 (gRPC over HTTP/2, "Responses").
+func writeGRPCFault(_ fault: ProxyFault, text: String, trusted: Bool, into output: inout ByteBuffer) {
+  output.append("HTTP/1.1 200 OK\r\ncontent-type: application/grpc\r\ngrpc-status: ")
+  output.append(decimal: fault.grpcCode.rawValue)
+  output.append("\r\n")
+  if trusted {
+    output.append("grpc-message: ")
+    output.append(grpcPercentEncoded(String(text.prefix(longestErrorText))))
+    output.append("\r\n")
+    writeReason(fault, text, into: &output)
+  }
+  output.append("\r\n")
+}
+
 private func writeReason(_ fault: ProxyFault, _ text: String, into output: inout ByteBuffer) {
-  output.append("content-type: text/plain; charset=utf-8\r\nheddle-error: ")
+  output.append("heddle-error: ")
   output.append(fault.rawValue)
   output.append("\r\nl5d-err: ")
   appendPercentEncoded(text, into: &output)
@@ -96,10 +125,12 @@ func writeDocument(_ json: String, close: Bool, withoutBody: Bool, into output: 
   output.append("\n")
 }
 
+/// Bytes of an error's text in a header: it must never itself burst the caller's head limit.
+private let longestErrorText = 4096
+
 /// The text of a header value: visible ASCII but `%` as it is, all other bytes as %XX (RFC 3986 2.1). Cut at 4 KiB.
 private func appendPercentEncoded(_ text: String, into output: inout ByteBuffer) {
-  let longest = 4096  // an error header must never itself burst the caller's head limit
-  for byte in text.utf8.prefix(longest) {
+  for byte in text.utf8.prefix(longestErrorText) {
     if byte > 0x20 && byte < 0x7f && byte != UInt8(ascii: "%") {
       output.append(byte)
     } else {

@@ -91,6 +91,10 @@ struct RoutingFields {
   /// Meshes the request has passed (`via` entries written by one).
   var depth = 0
   var isGRPC = false
+  /// How long a gRPC caller waits (`grpc-timeout`), in nanoseconds; 0 when it does not say.
+  var timeout: UInt64 = 0
+  /// `grpc-timeout` says nothing that can be understood.
+  var hasBadTimeout = false
   /// The request asks why it goes where it goes: index of the field, -1 when it does not.
   var explainField = -1
 
@@ -103,15 +107,23 @@ struct RoutingFields {
       case .l5dDtab, .l5dCtxDtab: hasLocalDtab = trusted
       case .heddleExplain: explainField = trusted ? i : -1
       case .via: depth &+= countMeshes(bytes.extracting(field.valueRange))
-      case .contentType: isGRPC = beginsWithGRPC(bytes.extracting(field.valueRange))
+      case .contentType: isGRPC = isGRPCType(bytes.extracting(field.valueRange))
+      case .grpcTimeout:
+        if let nanoseconds = grpcTimeoutNanoseconds(bytes.extracting(field.valueRange)) {
+          timeout = max(1, nanoseconds)
+        } else {
+          hasBadTimeout = true
+        }
       default: break
       }
     }
   }
 }
 
-private func beginsWithGRPC(_ value: Span<UInt8>) -> Bool {
-  value.count >= 16 && equalsIgnoringCase(value.extracting(0..<16), "application/grpc")
+/// `application/grpc`, with a message type or without; not gRPC-Web, which is another protocol.
+private func isGRPCType(_ value: Span<UInt8>) -> Bool {
+  guard value.count >= 16, equalsIgnoringCase(value.extracting(0..<16), "application/grpc") else { return false }
+  return value.count == 16 || value[16] == UInt8(ascii: "+") || value[16] == UInt8(ascii: ";")
 }
 
 /// Entries of a `Via` field that a mesh proxy wrote: `1.1 heddle` or `1.1 linkerd`.

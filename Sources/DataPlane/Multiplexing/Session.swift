@@ -4,27 +4,40 @@ import Memory
 import SystemIO
 import Workers
 
-/// One HTTP/2 connection, whose streams are `Downstream`s. Lives on one worker for life.
+/// One HTTP/2 connection: from a caller, whose streams are `Downstream`s, or to an endpoint, whose streams are `Upstream`s. Lives on
+/// one worker for life.
 ///
-/// HTTP/2 is spoken at the edge only: a stream's request becomes HTTP/1.1 text in the input of its `Downstream`, its answer is such
-/// text in the output. What is between them is the same for both versions, and judges both by the same rules.
+/// HTTP/2 is spoken at the edge only. What a peer says on a stream becomes HTTP/1.1 text in the stream's input; the text in its
+/// output becomes frames. What is between the two sides is the same for both versions, and judges both by the same rules.
 struct Session: ~Copyable {
   let socket: Socket
   let http2: HTTP2Session
+  let peer: Peer
   /// Frames that the kernel has not taken yet.
   var output = ByteBuffer()
   /// Streams that have more text than libnghttp2 is given at once; they go on when frames were written.
   var stalled: [Handle] = []
-  var phase = Phase.open
+  var phase: Phase
   /// The kernel may have bytes for us (edge-triggered: we must remember).
   var mayRead = true
   /// It is in `ProxyCore.dirtySessions`.
   var isDirty = false
   /// The peer's settings have come: it does speak HTTP/2.
   var isSettled = false
+  /// Something was asked of a silent peer (`ProxyLimits.ping`).
+  var isAsked = false
+  /// Requests that were sent to an endpoint on this connection.
+  var served: UInt32 = 0
   var clock: ConnectionClock
 
+  enum Peer {
+    case caller
+    case endpoint(ClusterIndex, EndpointIndex)
+  }
+
   enum Phase {
+    /// To an endpoint; streams may be opened already.
+    case connecting
     case open
     /// Nothing is said after `output`: the peer broke the protocol, or both sides have said GOAWAY.
     case closing
@@ -32,9 +45,11 @@ struct Session: ~Copyable {
     case lingering(left: Int)
   }
 
-  init(socket: consuming Socket, http2: HTTP2Session, clock: ConnectionClock) {
+  init(socket: consuming Socket, http2: HTTP2Session, peer: Peer, phase: Phase, clock: ConnectionClock) {
     self.socket = socket
     self.http2 = http2
+    self.peer = peer
+    self.phase = phase
     self.clock = clock
   }
 
@@ -73,26 +88,14 @@ struct Session: ~Copyable {
 
   /// Nothing is left to say, and nothing to hear.
   var isOver: Bool { output.isEmpty && !http2.wantsRead && !http2.wantsWrite }
-}
 
-/// The stream behind a `Downstream`.
-struct CallerStream {
-  var session = Handle.none
-  var id: Int32 = 0
-  /// How the request's body stands in the input.
-  var requestBody = HTTP1Body.none
-  /// Bytes of body in the input for which the peer has no credit yet.
-  var held = 0
-  var answer = AnswerText.head
-  /// It waits in `Session.stalled`.
-  var isStalled = false
-  /// The session has let go of it: nothing is to be reset.
-  var isOver = false
-}
+  var isClosing: Bool { if case .closing = phase { true } else { false } }
 
-/// How far the text of an answer has become frames.
-enum AnswerText {
-  case head
-  case body(BodyReader)
-  case ended
+  /// An endpoint takes one more request on this connection; `limit` is what we want on one at most.
+  func hasRoom(limit: Int) -> Bool {
+    switch phase {
+    case .connecting, .open: http2.takesRequests && http2.streamCount < min(limit, http2.peerConcurrentStreams)
+    case .closing, .lingering: false
+    }
+  }
 }

@@ -34,7 +34,7 @@ extension ProxyCore {
   }
 
   private mutating func connected(_ u: Handle, for h: Handle, _ readiness: Readiness) {
-    guard upstreams[u].socket.connectError() == 0 else { return connectFailed(u, for: h) }
+    guard upstreams[u].link.connectError() == 0 else { return connectFailed(u, for: h) }
     clusters[upstreams[u].cluster].endpoints[Int(upstreams[u].endpoint)].backoff.succeeded()
     if h == .none { return returnToPool(u) }
     upstreams[u].phase = .busy(h)
@@ -50,12 +50,18 @@ extension ProxyCore {
     let (c, e) = (upstreams[u].cluster, upstreams[u].endpoint)
     clusters[c].endpoints[Int(e)].backoff.failed(at: now)
     if h == .none { return closeUpstream(u) }
+    resend(u, h, because: .connect, fault: .connectFailed)
+  }
+
+  /// This attempt surely reached no application: what was written of the request goes elsewhere.
+  mutating func resend(_ u: Handle, _ h: Handle, because reason: RetryReason, fault: ProxyFault) {
+    let (c, e) = (upstreams[u].cluster, upstreams[u].endpoint)
     endAttempt(h, as: .failure)
     var request = ByteBuffer()
     swap(&request, &upstreams[u].output)
     downstreams[h].phase = .settling
     closeUpstream(u)
-    sendAgain(h, request, from: e, in: c, because: .connect, fault: .connectFailed)
+    sendAgain(h, request, from: e, in: c, because: reason, fault: fault)
   }
 
   /// An upstream connection has been where it is for as long as it may.
@@ -74,6 +80,7 @@ extension ProxyCore {
 
   /// Gives the kernel what it takes of the request. Returns false when the connection is gone or was given up.
   mutating func flushUpstream(_ u: Handle) -> Bool {
+    if upstreams[u].link.isStream { return passRequest(u) }
     if case .connecting = upstreams[u].phase { return true }
     switch upstreams[u].flush() {
     case .bytes, .wouldBlock:
@@ -90,6 +97,12 @@ extension ProxyCore {
 
   /// Passes on what has come of the answer, as far as the caller takes it.
   mutating func takeAnswer(_ u: Handle) {
+    passAnswer(from: u)
+    if upstreams.contains(u), upstreams[u].link.isStream { giveCredit(toEndpoint: u) }
+  }
+
+  /// The one loop of the answer side.
+  private mutating func passAnswer(from u: Handle) {
     guard case .busy(let h) = upstreams[u].phase else { return }
     var isHungry = upstreams[u].input.isEmpty
     var taken = 0
@@ -119,7 +132,7 @@ extension ProxyCore {
   private mutating func giveWay(_ u: Handle, _ h: Handle) {
     do {
       try loop.modify(
-        upstreams[u].socket.descriptor, token: u.token(kind: TokenKind.upstream), [.read, .write, .edgeTriggered])
+        upstreams[u].link.descriptor, token: u.token(kind: TokenKind.upstream), [.read, .write, .edgeTriggered])
       _ = flushDownstream(h)
     } catch {
       // The kernel no longer watches it: nothing would ever wake it.
@@ -189,6 +202,7 @@ extension ProxyCore {
       && downstreams[h].requestBody.isDone
     // Before the call, not in it: what follows `answer` as an argument and needs `self` costs a copy of the whole head.
     let (edits, extra) = (answerEdits(h), explanationLines(h))
+    let code = downstreams[h].exchange.isGRPC ? upstreams[u].grpcCode(in: answer.fields, at: 0) : nil
     buffers.lend(&downstreams[h].output)
     writeAnswerHead(
       answer, of: upstreams[u], framing: framing, keepAlive: keepAlive, callerMinorVersion: caller,
@@ -202,6 +216,7 @@ extension ProxyCore {
     downstreams[h].exchange.answered = true
     downstreams[h].exchange.chunksAnswer = framing == .chunks
     downstreams[h].exchange.responseStatus = UInt16(truncatingIfNeeded: answer.statusCode)
+    if downstreams[h].exchange.isGRPC { downstreams[h].exchange.grpcCode = code }
     if upstreams[u].body.isDone { return finish(u, h) }
     return upstreams[u].input.isEmpty ? .hungry : .progress
   }
@@ -241,33 +256,44 @@ extension ProxyCore {
   private mutating func endChunks(_ u: Handle, _ h: Handle, _ trailers: Range<Int>) {
     guard downstreams[h].exchange.chunksAnswer else { return }
     upstreams[u].forwardTrailers(trailers, using: &self.trailers, to: &downstreams[h].output)
-    if !trailers.isEmpty { facts.recordDropped(inTrailers: self.trailers.droppedCount) }
+    if trailers.isEmpty { return }
+    facts.recordDropped(inTrailers: self.trailers.droppedCount)
+    if downstreams[h].exchange.isGRPC {
+      downstreams[h].exchange.grpcCode = upstreams[u].grpcCode(in: self.trailers, at: trailers.lowerBound)
+    }
   }
 
   // MARK: End
 
   private mutating func finish(_ u: Handle, _ h: Handle) -> AnswerStep {
-    let responseClass = classify(Int(downstreams[h].exchange.responseStatus), downstreams[h].exchange.method)
+    let responseClass = classify(downstreams[h].exchange)
     clusters[upstreams[u].cluster].requeues.deposit(now: now.nanoseconds)
     endAttempt(h, as: responseClass)
     endRequest(h, as: responseClass)
     downstreams[h].phase = .settling
     let isClean = upstreams[u].isReusable && downstreams[h].requestBody.isDone
-    if isClean { returnToPool(u) } else { closeUpstream(u) }
+    if isClean { returnToPool(u) } else { closeUpstream(u) }  // a stream is always closed: it carries one request
     answerComplete(h)
     if downstreams.contains(h) { advance(h) }
     return .over
   }
 
   /// The service broke the protocol: its connection is not used again, and the caller gets 502, or a cut where the answer had begun.
+  @discardableResult
   private mutating func broken(_ u: Handle, _ h: Handle, _ fault: HTTPFault) -> AnswerStep {
     fail(h, .upstreamProtocol, text: "the service's answer: \(fault.reason)")
     if downstreams.contains(h) { advance(h) }
     return .over
   }
 
+  /// The service's answer cannot be understood.
+  mutating func breakAnswer(_ u: Handle, _ fault: HTTPFault) {
+    guard case .busy(let h) = upstreams[u].phase else { return }
+    broken(u, h, fault)
+  }
+
   /// The service closed its connection (`cleanly`), or it broke: then a body that runs until the close is cut short too.
-  private mutating func upstreamEnded(_ u: Handle, _ h: Handle, cleanly: Bool) {
+  mutating func upstreamEnded(_ u: Handle, _ h: Handle, cleanly: Bool) {
     if upstreams[u].hasHead {
       if cleanly, upstreams[u].body.endOfInput() == nil {
         upstreams[u].keepsAlive = false
@@ -286,18 +312,18 @@ extension ProxyCore {
       if downstreams.contains(h) { advance(h) }
       return
     }
-    let (c, e) = (upstreams[u].cluster, upstreams[u].endpoint)
-    endAttempt(h, as: .failure)
-    var request = ByteBuffer()
-    swap(&request, &upstreams[u].output)
-    downstreams[h].phase = .settling
-    closeUpstream(u)
-    sendAgain(h, request, from: e, in: c, because: .closed, fault: .upstreamReset)
+    resend(u, h, because: .closed, fault: .upstreamReset)
   }
 
-  /// The one classification of an answer (traffic.md 1): 5xx is a failure, retryable where the method is safe.
-  private func classify(_ status: Int, _ method: Method) -> FactClass {
-    if status < 500 { return .success }
-    return method.isSafe ? .retryable : .failure
+  /// The one classification of an answer: 5xx is a failure, retryable where the method is safe; of gRPC the codes that tell of the
+  /// service and not of the call.
+  private func classify(_ exchange: Exchange) -> FactClass {
+    if exchange.responseStatus >= 500 { return exchange.method.isSafe ? .retryable : .failure }
+    guard exchange.isGRPC, exchange.responseStatus == 200 else { return .success }
+    return switch exchange.grpcCode ?? .unknown {  // an answer without a code says that something broke
+    case .unavailable: .retryable
+    case .internal, .unknown, .dataLoss, .deadlineExceeded: .failure
+    default: .success
+    }
   }
 }

@@ -21,6 +21,7 @@ struct Cluster {
   private(set) var residual = Path(segments: [])
   private(set) var id = ""
   private(set) var reason = ""
+  private(set) var serviceProtocol = EndpointProtocol.automatic
   var endpoints: [EndpointSlot] = []
   /// Endpoints that may get new requests, as indexes of `endpoints`.
   private(set) var eligible: [EndpointIndex] = []
@@ -53,6 +54,7 @@ struct Cluster {
     residual = set.residual
     id = set.id
     reason = set.reason
+    serviceProtocol = set.serviceProtocol
     var known: [String: EndpointIndex] = [:]
     for (i, slot) in endpoints.enumerated() where slot.isListed { known[slot.endpoint.text] = EndpointIndex(i) }
     var seen: Set<String> = []
@@ -190,6 +192,8 @@ struct EndpointSlot {
   var connections: Int32 = 0
   /// The most recently used idle connection: the one least likely to be closed by the other side.
   var idle = Handle.none
+  /// HTTP/2 connections, those that take no more requests included.
+  var sessions: [Handle] = []
   var backoff = ConnectBackoff()
 
   /// Tells this tenant of the slot from earlier ones.

@@ -14,7 +14,7 @@ extension ProxyCore {
       guard u != .none else { return nil }
       unlink(u)
       facts.gauges.upstreamActive += 1
-      if mustBeSure, upstreams[u].socket.pendingEndOfFile() {
+      if mustBeSure, upstreams[u].link.pendingEndOfFile() {
         upstreams[u].phase = .connecting(.none)
         closeUpstream(u)
         continue
@@ -94,10 +94,11 @@ extension ProxyCore {
 
   /// Closes an upstream connection, whatever it was doing. Its caller, if any, is the business of whoever calls.
   mutating func closeUpstream(_ u: Handle) {
+    if upstreams[u].link.isStream { return endStream(u) }
     if case .idle = upstreams[u].phase { unlink(u) } else { facts.gauges.upstreamActive -= 1 }
     var gone = upstreams.remove(u)
     gone.clock.stop(on: loop)
-    loop.remove(gone.socket.descriptor)
+    loop.remove(gone.link.descriptor)
     gone.input.removeAll()
     gone.output.removeAll()
     buffers.reclaim(&gone.input)
@@ -109,5 +110,6 @@ extension ProxyCore {
   /// Closes the idle connections of an endpoint that left.
   mutating func closeIdle(_ c: ClusterIndex, _ e: EndpointIndex) {
     while clusters[c].endpoints[Int(e)].idle != .none { closeUpstream(clusters[c].endpoints[Int(e)].idle) }
+    for s in clusters[c].endpoints[Int(e)].sessions where sessions[s].http2.streamCount == 0 { closeSession(s) }
   }
 }

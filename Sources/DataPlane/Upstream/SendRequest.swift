@@ -24,7 +24,7 @@ extension ProxyCore {
         continue
       }
       downstreams[h].exchange.leaf = leaf
-      switch takeIdle(c, e) ?? connect(c, e, for: h) {
+      switch connection(c, e, for: h) {
       case .ready(let u): return start(h, on: u, leaf: leaf, headLength: headLength)
       case .refused: (tried, failed) = (e, true)
       case .exhausted: return failUndispatched(h, headLength, .overload, text: "no descriptors left for a connection")
@@ -33,6 +33,11 @@ extension ProxyCore {
     let c = bindings[b].leaves[Int(leaf)].cluster
     let text = "no healthy endpoint of \(c >= 0 ? clusters[c].text : bindings[b].service)"
     failUndispatched(h, headLength, failed ? .connectFailed : .noEndpoints, text: text)
+  }
+
+  /// A stream, an idle connection or a new one, as the name's protocol wants it.
+  private mutating func connection(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
+    usesHTTP2(c, for: h) ? openStream(c, e, for: h) : takeIdle(c, e) ?? connect(c, e, for: h)
   }
 
   private mutating func start(_ h: Handle, on u: Handle, leaf: Int32, headLength: Int) {
@@ -144,12 +149,15 @@ extension ProxyCore {
       }
       downstreams[h].exchange.resends += 1
       facts.recordRetry(downstreams[h].exchange.requestSeries, reason)
-      guard case .ready(let u) = connect(c, e, for: h) else {
+      let isHTTP2 = usesHTTP2(c, for: h)
+      guard case .ready(let u) = isHTTP2 ? openStream(c, e, for: h) : connect(c, e, for: h) else {
         tried = e
         continue
       }
       upstreams[u].output = request
-      return beginAttempt(h, on: u)
+      beginAttempt(h, on: u)
+      if isHTTP2, flushUpstream(u), downstreams.contains(h) { advance(h) }
+      return
     }
     downstreams[h].phase = .settling
     fail(

@@ -3,9 +3,11 @@ import Memory
 import SystemIO
 import Workers
 
-/// One HTTP/1.1 connection to an endpoint. Lives on one worker for life.
+/// One HTTP/1.1 connection to an endpoint, or one request on an HTTP/2 connection. Lives on one worker for life.
 struct Upstream: ~Copyable {
-  let socket: Socket
+  let link: PeerLink
+  /// Meaningful for streams.
+  var stream = StreamText()
   let cluster: ClusterIndex
   let endpoint: EndpointIndex
   var phase: Phase
@@ -48,11 +50,21 @@ struct Upstream: ~Copyable {
   }
 
   init(socket: consuming Socket, cluster: ClusterIndex, endpoint: EndpointIndex, phase: Phase, clock: ConnectionClock) {
-    self.socket = socket
+    link = .socket(socket)
     self.cluster = cluster
     self.endpoint = endpoint
     self.phase = phase
     self.clock = clock
+  }
+
+  /// A request on a session, for this caller. It needs no clock: the caller's watches the exchange.
+  init(stream: StreamText, cluster: ClusterIndex, endpoint: EndpointIndex, caller: Handle) {
+    link = .stream
+    self.stream = stream
+    self.cluster = cluster
+    self.endpoint = endpoint
+    phase = .busy(caller)
+    clock = ConnectionClock(deadline: .distantFuture)
   }
 
   /// The caller whose request this connection carries or will carry.
@@ -69,12 +81,12 @@ struct Upstream: ~Copyable {
   /// Whether another request can follow: everything was sent, and nothing came that no request asked for. Bytes that the kernel
   /// may still have would be taken for the next caller's answer, so it is asked; that is when a read filled its buffer exactly.
   var isReusable: Bool {
-    keepsAlive && !sawHangup && unsent == 0 && input.isEmpty && !(mayRead && socket.pendingEndOfFile())
+    !link.isStream && keepsAlive && !sawHangup && unsent == 0 && input.isEmpty && !(mayRead && link.pendingEndOfFile())
   }
 
   /// Reads once into `input`. A short read means that the kernel has no more for now.
   mutating func receive(atMost: Int) -> IOResult {
-    let result = socket.receive(into: &input, atMost: atMost)
+    let result = link.receive(into: &input, atMost: atMost)
     switch result {
     case .bytes(let n): mayRead = n == atMost || sawHangup
     case .wouldBlock: mayRead = false
@@ -101,11 +113,17 @@ struct Upstream: ~Copyable {
     writeLastChunk(trailers: input.span.extracting(range), using: &fields, to: &output)
   }
 
+  /// The `grpc-status` among these fields, which stand in the input from `offset` on.
+  borrowing func grpcCode(in fields: borrowing FieldTable, at offset: Int) -> GRPCStatus.Code? {
+    guard let field = fields.first(.grpcStatus) else { return nil }
+    return GRPCStatus.Code(fieldValue: input.span.extracting(offset...).extracting(field.valueRange))
+  }
+
   /// Gives the kernel what it takes of `output`.
   mutating func flush() -> IOResult {
     var total = 0
     while unsent > 0 {
-      switch socket.send(output, from: sent) {
+      switch link.send(output, from: sent) {
       case .bytes(let n):
         sent += n
         total += n

@@ -24,8 +24,10 @@ struct ProxyCore: ~Copyable {
 
   var downstreams = Slab<Downstream>()
   var upstreams = Slab<Upstream>()
-  /// HTTP/2 connections; their streams are in `downstreams`.
+  /// HTTP/2 connections; their streams are in `downstreams` and `upstreams`.
   var sessions = Slab<Session>()
+  /// Those of callers.
+  var callerSessions = 0
   /// Sessions with frames to write at the loop's edge: those of one turn go out together.
   var dirtySessions: [Handle] = []
   /// What the session that is being read received.

@@ -10,6 +10,7 @@ struct ProxyTimes {
   let poolIdle: UInt64
   let binding: UInt64
   let linger: UInt64
+  let ping: UInt64
   let request: UInt64?
 
   init(_ limits: ProxyLimits) {
@@ -20,6 +21,7 @@ struct ProxyTimes {
     poolIdle = Self.nanoseconds(limits.poolIdle)
     binding = Self.nanoseconds(limits.binding)
     linger = Self.nanoseconds(limits.linger)
+    ping = Self.nanoseconds(limits.ping)
     request = limits.request.map(Self.nanoseconds)
   }
 
@@ -43,6 +45,9 @@ public struct ProxyLimits: Sendable {
   public var binding = Duration.seconds(1)
   /// From our last byte to the caller's own end of the connection; then it is closed all the same. 5 s.
   public var linger = Duration.seconds(5)
+  /// An HTTP/2 peer that has said nothing for so long while requests are under way is asked whether it is there (PING), and taken
+  /// for gone when nothing comes for as long again. 20 s.
+  public var ping = Duration.seconds(20)
   /// From head to last byte of answer: 504 `timeout`. None unless set.
   public var request: Duration?
   /// Requests of one name waiting for their binding, per process: 503 `overload` beyond. 1024.

@@ -79,7 +79,7 @@ final class Worker: LoopHandler {
 
   func edge() {
     core.writeSessions()
-    if drainDeadline != nil, !saidDrained, core.downstreams.isEmpty, core.sessions.isEmpty {
+    if drainDeadline != nil, !saidDrained, core.downstreams.isEmpty, core.callerSessions == 0 {
       saidDrained = true
       notify(.drained(worker: index))
     }

@@ -1,0 +1,83 @@
+import Memory
+import SystemIO
+
+/// What carries the bytes of a caller's requests, or of requests to an endpoint.
+enum PeerLink: ~Copyable {
+  /// A connection of its own: HTTP/1.1.
+  case socket(Socket)
+  /// One stream of a session: HTTP/2. Its bytes come and go as HTTP/1.1 text (`Multiplexing`).
+  case stream
+
+  // `switch` throughout: `if case` would consume the link.
+
+  var isStream: Bool {
+    switch self {
+    case .socket: false
+    case .stream: true
+    }
+  }
+
+  /// Of the connection; -1 for a stream, which has none.
+  var descriptor: Int32 {
+    switch self {
+    case .socket(let socket): socket.descriptor
+    case .stream: -1
+    }
+  }
+
+  /// Reads once; a stream's bytes are given, not read.
+  borrowing func receive(into input: inout ByteBuffer, atMost: Int) -> IOResult {
+    switch self {
+    case .socket(let socket): socket.receive(into: &input, atMost: atMost)
+    case .stream: .wouldBlock
+    }
+  }
+
+  /// Gives the kernel what it takes; a stream's text becomes frames elsewhere.
+  borrowing func send(_ output: borrowing ByteBuffer, from offset: Int) -> IOResult {
+    switch self {
+    case .socket(let socket): socket.send(output, from: offset)
+    case .stream: .wouldBlock
+    }
+  }
+
+  /// Makes closing a reset, so that what was said cannot be taken for the whole.
+  borrowing func setReset() {
+    switch self {
+    case .socket(let socket): socket.setReset()
+    case .stream: break
+    }
+  }
+
+  /// Says the last byte.
+  borrowing func shutdownWrite() {
+    switch self {
+    case .socket(let socket): socket.shutdownWrite()
+    case .stream: break
+    }
+  }
+
+  /// 0 once a connection that was begun stands.
+  borrowing func connectError() -> Int32 {
+    switch self {
+    case .socket(let socket): socket.connectError()
+    case .stream: 0
+    }
+  }
+
+  /// True when an idle connection is of no use.
+  borrowing func pendingEndOfFile() -> Bool {
+    switch self {
+    case .socket(let socket): socket.pendingEndOfFile()
+    case .stream: false
+    }
+  }
+
+  /// Gives up the connection, which goes on as something else.
+  consuming func takeSocket() -> Socket? {
+    switch consume self {
+    case .socket(let socket): socket
+    case .stream: nil
+    }
+  }
+}

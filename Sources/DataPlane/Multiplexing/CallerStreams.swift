@@ -1,0 +1,180 @@
+import HTTP
+import HTTP2
+import Memory
+import SystemIO
+
+// A caller's side: the frames of a request become text in the input of a `Downstream`, the text in its output becomes the frames of
+// the answer.
+
+extension ProxyCore {
+  /// This connection has begun with the preface of HTTP/2: it goes on as a session.
+  mutating func beginSession(_ h: Handle) {
+    var gone = downstreams.remove(h)
+    gone.clock.stop(on: loop)
+    swap(&sessionInput, &gone.input)
+    gone.output.removeAll()
+    buffers.reclaim(&gone.output)
+    loop.remove(gone.link.descriptor)
+    facts.gauges.downstreamConnections -= 1
+    guard let socket = gone.takeSocket(), let s = adoptSession(socket) else { return sessionInput.removeAll() }
+    takeFrames(s)
+    if sessions.contains(s) { readSession(s) }
+  }
+
+  /// A caller's connection that speaks HTTP/2.
+  @discardableResult
+  mutating func adoptSession(_ socket: consuming Socket) -> Handle? {
+    guard let s = openSession(socket, .caller) else { return nil }
+    facts.gauges.downstreamConnections += 1
+    callerSessions += 1
+    return s
+  }
+
+  mutating func takeCallerEvent(_ event: HTTP2Event, of s: Handle, _ http2: HTTP2Session) {
+    let h = Handle(bits: event.tag)
+    switch event.kind {
+    case .request(let fields, let ends): beginStream(insertStream(s, event), fields, hasBody: !ends)
+    case .tooLarge:
+      if downstreams.contains(h) { closeDownstream(h, reset: true) } else { refuseLargeHead(insertStream(s, event)) }
+    case .data(let range): takeRequestData(range, event.stream, of: h, http2)
+    case .trailers(let fields): endRequestText(h, fields)
+    case .ended: endRequestText(h, nil)
+    case .endWritten:
+      // A caller that goes on sending after its answer is told to stop (RFC 9113 §8.1).
+      if !http2.isEndedByPeer(event.stream) { http2.reset(event.stream, .noError) }
+    case .closed: callerStreamClosed(h)
+    case .response, .informational, .settings, .pong, .goAway: break
+    }
+  }
+
+  // MARK: Frames become text
+
+  private mutating func insertStream(_ s: Handle, _ event: HTTP2Event) -> Handle {
+    let deadline = now.adding(nanoseconds: times.streamIdle)
+    var stream = StreamText()
+    stream.session = s
+    stream.id = event.stream
+    let h = downstreams.insert(Downstream(stream: stream, clock: ConnectionClock(deadline: deadline)))
+    sessions[s].http2.setTag(h.bits, on: event)
+    downstreams[h].clock.set(deadline, token: h.token(kind: TokenKind.downstream), on: loop)
+    return h
+  }
+
+  private mutating func beginStream(_ h: Handle, _ fields: HeaderList, hasBody: Bool) {
+    buffers.lend(&downstreams[h].input)
+    guard let body = fields.writeRequestHead(hasBody: hasBody, into: &downstreams[h].input) else {
+      return refuse(h, .badRequest, status: 400, text: "the target is malformed, or :authority and host differ")
+    }
+    downstreams[h].stream.incoming = body
+    advance(h)
+  }
+
+  private mutating func refuseLargeHead(_ h: Handle) {
+    refuse(h, .badRequest, status: 431, text: HTTPFault.headTooLarge.reason.description)
+  }
+
+  /// Whether this stream is there and its request still of interest.
+  private func isReceiving(_ h: Handle) -> Bool {
+    downstreams.contains(h) && downstreams[h].phase != .settling
+  }
+
+  private mutating func takeRequestData(_ range: Range<Int>, _ id: Int32, of h: Handle, _ http2: HTTP2Session) {
+    guard isReceiving(h) else { return http2.consume(id, range.count) }
+    if range.isEmpty { return }
+    buffers.lend(&downstreams[h].input)
+    downstreams[h].takeData(range, of: sessionInput)
+    setDeadline(h, in: times.streamIdle)
+    advance(h)
+  }
+
+  /// The request is complete, with or without trailers.
+  private mutating func endRequestText(_ h: Handle, _ trailers: HeaderList?) {
+    guard isReceiving(h) else { return }
+    buffers.lend(&downstreams[h].input)
+    let dropped = downstreams[h].takeEnd(trailers)
+    if dropped > 0 { facts.recordDropped(inTrailers: dropped) }
+    advance(h)
+  }
+
+  /// Gives the caller credit for what has left the input: that is the back-pressure on its stream.
+  mutating func giveCredit(toCaller h: Handle) {
+    guard let credit = downstreams[h].stream.credit(left: downstreams[h].input.count) else { return }
+    let stream = downstreams[h].stream
+    sessions[stream.session].http2.consume(stream.id, credit)
+    markDirty(stream.session)
+  }
+
+  /// The caller, or its whole connection, is done with this stream.
+  mutating func callerStreamClosed(_ h: Handle) {
+    guard downstreams.contains(h) else { return }
+    downstreams[h].stream.isOver = true
+    closeDownstream(h)
+  }
+
+  // MARK: Text becomes frames
+
+  /// Makes frames of the answer's text, as far as its stream takes it: what waits for the caller's window is bounded.
+  mutating func passAnswer(_ h: Handle) {
+    let stream = downstreams[h].stream
+    guard !stream.isOver, !downstreams[h].output.isEmpty, sessions.contains(stream.session) else { return }
+    let http2 = sessions[stream.session].http2
+    while !downstreams[h].output.isEmpty {
+      if http2.queuedBytes(stream.id) >= limits.highWater {
+        if downstreams[h].stream.stalls() { sessions[stream.session].stalled.append(h) }
+        break
+      }
+      guard downstreams[h].passText(to: http2) else { break }
+    }
+    if downstreams[h].output.isEmpty { buffers.reclaim(&downstreams[h].output) }
+    markDirty(stream.session)
+  }
+
+  /// The answer is complete in the output. The stream stays until the session says that it is over.
+  mutating func streamAnswered(_ h: Handle) {
+    downstreams[h].phase = .settling
+    downstreams[h].input.removeAll()
+    buffers.reclaim(&downstreams[h].input)
+    giveCredit(toCaller: h)
+    setDeadline(h, in: times.streamIdle)
+  }
+
+  /// The session has written: this answer may go on.
+  mutating func resumeCaller(_ h: Handle) {
+    guard downstreams.contains(h) else { return }
+    downstreams[h].stream.isStalled = false
+    passAnswer(h)
+    if downstreams[h].output.count < limits.highWater { _ = goOnWriting(h) }
+  }
+}
+
+extension Downstream {
+  fileprivate mutating func takeData(_ range: Range<Int>, of received: borrowing ByteBuffer) {
+    stream.takeData(range, of: received, into: &input)
+  }
+
+  fileprivate mutating func takeEnd(_ trailers: HeaderList?) -> Int { stream.takeEnd(trailers, into: &input) }
+
+  /// Makes frames of the next part of the answer's text. Returns whether that moved anything.
+  fileprivate mutating func passText(to http2: HTTP2Session) -> Bool {
+    let taken: Int
+    switch stream.outgoing {
+    case .head: taken = passHead(to: http2)
+    case .body(let reader): taken = stream.passBody(reader, output, from: 0, to: http2)
+    case .ended: taken = output.count  // the answer was cut off before its text was
+    }
+    output.removeFirst(taken)
+    return taken > 0
+  }
+
+  private mutating func passHead(to http2: HTTP2Session) -> Int {
+    let head = OwnHeadText(answer: output.span, leavesOutLength: exchange.isGRPC)
+    if head.status < 200 {
+      http2.submitInformational(stream.id, head.fields)
+    } else {
+      let body = BodyReader(head.answerBody(to: exchange.method))
+      http2.submitResponse(stream.id, head.fields, endStream: body.isDone)
+      stream.sentHead(body)
+    }
+    return head.length
+  }
+}

@@ -1,0 +1,254 @@
+import HTTP
+import HTTP2
+import Memory
+import SystemIO
+
+// An endpoint's side: the text of a request in the output of an `Upstream` becomes frames, the frames of the answer become text in its
+// input.
+
+extension ProxyCore {
+  /// Whether this caller's request goes to this name over HTTP/2: where the service says so, and where it says nothing for gRPC, which
+  /// has no other way.
+  func usesHTTP2(_ c: ClusterIndex, for h: Handle) -> Bool {
+    switch clusters[c].serviceProtocol {
+    case .http2: true
+    case .automatic: downstreams[h].exchange.isGRPC && downstreams[h].link.isStream
+    case .http1, .tcp: false
+    }
+  }
+
+  // MARK: Sessions
+
+  /// A stream for this caller's request: one connection carries many, a further one is made when all are full.
+  mutating func openStream(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
+    let s: Handle
+    if let known = sessionWithRoom(c, e) {
+      s = known
+    } else {
+      switch connectSession(c, e) {
+      case .ready(let new): s = new
+      case let other: return other
+      }
+    }
+    var stream = StreamText()
+    stream.session = s
+    let u = upstreams.insert(Upstream(stream: stream, cluster: c, endpoint: e, caller: h))
+    upstreams[u].served = sessions[s].served
+    sessions[s].served &+= 1
+    return .ready(u)
+  }
+
+  private func sessionWithRoom(_ c: ClusterIndex, _ e: EndpointIndex) -> Handle? {
+    let limit = Int(limits.http2.concurrentStreams)
+    return clusters[c].endpoints[Int(e)].sessions.first { sessions[$0].hasRoom(limit: limit) }
+  }
+
+  private mutating func connectSession(_ c: ClusterIndex, _ e: EndpointIndex) -> ConnectionFound {
+    do {
+      let socket = try Socket.connect(to: clusters[c].endpoints[Int(e)].endpoint.address)
+      guard let s = openSession(socket, .endpoint(c, e)) else { return .exhausted }
+      clusters[c].endpoints[Int(e)].connections += 1
+      clusters[c].endpoints[Int(e)].sessions.append(s)
+      facts.gauges.upstreamActive += 1
+      return .ready(s)
+    } catch {
+      if error.isExhaustion { return .exhausted }
+      clusters[c].endpoints[Int(e)].backoff.failed(at: now)
+      return .refused
+    }
+  }
+
+  /// The connect has come to its end. Returns whether the connection stands.
+  mutating func sessionConnected(_ s: Handle) -> Bool {
+    guard case .endpoint(let c, let e) = sessions[s].peer else { return true }
+    guard sessions[s].socket.connectError() == 0 else {
+      closeSession(s)
+      return false
+    }
+    clusters[c].endpoints[Int(e)].backoff.succeeded()
+    sessions[s].phase = .open
+    markDirty(s)
+    restSession(s)
+    return true
+  }
+
+  mutating func endpointSessionGone(_ s: Handle, _ c: ClusterIndex, _ e: EndpointIndex) {
+    clusters[c].endpoints[Int(e)].sessions.removeAll { $0 == s }
+    clusters[c].endpoints[Int(e)].connections -= 1
+    clusters[c].releaseIfUnused(e)
+    facts.gauges.upstreamActive -= 1
+  }
+
+  // MARK: Text becomes frames
+
+  /// Makes frames of the request's text, as far as its stream takes it. Returns false when the attempt is over.
+  mutating func passRequest(_ u: Handle) -> Bool {
+    let s = upstreams[u].stream.session
+    guard !upstreams[u].stream.isOver, upstreams[u].unsent > 0, sessions.contains(s) else { return true }
+    let http2 = sessions[s].http2
+    let isGRPC = downstreams[upstreams[u].caller].exchange.isGRPC
+    while upstreams[u].unsent > 0 {
+      if http2.queuedBytes(upstreams[u].stream.id) >= limits.highWater {
+        if upstreams[u].stream.stalls() { sessions[s].stalled.append(u) }
+        break
+      }
+      switch upstreams[u].passText(to: http2, tag: u.bits, isGRPC: isGRPC) {
+      case .moved: continue
+      case .waits: break
+      case .refused:
+        // The endpoint has said GOAWAY since this connection was chosen.
+        let h = upstreams[u].caller
+        resend(u, h, because: .closed, fault: .upstreamReset)
+        return false
+      }
+      break
+    }
+    markDirty(s)
+    return true
+  }
+
+  /// The session has written: this request may go on.
+  mutating func resumeEndpoint(_ u: Handle) {
+    guard upstreams.contains(u) else { return }
+    upstreams[u].stream.isStalled = false
+    let h = upstreams[u].caller
+    if passRequest(u), upstreams.contains(u), upstreams[u].unsent < limits.highWater, downstreams.contains(h) {
+      advance(h)
+    }
+  }
+
+  // MARK: Frames become text
+
+  mutating func takeEndpointEvent(_ event: HTTP2Event, _ http2: HTTP2Session) {
+    let u = Handle(bits: event.tag)
+    guard upstreams.contains(u) else {
+      if case .data(let range) = event.kind { http2.consume(event.stream, range.count) }
+      return
+    }
+    switch event.kind {
+    case .informational(let fields): takeAnswerHead(u, fields, hasBody: false)
+    case .response(let fields, let ends): takeAnswerHead(u, fields, hasBody: !ends)
+    case .tooLarge: breakAnswer(u, .headTooLarge)
+    case .data(let range):
+      if range.isEmpty { return }
+      buffers.lend(&upstreams[u].input)
+      upstreams[u].takeData(range, of: sessionInput)
+      takeAnswerText(u)
+    case .trailers(let fields): endAnswerText(u, fields)
+    case .ended: endAnswerText(u, nil)
+    case .closed(let code): endpointStreamClosed(u, code)
+    case .request, .endWritten, .settings, .pong, .goAway: break
+    }
+  }
+
+  private mutating func takeAnswerHead(_ u: Handle, _ fields: HeaderList, hasBody: Bool) {
+    buffers.lend(&upstreams[u].input)
+    let isHead = downstreams[upstreams[u].caller].exchange.method == .head
+    guard let body = fields.writeResponseHead(hasBody: hasBody, saysLength: !isHead, into: &upstreams[u].input) else {
+      return breakAnswer(u, .badStatusLine)
+    }
+    upstreams[u].stream.incoming = body
+    takeAnswerText(u)
+  }
+
+  private mutating func endAnswerText(_ u: Handle, _ trailers: HeaderList?) {
+    buffers.lend(&upstreams[u].input)
+    let dropped = upstreams[u].takeEnd(trailers)
+    if dropped > 0 { facts.recordDropped(inTrailers: dropped) }
+    takeAnswerText(u)
+  }
+
+  /// Text was added to the input.
+  private mutating func takeAnswerText(_ u: Handle) {
+    upstreams[u].giveUpReplay()
+    if upstreams[u].unsent == 0 { buffers.reclaim(&upstreams[u].output) }
+    setDeadline(upstreams[u].caller, in: times.streamIdle)
+    takeAnswer(u)
+  }
+
+  /// Gives the endpoint credit for what has left the input.
+  mutating func giveCredit(toEndpoint u: Handle) {
+    guard let credit = upstreams[u].stream.credit(left: upstreams[u].input.count) else { return }
+    let stream = upstreams[u].stream
+    sessions[stream.session].http2.consume(stream.id, credit)
+    markDirty(stream.session)
+  }
+
+  // MARK: End
+
+  /// The endpoint has ended the stream. Where its answer is complete, what is left of it still goes to the caller.
+  private mutating func endpointStreamClosed(_ u: Handle, _ code: HTTP2ErrorCode) {
+    upstreams[u].stream.isOver = true
+    if upstreams[u].stream.hasEnded { return }
+    let h = upstreams[u].caller
+    if code == .refusedStream, upstreams[u].canReplay {
+      resend(u, h, because: .closed, fault: .upstreamReset)  // it surely reached no application (RFC 9113 §8.7)
+    } else {
+      upstreamEnded(u, h, cleanly: false)
+    }
+  }
+
+  /// The connection of this stream is gone.
+  mutating func endpointStreamLost(_ u: Handle, _ fault: ProxyFault) {
+    guard upstreams.contains(u) else { return }
+    upstreams[u].stream.isOver = true
+    if upstreams[u].stream.hasEnded { return }
+    let h = upstreams[u].caller
+    switch fault {
+    case .connectFailed: resend(u, h, because: .connect, fault: .connectFailed)
+    case .upstreamProtocol: breakAnswer(u, .badStatusLine)
+    default: upstreamEnded(u, h, cleanly: false)
+    }
+  }
+
+  /// Lets go of a stream, whatever it was doing. Its caller is the business of whoever calls.
+  mutating func endStream(_ u: Handle) {
+    var gone = upstreams.remove(u)
+    gone.input.removeAll()
+    gone.output.removeAll()
+    buffers.reclaim(&gone.input)
+    buffers.reclaim(&gone.output)
+    let isComplete = gone.hasHead && gone.body.isDone && gone.stream.isRequestSent
+    forget(gone.stream, isComplete ? nil : .cancel)
+  }
+}
+
+extension StreamText {
+  fileprivate var isRequestSent: Bool { if case .ended = outgoing { true } else { false } }
+}
+
+private enum RequestStep {
+  case moved
+  /// The rest of the text is not there yet.
+  case waits
+  /// The connection takes no new request.
+  case refused
+}
+
+extension Upstream {
+  fileprivate mutating func takeData(_ range: Range<Int>, of received: borrowing ByteBuffer) {
+    stream.takeData(range, of: received, into: &input)
+  }
+
+  fileprivate mutating func takeEnd(_ trailers: HeaderList?) -> Int { stream.takeEnd(trailers, into: &input) }
+
+  /// Makes frames of the next part of the request's text.
+  fileprivate mutating func passText(to http2: HTTP2Session, tag: UInt64, isGRPC: Bool) -> RequestStep {
+    let taken: Int
+    switch stream.outgoing {
+    case .head:
+      var head = OwnHeadText(request: output.span.extracting(sent...), scheme: "http")
+      if isGRPC { head.append("te", "trailers") }  // a gRPC server may refuse who cannot take them
+      let body = BodyReader(head.requestBody)
+      guard let id = http2.submitRequest(head.fields, endStream: body.isDone, tag: tag) else { return .refused }
+      stream.id = id
+      stream.sentHead(body)
+      taken = head.length
+    case .body(let reader): taken = stream.passBody(reader, output, from: sent, to: http2)
+    case .ended: taken = unsent
+    }
+    sent += taken
+    if !canReplay { dropSent() }
+    return taken > 0 ? .moved : .waits
+  }
+}
