@@ -41,7 +41,7 @@ extension ProxyCore {
   }
 
   /// Why the request's rules do not count here, whatever they say; nil when they do.
-  private func refusal(of requested: RequestedRules) -> String? {
+  private mutating func refusal(of requested: RequestedRules) -> String? {
     switch policy.overrides.mode {
     case .allow: return nil
     case .deny: return "this listener takes no rules from requests"
@@ -57,7 +57,7 @@ extension ProxyCore {
   }
 
   /// Lines of one header are concatenated in order; the key keeps lines and headers apart (a value never holds a zero byte).
-  private func gatherRules(_ h: Handle, _ name: [UInt8]) -> RequestedRules {
+  private mutating func gatherRules(_ h: Handle, _ name: [UInt8]) -> RequestedRules {
     var requested = RequestedRules(key: name + [0])
     for i in 0..<head.fields.count {
       let field = head.fields[i]

@@ -76,7 +76,7 @@ extension ProxyCore {
       if downstreams[h].output.count < limits.highWater, goOnWriting(h) { goesOn = true }
       guard downstreams.contains(h) else { return }
     }
-    if goesOn { advance(h) }
+    if goesOn { moveOn(h) }  // a stream has no events of its own
   }
 
   /// The caller was slow and takes more now. Returns whether its next request may be looked at.

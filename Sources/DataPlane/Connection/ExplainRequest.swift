@@ -14,7 +14,7 @@ enum ExplanationWish: UInt8 {
 
 extension ProxyCore {
   /// Reads the wish of the request in `self.head`: `only`, or anything else for the field.
-  func wish(_ h: Handle, in field: Int) -> ExplanationWish {
+  mutating func wish(_ h: Handle, in field: Int) -> ExplanationWish {
     guard policy.explains else { return .none }
     let value = downstreams[h].copy(head.fields[field].valueRange)
     return equalsIgnoringCase(value.span, "only") ? .only : .field
@@ -22,9 +22,9 @@ extension ProxyCore {
 
   // MARK: In the answer's head
 
-  /// The field line that tells the way of this request; nothing for requests that did not ask.
-  func explanationLines(_ h: Handle) -> [UInt8] {
-    guard downstreams[h].exchange.explains == .field, downstreams[h].exchange.cluster >= 0 else { return [] }
+  /// The field line that tells the way of this request.
+  mutating func explanationLines(_ h: Handle) -> [UInt8] {
+    guard downstreams[h].exchange.cluster >= 0 else { return [] }
     var line: [UInt8] = Array("heddle-explain: ".utf8)
     for byte in way(of: downstreams[h].exchange).utf8 {
       if byte >= 0x20, byte < 0x7f, byte != UInt8(ascii: "%") {

@@ -11,7 +11,7 @@ extension ProxyCore {
   }
 
   /// The one loop of the request side.
-  private mutating func moveOn(_ h: Handle) {
+  mutating func moveOn(_ h: Handle) {
     if downstreams.contains(h) { downstreams[h].gaveWay = false }
     for _ in 0..<Self.stepsInARow {
       guard downstreams.contains(h) else { return }
@@ -113,11 +113,6 @@ extension ProxyCore {
     downstreams[h].exchange.keepAlive = head.keepAlive && !isDraining
     downstreams[h].exchange.isGRPC = routing.isGRPC
     if routing.explainField >= 0 { downstreams[h].exchange.explains = wish(h, in: routing.explainField) }
-    let isCall = routing.isGRPC && downstreams[h].link.isStream
-    if isCall, routing.timeout > 0 {
-      downstreams[h].exchange.hasDeadline = true
-      downstreams[h].exchange.mustEnd = now.adding(nanoseconds: routing.timeout)
-    }
     downstreams[h].requestBody = BodyReader(head.framing)
     downstreams[h].closesAfterAnswer = false
     if head.form == .authority {
@@ -126,8 +121,14 @@ extension ProxyCore {
     if routing.depth >= callDepthLimit {
       return failUndispatched(h, headLength, .callLoop, text: "the request has passed \(callDepthLimit) meshes")
     }
-    if isCall, routing.hasBadTimeout {
-      return failUndispatched(h, headLength, .badRequest, text: "grpc-timeout is no number of at most 8 digits with a unit")
+    if routing.isGRPC, downstreams[h].link.isStream {
+      if routing.hasBadTimeout {
+        return failUndispatched(h, headLength, .badRequest, text: "grpc-timeout is no number of at most 8 digits with a unit")
+      }
+      if routing.timeout > 0 {
+        downstreams[h].exchange.hasDeadline = true
+        downstreams[h].exchange.mustEnd = now.adding(nanoseconds: routing.timeout)
+      }
     }
     bindRequest(h, headLength: headLength, hasLocalDtab: routing.hasLocalDtab)
   }

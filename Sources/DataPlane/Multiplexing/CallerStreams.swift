@@ -74,7 +74,7 @@ extension ProxyCore {
   }
 
   /// Whether this stream is there and its request still of interest.
-  private func isReceiving(_ h: Handle) -> Bool {
+  private mutating func isReceiving(_ h: Handle) -> Bool {
     downstreams.contains(h) && downstreams[h].phase != .settling
   }
 

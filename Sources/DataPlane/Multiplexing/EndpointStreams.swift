@@ -9,7 +9,7 @@ import SystemIO
 extension ProxyCore {
   /// Whether this caller's request goes to this name over HTTP/2: where the service says so, and where it says nothing for gRPC, which
   /// has no other way.
-  func usesHTTP2(_ c: ClusterIndex, for h: Handle) -> Bool {
+  mutating func usesHTTP2(_ c: ClusterIndex, for h: Handle) -> Bool {
     switch clusters[c].serviceProtocol {
     case .http2: true
     case .automatic: downstreams[h].exchange.isGRPC && downstreams[h].link.isStream
@@ -38,7 +38,7 @@ extension ProxyCore {
     return .ready(u)
   }
 
-  private func sessionWithRoom(_ c: ClusterIndex, _ e: EndpointIndex) -> Handle? {
+  private mutating func sessionWithRoom(_ c: ClusterIndex, _ e: EndpointIndex) -> Handle? {
     let limit = Int(limits.http2.concurrentStreams)
     return clusters[c].endpoints[Int(e)].sessions.first { sessions[$0].hasRoom(limit: limit) }
   }

@@ -26,7 +26,7 @@ extension ProxyCore {
     case .busy(let h):
       if !readiness.isDisjoint(with: [.readable, .hangup, .error]) {
         upstreams[u].mayRead = true
-        takeAnswer(u)
+        passAnswer(from: u)
       }
       guard upstreams.contains(u), readiness.contains(.writable), upstreams[u].unsent > 0 else { return }
       if flushUpstream(u), downstreams.contains(h) { advance(h) }
@@ -186,7 +186,7 @@ extension ProxyCore {
   }
 
   /// What the route that matched edits of the answer's head; nil for nothing.
-  private func answerEdits(_ h: Handle) -> HeaderScript? {
+  private mutating func answerEdits(_ h: Handle) -> HeaderScript? {
     let use = downstreams[h].exchange.route
     guard use >= 0, let route = uses[use].route, !route.responseEdits.isEmpty else { return nil }
     return route.responseEdits
@@ -201,8 +201,9 @@ extension ProxyCore {
       downstreams[h].exchange.keepAlive && !isDraining && framing != .untilClose
       && downstreams[h].requestBody.isDone
     // Before the call, not in it: what follows `answer` as an argument and needs `self` costs a copy of the whole head.
-    let (edits, extra) = (answerEdits(h), explanationLines(h))
-    let code = downstreams[h].exchange.isGRPC ? upstreams[u].grpcCode(in: answer.fields, at: 0) : nil
+    let extra = downstreams[h].exchange.explains == .field ? explanationLines(h) : []
+    let edits = answerEdits(h)
+    if downstreams[h].exchange.isGRPC { downstreams[h].exchange.grpcCode = upstreams[u].grpcCode(in: answer.fields, at: 0) }
     buffers.lend(&downstreams[h].output)
     writeAnswerHead(
       answer, of: upstreams[u], framing: framing, keepAlive: keepAlive, callerMinorVersion: caller,
@@ -216,7 +217,6 @@ extension ProxyCore {
     downstreams[h].exchange.answered = true
     downstreams[h].exchange.chunksAnswer = framing == .chunks
     downstreams[h].exchange.responseStatus = UInt16(truncatingIfNeeded: answer.statusCode)
-    if downstreams[h].exchange.isGRPC { downstreams[h].exchange.grpcCode = code }
     if upstreams[u].body.isDone { return finish(u, h) }
     return upstreams[u].input.isEmpty ? .hungry : .progress
   }
@@ -266,7 +266,7 @@ extension ProxyCore {
   // MARK: End
 
   private mutating func finish(_ u: Handle, _ h: Handle) -> AnswerStep {
-    let responseClass = classify(downstreams[h].exchange)
+    let responseClass = classify(h)
     clusters[upstreams[u].cluster].requeues.deposit(now: now.nanoseconds)
     endAttempt(h, as: responseClass)
     endRequest(h, as: responseClass)
@@ -317,10 +317,11 @@ extension ProxyCore {
 
   /// The one classification of an answer: 5xx is a failure, retryable where the method is safe; of gRPC the codes that tell of the
   /// service and not of the call.
-  private func classify(_ exchange: Exchange) -> FactClass {
-    if exchange.responseStatus >= 500 { return exchange.method.isSafe ? .retryable : .failure }
-    guard exchange.isGRPC, exchange.responseStatus == 200 else { return .success }
-    return switch exchange.grpcCode ?? .unknown {  // an answer without a code says that something broke
+  private mutating func classify(_ h: Handle) -> FactClass {
+    let status = downstreams[h].exchange.responseStatus
+    if status >= 500 { return downstreams[h].exchange.method.isSafe ? .retryable : .failure }
+    guard downstreams[h].exchange.isGRPC, status == 200 else { return .success }
+    return switch downstreams[h].exchange.grpcCode ?? .unknown {  // an answer without a code says that something broke
     case .unavailable: .retryable
     case .internal, .unknown, .dataLoss, .deadlineExceeded: .failure
     default: .success

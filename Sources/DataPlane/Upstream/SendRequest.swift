@@ -59,7 +59,7 @@ extension ProxyCore {
   }
 
   /// The route that matched, if it changes the request's head.
-  private func editingRoute(_ h: Handle) -> CompiledRoute? {
+  private mutating func editingRoute(_ h: Handle) -> CompiledRoute? {
     let use = downstreams[h].exchange.route
     guard use >= 0, let route = uses[use].route, route.changesRequest else { return nil }
     return route
@@ -92,7 +92,7 @@ extension ProxyCore {
   }
 
   /// The leaf that was picked as `leaf`, if it is still there: the route may have been compiled anew since.
-  private func leafNow(_ b: Int32, _ leaf: Int32, _ c: ClusterIndex) -> Int? {
+  private mutating func leafNow(_ b: Int32, _ leaf: Int32, _ c: ClusterIndex) -> Int? {
     if Int(leaf) < bindings[b].leaves.count, bindings[b].leaves[Int(leaf)].cluster == c { return Int(leaf) }
     return bindings[b].leaves.firstIndex { $0.cluster == c }
   }

@@ -10,6 +10,9 @@ import Workers
 /// A request passes the files in this order: `Connection/Accept` → `Connection/RequestIntake` (head) → `Binding/BindRequest`
 /// (identify, bind, pick) → `Upstream/SendRequest` (pool, connect, write) → `Connection/RequestBody` → `Upstream/AnswerIntake`
 /// (head, body) → `Connection/AnswerOutput` (flush, next request). `Connection/Faults` answers whatever goes wrong on the way.
+///
+/// On the request path even methods that change nothing are `mutating`: to borrow the core, the compiler copies the 1.5 KB of it that
+/// can be copied (measured: 170 instructions a call, of 15 000 a request).
 struct ProxyCore: ~Copyable {
   let loop: EventLoop
   let worker: Int
