@@ -3,9 +3,13 @@ import Memory
 /// Bytes that wait to be sent, as the arrays in which they came: one encoded message stands in ten thousand queues and exists
 /// once.
 public struct ChunkQueue: Sendable {
-  private var chunks: [[UInt8]] = []
-  private var first = 0
+  /// The chunk that is sent next. Apart from the rest, so that a queue of one costs no list.
+  private var head: [UInt8] = []
+  /// Bytes of it that were taken.
   private var offset = 0
+  private var rest: [[UInt8]] = []
+  /// The first of `rest` that waits.
+  private var next = 0
   /// Bytes that wait.
   public private(set) var count = 0
 
@@ -19,7 +23,7 @@ public struct ChunkQueue: Sendable {
   /// Adds bytes at the end, without a copy.
   public mutating func append(_ bytes: [UInt8]) {
     if bytes.isEmpty { return }
-    chunks.append(bytes)
+    if count == 0 { head = bytes } else { rest.append(bytes) }
     count += bytes.count
   }
 
@@ -29,10 +33,9 @@ public struct ChunkQueue: Sendable {
     buffer.reserve(n)
     var left = n
     while left > 0 {
-      let chunk = chunks[first]
-      let available = chunk.count - offset
+      let available = head.count - offset
       let taken = min(left, available)
-      buffer.append(chunk.span.extracting(offset..<(offset + taken)))
+      buffer.append(head.span.extracting(offset..<(offset + taken)))
       left -= taken
       offset += taken
       if taken == available { dropFirst() }
@@ -43,19 +46,25 @@ public struct ChunkQueue: Sendable {
 
   /// Forgets everything.
   public mutating func removeAll() {
-    chunks.removeAll(keepingCapacity: chunks.capacity <= Self.slotsKept)
-    first = 0
+    head = []
     offset = 0
+    rest.removeAll(keepingCapacity: rest.capacity <= Self.slotsKept)
+    next = 0
     count = 0
   }
 
   private mutating func dropFirst() {
-    chunks[first] = []  // frees the bytes now, not when the queue is empty
-    first += 1
     offset = 0
-    if first >= 64 && first * 2 >= chunks.count {
-      chunks.removeFirst(first)
-      first = 0
+    guard next < rest.count else {
+      head = []
+      return
+    }
+    head = rest[next]
+    rest[next] = []  // frees the bytes when they are sent, not when the queue is empty
+    next += 1
+    if next >= 64 && next * 2 >= rest.count {
+      rest.removeFirst(next)
+      next = 0
     }
   }
 }

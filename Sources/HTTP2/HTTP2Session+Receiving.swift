@@ -71,8 +71,7 @@ extension HTTP2Session {
   }
 
   @unsafe private func headersBegin(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
-    fields = HeaderList()
-    fieldsOverflow = false
+    fields.begin()
     let header = unsafe frame.pointee.hd
     if role == .server, unsafe frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
       let slot = streams.insert(Stream(id: header.stream_id))
@@ -82,13 +81,7 @@ extension HTTP2Session {
   }
 
   private func received(name: Span<UInt8>, value: Span<UInt8>) -> Int32 {
-    if fieldsOverflow { return 0 }
-    if fields.size + name.count + value.count + 32 > settings.headerListBytes {
-      fieldsOverflow = true
-      fields = HeaderList()
-      return 0
-    }
-    fields.append(name: name, value: value)
+    fields.add(name: name, value: value)
     return 0
   }
 
@@ -123,8 +116,7 @@ extension HTTP2Session {
 
   /// The decoded list as an event. Only a first list has pseudo-fields: libnghttp2 refuses them in trailers.
   private func takeFields(isRequest: Bool, _ ends: Bool) -> HTTP2Event.Kind {
-    defer { fields = HeaderList() }
-    if fieldsOverflow { return .tooLarge }
+    guard let fields = fields.take() else { return .tooLarge }
     if isRequest { return .request(fields, ends: ends) }
     guard let status = fields[":status"] else { return .trailers(fields) }
     return status.utf8.first == UInt8(ascii: "1") ? .informational(fields) : .response(fields, ends: ends)

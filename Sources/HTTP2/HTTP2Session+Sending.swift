@@ -104,15 +104,19 @@ extension HeaderList {
     unsafe bytes.withUnsafeBufferPointer { buffer in
       // libnghttp2 takes pointers to mutable bytes and does not change them.
       let base = unsafe UnsafeMutablePointer(mutating: buffer.baseAddress) ?? HeaderList.noBytes
-      var fields: [nghttp2_nv] = unsafe []
-      for entry in entries {
-        let name = unsafe base + Int(entry.start)
-        unsafe fields.append(
-          nghttp2_nv(
-            name: name, value: name + Int(entry.nameLength), namelen: Int(entry.nameLength),
-            valuelen: Int(entry.valueLength), flags: UInt8(NGHTTP2_NV_FLAG_NONE.rawValue)))
+      // On the stack, where a list is of ordinary size.
+      return unsafe withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: entries.count) { fields in
+        for index in entries.indices {
+          let entry = entries[index]
+          let name = unsafe base + Int(entry.start)
+          unsafe fields.initializeElement(
+            at: index,
+            to: nghttp2_nv(
+              name: name, value: name + Int(entry.nameLength), namelen: Int(entry.nameLength),
+              valuelen: Int(entry.valueLength), flags: UInt8(NGHTTP2_NV_FLAG_NONE.rawValue)))
+        }
+        return unsafe body(fields.baseAddress, entries.count)
       }
-      return unsafe fields.withUnsafeBufferPointer { unsafe body($0.baseAddress, $0.count) }
     }
   }
 

@@ -20,12 +20,6 @@ import Memory
     var isDeferred = false
   }
 
-  struct PendingEvent {
-    let stream: Int32
-    let slot: Handle
-    let kind: HTTP2Event.Kind
-  }
-
   /// Owned: freed in `deinit`. It knows this object as user data, unretained, and calls it only from within our own calls.
   let session: OpaquePointer
   let role: HTTP2Role
@@ -35,12 +29,9 @@ import Memory
   /// Requests whose HEADERS were not written yet: libnghttp2 does not know their streams before. A few at most, in order.
   var unopened: [(stream: Int32, slot: Handle)] = []
 
-  private var events: [PendingEvent] = []
-  private var nextIndex = 0
-
+  var events = PendingEvents()
   /// The field list that is being decoded; HTTP/2 interleaves no two of them.
-  var fields = HeaderList()
-  var fieldsOverflow = false
+  var fields: FieldCollector
 
   /// Valid only within `receive`: where its span begins, to turn libnghttp2's pointers into offsets.
   var input: UnsafeRawPointer?
@@ -61,6 +52,7 @@ import Memory
     self.role = role
     self.settings = settings
     self.now = now
+    fields = FieldCollector(limit: settings.headerListBytes)
     resets = TokenBucket(burst: settings.resetBurst, perSecond: settings.resetsPerSecond, at: now)
     idleFrames = TokenBucket(burst: settings.idleFrameBurst, perSecond: settings.idleFramesPerSecond, at: now)
     unsafe session = Self.makeSession(role: role, settings: settings)
@@ -91,16 +83,12 @@ import Memory
 
   /// The next thing that the peer did, nil when all were taken.
   public func nextEvent() -> HTTP2Event? {
-    guard nextIndex < events.count else {
-      // A burst's storage is not kept by an idle connection.
-      events.removeAll(keepingCapacity: events.capacity <= 64)
-      nextIndex = 0
-      return nil
+    guard let event = events.take() else { return nil }
+    guard streams.contains(event.slot) else {
+      return HTTP2Event(stream: event.stream, tag: 0, kind: event.kind, slot: event.slot)
     }
-    let event = events[nextIndex]
-    nextIndex += 1
-    let tag = streams.contains(event.slot) ? streams[event.slot].tag : 0
-    if case .closed = event.kind, streams.contains(event.slot) { _ = streams.remove(event.slot) }
+    let tag = streams[event.slot].tag
+    if case .closed = event.kind { _ = streams.remove(event.slot) }
     return HTTP2Event(stream: event.stream, tag: tag, kind: event.kind, slot: event.slot)
   }
 
@@ -146,7 +134,7 @@ import Memory
   // MARK: For the callbacks
 
   func append(_ kind: HTTP2Event.Kind, stream: Int32, slot: Handle) {
-    events.append(PendingEvent(stream: stream, slot: slot, kind: kind))
+    events.append(PendingEvents.Item(stream: stream, slot: slot, kind: kind))
   }
 
   /// Records the first fault and queues the GOAWAY that goes with it.

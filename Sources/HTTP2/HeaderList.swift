@@ -15,6 +15,15 @@ public struct HeaderList: Sendable {
 
   public init() {}
 
+  /// An empty list with room for a block of ordinary size, so that it does not grow field by field.
+  init(reservingFields count: Int) {
+    bytes.reserveCapacity(count * 32)
+    entries.reserveCapacity(count)
+  }
+
+  /// Fields that a list of ordinary size has room for.
+  static let ordinaryCount = 16
+
   public init(_ fields: [(String, String)]) {
     for (name, value) in fields { append(name, value) }
   }
@@ -37,9 +46,9 @@ public struct HeaderList: Sendable {
   /// Adds a field at the end from bytes that a parser has validated. The name is stored in lower case.
   public mutating func append(name: Span<UInt8>, value: Span<UInt8>) {
     let start = bytes.count
-    bytes.reserveCapacity(start + name.count + value.count)
-    for index in name.indices { bytes.append(Self.lowercase(name[index])) }
-    for index in value.indices { bytes.append(value[index]) }
+    unsafe name.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+    unsafe value.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+    for index in start..<(start + name.count) where bytes[index] &- 0x41 < 26 { bytes[index] |= 0x20 }
     entries.append(
       Entry(start: UInt32(start), nameLength: UInt32(name.count), valueLength: UInt32(value.count)))
   }

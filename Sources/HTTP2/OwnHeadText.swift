@@ -5,7 +5,7 @@ import Memory
 /// and no limit of a parser applies.
 public struct OwnHeadText: Sendable {
   /// Pseudo-fields first; fields of the connection are left out (RFC 9113 §8.2.2).
-  public private(set) var fields = HeaderList()
+  public private(set) var fields = HeaderList(reservingFields: HeaderList.ordinaryCount)
   /// Of an answer, 100 … 599; 0 of a request.
   public private(set) var status = 0
   /// Bytes of the head with the empty line at its end.
@@ -19,7 +19,7 @@ public struct OwnHeadText: Sendable {
     var lines = LineReader()
     let first = lines.next(text)
     status = number(text.extracting(first).extracting(9..<12))  // `HTTP/1.1 200 OK`
-    fields.append(":status", String(status))
+    fields.append(name: Self.statusName.span, value: text.extracting(first).extracting(9..<12))
     while true {
       let line = lines.next(text)
       if line.isEmpty { break }
@@ -36,18 +36,9 @@ public struct OwnHeadText: Sendable {
     let method = end(of: UInt8(ascii: " "), in: text, first)
     let target = end(of: UInt8(ascii: " "), in: text, (method + 1)..<first.upperBound)
     fields.append(name: Self.method.span, value: text.extracting(first.lowerBound..<method))
-    fields.append(":scheme", scheme)
+    fields.append(name: Self.scheme.span, value: (scheme == "http" ? Self.http : Self.https).span)
     fields.append(name: Self.path.span, value: text.extracting((method + 1)..<target))
-    let start = lines
-    while true {
-      let line = lines.next(text)
-      if line.isEmpty { break }
-      let field = FieldLine(line, in: text)
-      if field.isNamed("host", text) {
-        fields.append(name: Self.authority.span, value: text.extracting(field.value))
-      }
-    }
-    lines = start
+    appendAuthority(lines, text)
     while true {
       let line = lines.next(text)
       if line.isEmpty { break }
@@ -57,7 +48,25 @@ public struct OwnHeadText: Sendable {
     length = lines.position
   }
 
+  /// Pseudo-fields come before all others, wherever the host stands in the text.
+  private mutating func appendAuthority(_ start: LineReader, _ text: Span<UInt8>) {
+    var lines = start
+    while true {
+      let line = lines.next(text)
+      if line.isEmpty { return }
+      let field = FieldLine(line, in: text)
+      if field.isNamed("host", text) {
+        fields.append(name: Self.authority.span, value: text.extracting(field.value))
+        return
+      }
+    }
+  }
+
+  private static let statusName = Array(":status".utf8)
   private static let method = Array(":method".utf8)
+  private static let scheme = Array(":scheme".utf8)
+  private static let http = Array("http".utf8)
+  private static let https = Array("https".utf8)
   private static let path = Array(":path".utf8)
   private static let authority = Array(":authority".utf8)
 
@@ -136,9 +145,7 @@ private struct FieldLine {
 
 /// Where `byte` stands first in `range`; its end when it does not.
 private func end(of byte: UInt8, in text: Span<UInt8>, _ range: Range<Int>) -> Int {
-  var i = range.lowerBound
-  while i < range.upperBound, text[i] != byte { i += 1 }
-  return i
+  firstIndex(of: byte, in: text, from: range.lowerBound, to: range.upperBound)
 }
 
 private func number(_ digits: Span<UInt8>) -> Int {

@@ -16,6 +16,21 @@
 /// `byte` in lower case if it is an ASCII capital.
 @inline(__always) public func lowercased(_ byte: UInt8) -> UInt8 { byte &- 65 < 26 ? byte | 0x20 : byte }
 
+/// Where `byte` stands first in `s`, looked for from `start` up to `end`; `end` when it does not. Eight bytes at a time: the borrow of
+/// a subtraction marks a byte that became zero, and only the lowest mark, which is exact, is used.
+public func firstIndex(of byte: UInt8, in s: Span<UInt8>, from start: Int, to end: Int) -> Int {
+  let pattern = UInt64(byte) &* 0x0101_0101_0101_0101
+  var i = start
+  while i &+ 8 <= end {
+    let x = word(s, at: i) ^ pattern
+    let mark = (x &- 0x0101_0101_0101_0101) & ~x & 0x8080_8080_8080_8080
+    if mark != 0 { return i &+ (mark.trailingZeroBitCount &>> 3) }
+    i &+= 8
+  }
+  while i < end, s[i] != byte { i &+= 1 }
+  return i
+}
+
 /// True when both hold the same bytes. Its time tells where they differ: not for secrets.
 public func bytesEqual(_ s: Span<UInt8>, _ o: Span<UInt8>) -> Bool {
   let n = s.count

@@ -65,7 +65,7 @@ final class HTTP2Client {
   private func drain(_ bytes: [UInt8]) {
     while let event = session.nextEvent() {
       switch event.kind {
-      case .response(let fields): status[event.stream] = fields[":status"]
+      case .response(let fields, _): status[event.stream] = fields[":status"]
       case .data(let range):
         bodies[event.stream, default: []] += bytes[range]
         if consumes { session.consume(event.stream, range.count) }

@@ -32,7 +32,6 @@ import Testing
     ("24 userinfo", "GET / HTTP/1.1\r\nHost: a@web\r\n\r\n", 400),
     ("24 port", "GET / HTTP/1.1\r\nHost: web:65536\r\n\r\n", 400),
     ("25 CONNECT", "CONNECT web:443 HTTP/1.1\r\nHost: web:443\r\n\r\n", 405),
-    ("31 HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
     ("31 HTTP/0.9", "GET /\r\n", 400),
     ("31 HTTP/2.0", "GET / HTTP/2.0\r\nHost: web\r\n\r\n", 505),
     ("31 HTTP/1.9", "GET / HTTP/1.9\r\nHost: web\r\n\r\n", 505),
