@@ -152,7 +152,8 @@ public enum ProxyKeys {
       "Connections from applications; beyond it nothing is accepted until one closes."),
     Setting(
       "outbound.limits.streams", .integer(1...65_536), standard: "256",
-      "Requests that one HTTP/2 connection may have under way; one more is refused (REFUSED_STREAM), and may be sent again."),
+      "Requests that one HTTP/2 connection may have under way; one more is refused (REFUSED_STREAM), and may be sent again."
+    ),
   ]
 
   private static let running = [

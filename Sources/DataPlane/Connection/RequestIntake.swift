@@ -90,7 +90,8 @@ extension ProxyCore {
         setDeadline(h, in: times.headTime)
       }
       return false
-    case .fault(.http2Preface) where policy.listenerProtocol == .auto && downstreams[h].isFresh && !downstreams[h].link.isStream:
+    case .fault(.http2Preface)
+    where policy.listenerProtocol == .auto && downstreams[h].isFresh && !downstreams[h].link.isStream:
       beginSession(h)
       return false
     case .fault(let fault):
@@ -123,7 +124,8 @@ extension ProxyCore {
     }
     if routing.isGRPC, downstreams[h].link.isStream {
       if routing.hasBadTimeout {
-        return failUndispatched(h, headLength, .badRequest, text: "grpc-timeout is no number of at most 8 digits with a unit")
+        return failUndispatched(
+          h, headLength, .badRequest, text: "grpc-timeout is no number of at most 8 digits with a unit")
       }
       if routing.timeout > 0 {
         downstreams[h].exchange.hasDeadline = true

@@ -8,10 +8,11 @@ extension ProxyCore {
   /// Makes a session of this connection, nil when the kernel is out of watches: the peer sees a reset.
   mutating func openSession(_ socket: consuming Socket, _ peer: Session.Peer) -> Handle? {
     let descriptor = socket.descriptor
-    let (role, phase, time) = switch peer {
-    case .caller: (HTTP2Role.server, Session.Phase.open, times.headTime)
-    case .endpoint: (HTTP2Role.client, Session.Phase.connecting, times.connect)
-    }
+    let (role, phase, time) =
+      switch peer {
+      case .caller: (HTTP2Role.server, Session.Phase.open, times.headTime)
+      case .endpoint: (HTTP2Role.client, Session.Phase.connecting, times.connect)
+      }
     let http2 = HTTP2Session(role: role, settings: limits.http2, at: milliseconds)
     let deadline = now.adding(nanoseconds: time)
     let s = sessions.insert(

@@ -203,7 +203,9 @@ extension ProxyCore {
     // Before the call, not in it: what follows `answer` as an argument and needs `self` costs a copy of the whole head.
     let extra = downstreams[h].exchange.explains == .field ? explanationLines(h) : []
     let edits = answerEdits(h)
-    if downstreams[h].exchange.isGRPC { downstreams[h].exchange.grpcCode = upstreams[u].grpcCode(in: answer.fields, at: 0) }
+    if downstreams[h].exchange.isGRPC {
+      downstreams[h].exchange.grpcCode = upstreams[u].grpcCode(in: answer.fields, at: 0)
+    }
     buffers.lend(&downstreams[h].output)
     writeAnswerHead(
       answer, of: upstreams[u], framing: framing, keepAlive: keepAlive, callerMinorVersion: caller,
