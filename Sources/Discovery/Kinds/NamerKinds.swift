@@ -10,7 +10,7 @@ public enum NamerKinds {
   public static let all: [any NamerSettings.Type] =
     local + [
       KubernetesSettings.self, KubernetesNamespaceSettings.self, ConsulSettings.self, MarathonSettings.self,
-      EtcdSettings.self, SwarmSettings.self,
+      EtcdSettings.self, SwarmSettings.self, ServersetSettings.self,
     ]
 
   /// First segments after `/#` that no namer may take: the controller's registry and the proxy file's own.

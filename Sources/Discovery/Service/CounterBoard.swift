@@ -35,6 +35,8 @@ final class CounterBoard: Sendable {
     for namer in namers { page.sample(Self.read(namer.counters.failures), [("namer", namer.prefix)]) }
     page.begin("heddle_namer_held_back_total", .counter, help: "Empty or negative answers that waited for the grace.")
     for namer in namers { page.sample(Self.read(namer.counters.heldBack), [("namer", namer.prefix)]) }
+    page.begin("heddle_namer_left_out_total", .counter, help: "Objects of the source that made no sense.")
+    for namer in namers { page.sample(Self.read(namer.counters.leftOut), [("namer", namer.prefix)]) }
     page.begin("heddle_namer_answer_age_seconds", .gauge, help: "Seconds since the source last answered.")
     for namer in namers {
       guard let age = namer.counters.secondsSinceAnswer(at: now) else { continue }

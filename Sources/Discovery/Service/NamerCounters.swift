@@ -12,6 +12,8 @@ public final class NamerCounters: Sendable {
   let findings = Atomic<UInt64>(0)
   /// Empty and negative findings that had to wait for the grace.
   let heldBack = Atomic<UInt64>(0)
+  /// Objects of the source that made no sense and were left out.
+  let leftOut = Atomic<UInt64>(0)
   /// Nanoseconds of the monotonic clock; 0 = never.
   private let lastAnswer = Atomic<UInt64>(0)
 
@@ -22,6 +24,9 @@ public final class NamerCounters: Sendable {
 
   /// The source failed in a way that concerns no single name: a connection lost, a poll refused.
   public func failed() { failures.wrappingAdd(1, ordering: .relaxed) }
+
+  /// One object of the source makes no sense; what else there is serves.
+  public func skipped() { leftOut.wrappingAdd(1, ordering: .relaxed) }
 
   /// Seconds since the source last answered; nil when it never did.
   func secondsSinceAnswer(at now: Instant) -> Double? {
