@@ -19,7 +19,7 @@ help: ## list the targets
 install-needs: ## install the Debian packages that building needs, when they are missing
 	@scripts/install-needs.sh build
 
-test-needs: ## the same for testing: DNS, etcd and other servers that the tests start
+test-needs: ## the same for testing: DNS, etcd, ZooKeeper and other servers that the tests start
 	@scripts/install-needs.sh test
 
 venv: ## make .venv with the pinned Python packages of the tests

@@ -65,7 +65,7 @@ struct ZooKeeperSession {
   /// Servers in a row that closed the connection instead of greeting.
   private var refusals = 0
 
-  private var identity = ZooKeeperIdentity()
+  private(set) var identity = ZooKeeperIdentity()
   /// As granted.
   private var timeout: Duration
   private var lastZxid: Int64 = 0
