@@ -167,10 +167,11 @@ final class ServersetNamer: Namer {
     if !isNew { for id in Array(asked.keys) { lead(id) } }
   }
 
-  /// One connection that broke is nothing that an operator needs to see: the next server may take us at once.
+  /// That one connection broke, or one server is down, is nothing that an operator needs to see, and no answer to a new name:
+  /// the next server may take us at once.
   private func failed(_ reason: String, _ count: Int) {
     context.counters.failed()
-    guard count > 1 || !isKnown else { return }
+    guard count >= settings.servers.count, count > 1 || !isKnown else { return }
     stale = reason
     for name in Array(asked.values) { name.tell(.failed(reason)) }
   }

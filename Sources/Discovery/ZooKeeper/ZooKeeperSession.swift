@@ -10,33 +10,6 @@ struct ZooKeeperSession {
   /// Shortest time for a connection to stand, and for a server's greeting.
   static let shortestAttempt = Duration.seconds(1)
 
-  struct Setup {
-    /// How many there are; they are told by index.
-    var servers: Int
-    /// Asked for; the server decides.
-    var timeout: Duration
-    /// `user:password`
-    var digest: String?
-  }
-
-  enum Event: Equatable {
-    /// A session stands and everything that was to be told of the time before has been told. New: no watch is set.
-    case established(isNew: Bool)
-    /// A connection failed, the how many-th since one stood.
-    case failed(String, inARow: Int)
-    case answered(ZooKeeperRequest, ZooKeeperAnswer)
-    case changed(ZooKeeperChange)
-  }
-
-  enum Action: Equatable {
-    /// Connect to this server, then call `connected` or `disconnected`.
-    case connect(server: Int)
-    case send([UInt8])
-    /// Close the connection; `disconnected` is not awaited.
-    case disconnect
-    case tell(Event)
-  }
-
   private enum State {
     case ended
     case pausing(until: Instant)
@@ -185,7 +158,7 @@ struct ZooKeeperSession {
     switch state {
     case .ended: break
     case .pausing: connect(at: now)
-    case .connecting: broke("no connection within \(attempt.milliseconds) ms", at: now)
+    case .connecting: broke("no connection within \(attempt)", at: now)
     case .greeting: broke("the server takes the connection and says nothing", at: now)
     case .open(let open):
       if now >= open.heardAt + silence { return broke("the server is silent", at: now) }
@@ -319,8 +292,4 @@ struct ZooKeeperSession {
     open.sentAt = now
     state = .open(open)
   }
-}
-
-extension Duration {
-  fileprivate var milliseconds: Int64 { Int64(self / .milliseconds(1)) }
 }

@@ -79,6 +79,17 @@ import Testing
     #expect(await discovering.want(#"/#/io.l5d.serversets/\x2e\x2e"#) { $0.state == .negative } != nil)
   }
 
+  /// Servers are asked in an order of chance: names wait until one has answered or all have failed.
+  @Test func oneServerOfManyIsEnough() async throws {
+    try writer.create("/shop/web/member_1", member("10.0.0.1", 80))
+    let nobody = try Socket.listen(on: .loopback(port: 0), reusePort: false).localAddress()?.port ?? 1
+    let dead = String(repeating: "{host: 127.0.0.1, port: \(nobody)}, ", count: 5)
+    let discovering = try Discovering(
+      "kind: io.l5d.serversets\nzkAddrs: [\(dead){host: 127.0.0.1, port: \(server.port)}]")
+    #expect(await discovering.wants(name, bound: ["10.0.0.1:80"]))
+    #expect(discovering.told.all.allSatisfy { $0.state != .failed })
+  }
+
   @Test func membersWithHostNamesAreLookedUp() async throws {
     try writer.create("/shop/web/member_1", member("localhost", 80))
     let discovering = try discovering()

@@ -144,7 +144,7 @@ import Testing
   @Test func aConnectionOrGreetingThatTakesTooLongIsLeft() {
     var client = ScriptedClient(servers: 10)
     client.wait()
-    #expect(client.failures == ["no connection within 1000 ms"])
+    #expect(client.failures == ["no connection within 1.0 seconds"])
     client.wait()
     client.connect()
     client.wait()
