@@ -63,10 +63,14 @@ final class ZooKeeperClient {
         switch action {
         case .connect(let server): connect(settings.servers[server])
         case .send(let bytes): link?.send(bytes)
-        case .disconnect: disconnect()
+        case .disconnect:
+          // A farewell may be kept.
+          link?.flush()
+          disconnect()
         case .tell(let event): events.append(event)
         }
       }
+      link?.flush()
       if !events.isEmpty { tell(events) }
     }
     setTimer()

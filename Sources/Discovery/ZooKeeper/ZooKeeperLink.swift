@@ -18,6 +18,7 @@ final class ZooKeeperLink {
   private let address: SocketAddress
   private var isOpen = false
   private var output = ByteBuffer()
+  private var interest = Interest.write
   private var watch: DescriptorWatch?
   private var tell: ((News) -> Void)?
 
@@ -26,14 +27,18 @@ final class ZooKeeperLink {
     socket = try Socket.connect(to: address)
     self.address = address
     self.tell = tell
-    watch = try loop.watch(socket.descriptor, .write) { [weak self] in self?.ready($0) }
+    watch = try loop.watch(socket.descriptor, interest) { [weak self] in self?.ready($0) }
   }
 
-  /// Sends, as soon as the kernel takes it.
-  func send(_ bytes: [UInt8]) {
-    let wasEmpty = output.isEmpty
-    output.append(bytes)
-    if wasEmpty { flush() }
+  /// Keeps bytes for the next `flush`: many small frames go out as one.
+  func send(_ bytes: [UInt8]) { output.append(bytes) }
+
+  /// Sends what is kept, as far as the kernel takes it now, and the rest when it does.
+  func flush() {
+    guard isOpen, !output.isEmpty else { return }
+    // What fails here is told by the next read.
+    if case .bytes(let count) = socket.send(output) { output.removeFirst(count) }
+    watch(for: output.isEmpty ? .read : [.read, .write])
   }
 
   func end() {
@@ -68,14 +73,9 @@ final class ZooKeeperLink {
     }
   }
 
-  /// What fails here is told by the next read.
-  private func flush() {
-    guard isOpen, !output.isEmpty else { return }
-    if case .bytes(let count) = socket.send(output) { output.removeFirst(count) }
-    watch(for: output.isEmpty ? .read : [.read, .write])
-  }
-
   private func watch(for interest: Interest) {
+    guard interest != self.interest else { return }
+    self.interest = interest
     do { try watch?.change(interest) } catch { fail("\(error)") }
   }
 
