@@ -11,6 +11,8 @@ final class ZooKeeperClient {
   private var link: ZooKeeperLink?
   /// Of the connection that is wanted now; what comes for another is late.
   private var attempt: UInt64 = 0
+  /// Of the same host, to be tried when the current one cannot be reached.
+  private var otherAddresses: ArraySlice<SocketAddress> = []
   private var timer: (handle: ServiceLoop.Timer, at: Instant)?
   private var isPerforming = false
   private var confined: Confined<ZooKeeperClient>?
@@ -96,6 +98,7 @@ final class ZooKeeperClient {
 
   private func disconnect() {
     attempt += 1
+    otherAddresses = []
     link?.end()
     link = nil
   }
@@ -118,11 +121,10 @@ final class ZooKeeperClient {
     switch result {
     case .failure(let error): failLater("\(server.host): \(error)")
     case .success(let addresses):
-      // Another one each time: not all of them have to answer.
-      guard let address = addresses.randomElement(using: &context.random) else {
-        return failLater("\(server.host) has no address")
-      }
-      connect(to: address)
+      // One name may stand for the whole ensemble: not everybody is to have the same server first.
+      otherAddresses = addresses.shuffled(using: &context.random)[...]
+      guard let first = otherAddresses.popFirst() else { return failLater("\(server.host) has no address") }
+      connect(to: first)
     }
   }
 
@@ -150,7 +152,9 @@ final class ZooKeeperClient {
     case .open: session.connected(at: context.now)
     case .bytes(let bytes): session.received(bytes, at: context.now)
     case .closed(let reason):
+      let wasOpen = link?.isOpen == true
       link = nil
+      if !wasOpen, let next = otherAddresses.popFirst() { return connect(to: next) }
       session.disconnected(reason, at: context.now)
     }
     perform()

@@ -16,7 +16,7 @@ final class ZooKeeperLink {
 
   private let socket: Socket
   private let address: SocketAddress
-  private var isOpen = false
+  private(set) var isOpen = false
   private var output = ByteBuffer()
   private var interest = Interest.write
   private var watch: DescriptorWatch?

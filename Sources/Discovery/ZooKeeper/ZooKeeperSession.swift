@@ -7,6 +7,9 @@ import SystemIO
 /// set are set anew on the next connection as long as the session lives; after it has expired the owner asks everything again
 /// ("ZooKeeper Programmer's Guide", sessions and watches).
 struct ZooKeeperSession {
+  /// Timeouts as granted are taken within these. Why: by a longer one a dead server would be found too late, by a shorter one we
+  /// would do nothing but ping.
+  static let timeouts: ClosedRange<Duration> = .milliseconds(100) ... .seconds(600)
   /// Shortest time for a connection to stand, and for a server's greeting.
   static let shortestAttempt = Duration.seconds(1)
 
@@ -210,7 +213,7 @@ struct ZooKeeperSession {
     if response.isReadOnly { return broke("the server has lost its peers and can only read", at: now) }
     let isNew = identity.session == 0
     identity = response.identity
-    timeout = max(.milliseconds(Int64(response.timeout)), .milliseconds(100))
+    timeout = min(max(.milliseconds(Int64(response.timeout)), Self.timeouts.lowerBound), Self.timeouts.upperBound)
     if isNew { watches.removeAll() }
     let sets = watches.sets()
     state = .open(Conversation(isNew: isNew, sentAt: now, heardAt: now, unanswered: sets.count))

@@ -123,6 +123,14 @@ import Testing
     #expect(client.disconnects == 1)
   }
 
+  @Test(arguments: [(Int32.max, Duration.seconds(200)), (1, .nanoseconds(33_333_333))])
+  func timeoutsThatNobodyWouldGrantAreBounded(granted: Int32, ping: Duration) {
+    var client = ScriptedClient()
+    client.connect()
+    client.hear(Reply.greeting(timeout: granted))
+    #expect(client.session.wakeAt == client.now + ping)
+  }
+
   @Test func triesTheServersInTurnWithGrowingPauses() {
     var client = ScriptedClient(servers: 3)
     var seen = client.connects
