@@ -50,7 +50,9 @@ store:
             raise Failure(f"{method} {path}: {answer.status} {text[:500].decode(errors='replace')}")
         return json.loads(text) if text and b"json" in (answer.headers.get("content-type") or "").encode() else text
 
-    def register(self, service, port):
+    def register(self, service, port, protocol=None):
+        if protocol:
+            self.call("PUT", f"/services/{service}", {"endpoints": [], "protocol": protocol})
         self.call("PUT", f"/services/{service}/endpoints/127.0.0.1:{port}", {})
 
     def put_split(self, backends, name="users"):

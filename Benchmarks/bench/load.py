@@ -1,4 +1,4 @@
-"""The two load generators: wrk (closed loop) and pace (open loop, beside the floor)."""
+"""The load generators: wrk and h2load (closed loop), and pace (open loop, beside the floor)."""
 import json
 import os
 import re
@@ -24,6 +24,18 @@ def wrk(port, seconds, connections, host, script=None, fields=()):
     sockets = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
     return {"requests": int(done.group(1)), "seconds": float(done.group(2)) * scale,
             "errors": (int(bad.group(1)) if bad else 0) + (sum(map(int, sockets.groups())) if sockets else 0)}
+
+
+def h2load(port, seconds, connections, streams, host):
+    """Closed loop over HTTP/2 in clear. Returns requests, seconds, errors."""
+    seconds = max(1, round(seconds))
+    command = ["h2load", "-t1", f"-c{connections}", f"-m{streams}", f"-D{seconds}", f"http://127.0.0.1:{port}/", "-H", f":authority: {host}"]
+    text = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60).stdout
+    done = re.search(r"requests: (\d+) total, \d+ started, \d+ done, (\d+) succeeded, (\d+) failed", text)
+    if not done:
+        raise Failure(f"h2load said nothing of requests:\n{text}")
+    codes = re.search(r"status codes: (\d+) 2xx", text)
+    return {"requests": int(codes.group(1)) if codes else 0, "seconds": seconds, "errors": int(done.group(3))}
 
 
 def pace(port, rate, seconds, connections, host, hosts=1):

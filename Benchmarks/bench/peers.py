@@ -49,12 +49,12 @@ def versions(options):
     return said
 
 
-def backend(shop, name="backend", body=BODY):
+def backend(shop, name="backend", body=BODY, http2=False):
     """A static answer from nginx, one worker."""
     port = free_port()
     text = NGINX_HEAD.format(name=name, folder=shop.folder) + f"""
   server {{
-    listen 127.0.0.1:{port} reuseport backlog=4096;
+    listen 127.0.0.1:{port} {"http2 " if http2 else ""}reuseport backlog=4096;
     location / {{ return 200 "{body}"; }}
   }}
 }}
@@ -83,20 +83,22 @@ http {{
 """
 
 
-def start(shop, name, backend_port, options):
-    """Returns (program, port); the program answers before this returns."""
+def start(shop, name, backend_port, options, http2=False):
+    """Returns (program, port); the program answers before this returns. `http2`: on both sides, in clear."""
     program, port = {"floor": floor, "nginx": nginx, "haproxy": haproxy, "envoy": envoy, "heddle": heddle_proxy}[name](
-        shop, backend_port, options)
+        shop, backend_port, options, http2)
     program.wait_for_port(port)
     return program, port
 
 
-def floor(shop, backend_port, _):
+def floor(shop, backend_port, _, http2):
     port = free_port()
     return shop.start("floor", [os.path.join(FLOOR, "floor"), str(port), str(backend_port)]), port
 
 
-def nginx(shop, backend_port, _):
+def nginx(shop, backend_port, _, http2):
+    if http2:
+        raise Failure("nginx speaks no HTTP/2 to a service")
     port = free_port()
     text = NGINX_HEAD.format(name="nginx", folder=shop.folder) + f"""
   upstream users {{ server 127.0.0.1:{backend_port}; keepalive 512; keepalive_requests 1000000000; }}
@@ -115,8 +117,9 @@ def nginx(shop, backend_port, _):
                                 "-c", shop.write("nginx.conf", text)]), port
 
 
-def haproxy(shop, backend_port, _):
+def haproxy(shop, backend_port, _, http2):
     port = free_port()
+    proto = " proto h2" if http2 else ""
     text = f"""
 global
   nbthread 1
@@ -128,18 +131,18 @@ defaults
   timeout server 600s
   timeout http-keep-alive 600s
 frontend in
-  bind 127.0.0.1:{port}
+  bind 127.0.0.1:{port}{proto}
   acl users hdr(host) -i {HOST}
   use_backend users if users
   default_backend users
 backend users
   http-reuse always
-  server one 127.0.0.1:{backend_port}
+  server one 127.0.0.1:{backend_port}{proto}
 """
     return shop.start("haproxy", [tool("haproxy"), "-db", "-f", shop.write("haproxy.cfg", text)]), port
 
 
-def envoy(shop, backend_port, _):
+def envoy(shop, backend_port, _, http2):
     port = free_port()
     router = {"name": "envoy.filters.http.router",
               "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}
@@ -151,6 +154,10 @@ def envoy(shop, backend_port, _):
     cluster = {"name": "users", "type": "STATIC", "lb_policy": "LEAST_REQUEST", "connect_timeout": "1s",
                "load_assignment": {"cluster_name": "users", "endpoints": [{"lb_endpoints": [endpoint]}]},
                "circuit_breakers": {"thresholds": [{"max_connections": 100000, "max_pending_requests": 100000, "max_requests": 100000}]}}
+    if http2:
+        cluster["typed_extension_protocol_options"] = {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+            "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+            "explicit_http_config": {"http2_protocol_options": {}}}}
     listener = {"name": "in", "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
                 "filter_chains": [{"filters": [{"name": "hcm", "typed_config": manager}]}]}
     text = json.dumps({"static_resources": {"listeners": [listener], "clusters": [cluster]}})
@@ -158,10 +165,10 @@ def envoy(shop, backend_port, _):
                                 "--disable-hot-restart", "-l", "error"]), port
 
 
-def heddle_proxy(shop, backend_port, options):
+def heddle_proxy(shop, backend_port, options, http2):
     """With a live controller and everything on: this is what is compared."""
     mesh = heddle.Mesh(shop, options.bin)
-    mesh.register("users-v1", backend_port)
+    mesh.register("users-v1", backend_port, protocol="http2" if http2 else None)
     mesh.put_split({"v1": (100, "users-v1")})
     proxy = mesh.start_proxy(workers=1)
     mesh.wait_for_answer(proxy, HOST)

@@ -8,26 +8,35 @@ from ..statistics import median, spread, valid_rounds
 
 
 def measure(shop, options):
-    _, backend_port = peers.backend(shop)
-    running = {name: peers.start(shop, name, backend_port, options) for name in options.proxies}
+    def run(port, seconds):
+        return load.wrk(port, seconds, options.connections, peers.HOST)
+
+    result = rounds_of(shop, options, options.proxies, run)
+    result["ratios"] = ratios(result["rows"])
+    return result
+
+
+def rounds_of(shop, options, proxies, run, http2=False):
+    """`run(port, seconds)` is the load; it returns requests, seconds and errors."""
+    _, backend_port = peers.backend(shop, http2=http2)
+    running = {name: peers.start(shop, name, backend_port, options, http2) for name in proxies}
     for _, port in running.values():
-        load.wrk(port, 1, options.connections, peers.HOST)
+        run(port, 1)
     rounds = {name: [] for name in running}
     direct = []
     for _ in range(options.rounds):
-        done = load.wrk(backend_port, 1, options.connections, peers.HOST)
+        done = run(backend_port, 1)
         direct.append(done["requests"] / done["seconds"])
         for name, (program, port) in running.items():
-            rounds[name].append(one(program, port, options))
+            rounds[name].append(one(program, port, options, run))
     valid = valid_rounds([1 / rate for rate in direct])
     rows = {name: summary([items[i] for i in valid]) for name, items in rounds.items()}
-    return {"rows": rows, "ratios": ratios(rows), "direct_requests_per_second": median(direct),
-            "rounds": len(direct), "void": len(direct) - len(valid)}
+    return {"rows": rows, "direct_requests_per_second": median(direct), "rounds": len(direct), "void": len(direct) - len(valid)}
 
 
-def one(program, port, options):
+def one(program, port, options, run):
     before = program.cpu_seconds()
-    done = load.wrk(port, options.seconds, options.connections, peers.HOST)
+    done = run(port, options.seconds)
     program.check()
     cpu = program.cpu_seconds() - before
     return {"cpu_us": cpu * 1e6 / max(1, done["requests"]), "rate": done["requests"] / done["seconds"],
