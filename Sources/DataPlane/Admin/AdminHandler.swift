@@ -34,7 +34,7 @@ struct AdminHandler: RequestHandler {
     },
     "GET /config": { control, _, respond in respond.respond(.json(control.configurationView())) },
     "GET /routes": { control, _, respond in respond.respond(.json(control.routesView())) },
-    "GET /resolve": { control, request, respond in respond.respond(control.resolveView(of: request)) },
+    "GET /resolve": { control, request, respond in control.resolve(request) { respond.respond($0) } },
     "GET /endpoints": { control, request, respond in
       let name = request.queryItems?.first { $0.name == "name" }?.value
       control.describe(.endpoints(of: name)) { respond.respond(.json(Self.joined($0, as: "endpoints"))) }

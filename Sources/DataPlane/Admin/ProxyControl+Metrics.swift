@@ -12,7 +12,7 @@ extension ProxyControl {
     writeConfiguration(to: &page)
     writeEndpoints(to: &page)
     writeProcess(to: &page)
-    return HTTPResponse(status: 200, contentType: Exposition.contentType, text: page.text)
+    return HTTPResponse(status: 200, contentType: Exposition.contentType, text: page.text + local.exposition)
   }
 
   private func writeRequests(to page: inout Exposition) {
@@ -101,9 +101,11 @@ extension ProxyControl {
 
   private func writeEndpoints(to page: inout Exposition) {
     page.begin("heddle_endpoints", .gauge, help: "Endpoints of the concrete names in use, as discovered.")
-    for (name, watched) in machine.names.sorted(by: { $0.key < $1.key }) where watched.replica.state == .bound {
-      let drained = watched.replica.endpoints.values.count { $0.weight == 0 }
-      let all = watched.replica.endpoints.count
+    var counts = machine.names.filter { $0.value.replica.state == .bound }.map { name, watched in
+      (name: name, all: watched.replica.endpoints.count, drained: watched.replica.endpoints.values.count { $0.weight == 0 })
+    }
+    counts += local.bound.map { ($0.name, $0.endpoints.count, $0.endpoints.count { $0.weight == 0 }) }
+    for (name, all, drained) in counts.sorted(by: { $0.name < $1.name }) {
       page.sample(UInt64(all - drained), [("backend", name.description), ("state", "listed")])
       page.sample(UInt64(drained), [("backend", name.description), ("state", "drained")])
     }

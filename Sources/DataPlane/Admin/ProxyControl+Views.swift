@@ -91,46 +91,4 @@ extension ProxyControl {
     }
     return object.text
   }
-
-  /// `/resolve?name=/svc/users[&dtab=…]`: how the name binds here and now, step by step.
-  func resolveView(of request: HTTPRequest) -> HTTPResponse {
-    guard let items = request.queryItems, let name = items.first(where: { $0.name == "name" })?.value else {
-      return .problem(400, "Give the name: /resolve?name=/svc/users")
-    }
-    do {
-      let path = try Path(parsing: name)
-      let local = try RequestRules.parse(request: items.filter { $0.name == "dtab" }.map(\.value))
-      let delegation = Interpreter.delegate(path, rules: table.rules, local: local)
-      var object = JSONObject()
-      object.add("name", text: path.description)
-      object.add("revision", number: table.revision)
-      let tree = explain(delegation) { self.known($0)?.state ?? .pending }
-      object.add("tree", json: explanationText(tree) { endpointsView($0) })
-      return .json(object.text)
-    } catch {
-      return .problem(400, error.message)
-    }
-  }
-
-  /// What is known of a concrete name, whoever answers it. `nil` = nobody asked for it yet.
-  private func known(_ name: Path) -> EndpointSet? {
-    if let set = names.answer(name, confirmed: 0) { return set }
-    guard let watched = machine.names[name] else {
-      return name.segments.first.map { $0 == "$" } == true ? EndpointSet(name: name, version: 1, state: .bound) : nil
-    }
-    var unusable = 0
-    return EndpointSet(watched.replica, name: name, confirmed: watched.confirmed, unusable: &unusable)
-  }
-
-  private func endpointsView(_ name: String) -> String {
-    guard let path = try? Path(parsing: name), let set = known(path) else { return "[]" }
-    return JSONObject.list(
-      set.endpoints.map { endpoint in
-        var object = JSONObject()
-        object.add("address", text: endpoint.text)
-        object.add("weight", number: endpoint.weight)
-        if !endpoint.zone.isEmpty { object.add("zone", text: endpoint.zone) }
-        return object.text
-      })
-  }
 }

@@ -237,7 +237,7 @@ extension ProxyCore {
     if let known = clusters.find(name) { return known }
     guard clusters.count < limits.concreteNames else { return nil }
     let c = clusters.insert(Cluster(name: name, state: .pending, requeueFloor: requeueFloor, now: now))
-    if let literal = literalEndpoints(name) {
+    if let literal = EndpointSet(literal: name) {
       _ = clusters[c].update(literal)
     } else {
       notify(.wants(worker: worker, name: name))
@@ -288,21 +288,4 @@ private func fault(for failure: NamingFailure) -> ProxyFault {
   case .unknownNamer: .noRoute
   case .name: .bindingTimeout
   }
-}
-
-/// `/$/inet/…` with a numeric address needs nobody's answer.
-private func literalEndpoints(_ name: Path) -> EndpointSet? {
-  guard let address = inetAddress(name) else { return nil }
-  let endpoint = Endpoint(address: address, text: address.description)
-  return EndpointSet(name: name, version: 1, state: .bound, id: name.description, endpoints: [endpoint])
-}
-
-/// The address that `/$/inet/<port>` or `/$/inet/<host>/<port>` names, when the host is numeric.
-private func inetAddress(_ name: Path) -> SocketAddress? {
-  let segments = name.segments
-  guard segments.count >= 3, segments[0].description == "$", segments[1].description == "inet" else { return nil }
-  if segments.count == 3 {
-    return UInt16(segments[2].description).flatMap { SocketAddress(host: "127.0.0.1", port: $0) }
-  }
-  return UInt16(segments[3].description).flatMap { SocketAddress(host: segments[2].description, port: $0) }
 }

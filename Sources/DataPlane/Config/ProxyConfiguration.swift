@@ -1,3 +1,4 @@
+import Discovery
 import MeshProtocol
 import Settings
 import SystemIO
@@ -54,6 +55,8 @@ struct ProxyConfiguration: Sendable {
   var observe: SocketAddress?
   var dtab: Dtab
   var names: StaticNames
+  /// Namers that run in this proxy; used only when it is standalone.
+  var namers: NamerConfiguration
   var limits: ProxyLimits
   var policy: OutboundPolicy
   var workers: Int
@@ -87,7 +90,10 @@ struct ProxyConfiguration: Sendable {
     admin = Self.address("admin.listen", values, problems) ?? .loopback(port: 9990)
     observe = Self.address("observe.listen", values, problems)
     dtab = Self.dtab(values, problems)
-    names = StaticNames(registry: values.tree("registry"), namers: values.tree("namers"), problems: problems)
+    let keys = NamerKeys(
+      registry: values.tree("registry"), namers: values.tree("namers"), isStandalone: values.texts("mesh").isEmpty,
+      problems: problems)
+    (names, namers) = (keys.lists, keys.namers)
     limits = ProxyLimits(values)
     policy = OutboundPolicy(values, problems)
     policy.identifiers = IdentifierKeys.read(

@@ -49,12 +49,8 @@ enum StreamNote: Equatable {
 ///
 /// Losing the controller changes nothing that is held; names that workers release stay until a controller is back.
 struct ControlStreamMachine {
-  /// A name that nobody holds is unsubscribed after this: a swap or a restart of a binding must not cost a round trip.
-  static let linger = Duration.seconds(60)
   /// Gaps of one name in a row on one stream, after which it waits for the next stream: the ends cannot agree.
   static let gapsInARow = 5
-  /// Holder number of names that a new table makes reachable, before any worker asked.
-  static let announcement = -1
 
   private enum Link {
     case away
@@ -92,7 +88,7 @@ struct ControlStreamMachine {
     for name in names.keys.sorted() {
       names[name]?.isGivenUp = false
       // While the controller was away nobody could be told; the time begins with its return.
-      if names[name]?.unheldSince != nil { names[name]?.unheldSince = now }
+      names[name]?.holders.renew(at: now)
       if let subscription = names[name]?.replica.subscription { send(.subscribe(subscription), at: now) }
     }
   }
@@ -135,10 +131,7 @@ struct ControlStreamMachine {
       heartbeat.revision = replica.held?.revision ?? 0
       send(.heartbeat(heartbeat), at: now)
     }
-    for (name, watched) in names {
-      guard let since = watched.unheldSince, now - since >= Self.linger else { continue }
-      forget(name, at: now)
-    }
+    for (name, watched) in names where watched.holders.isForgotten(at: now) { forget(name, at: now) }
   }
 
   // MARK: Configuration
@@ -179,8 +172,9 @@ struct ControlStreamMachine {
 
   // MARK: Concrete names
 
-  /// A worker (or `announcement`) needs a name. What is known of it is published at once.
-  mutating func want(_ name: Path, holder: Int, at now: Instant) {
+  /// A worker needs a name, or (nil) a new table makes it reachable before any worker asked. What is known of it is
+  /// published at once.
+  mutating func want(_ name: Path, holder: Int?, at now: Instant) {
     if names[name] == nil {
       guard makeRoom(at: now) else {
         let reason = "this proxy watches \(MeshLimits.subscriptions) concrete names already"
@@ -188,22 +182,16 @@ struct ControlStreamMachine {
         actions.append(.publish(EndpointSet(name: name, version: 0, state: .failed, reason: reason)))
         return
       }
-      names[name] = WatchedName(name: name.description)
+      names[name] = WatchedName(name: name.description, announcedAt: now)
       if isOpen, let subscription = names[name]?.replica.subscription { send(.subscribe(subscription), at: now) }
     }
-    if holder == Self.announcement {
-      if names[name]?.holders.isEmpty == true { names[name]?.unheldSince = now }
-    } else {
-      names[name]?.holders.insert(holder)
-      names[name]?.unheldSince = nil
-    }
+    if let holder { names[name]?.holders.add(holder) } else { names[name]?.holders.renew(at: now) }
     if names[name]?.isAnswered == true { publish(name) }
   }
 
   /// A worker has no more use for a name.
   mutating func release(_ name: Path, holder: Int, at now: Instant) {
-    guard names[name]?.holders.remove(holder) != nil else { return }
-    if names[name]?.holders.isEmpty == true { names[name]?.unheldSince = now }
+    names[name]?.holders.remove(holder, at: now)
   }
 
   /// Endpoints that were kept on disk, as a full state of the name's last good one.
@@ -211,12 +199,11 @@ struct ControlStreamMachine {
     guard let name = try? Path(parsing: message.name), names[name] == nil, names.count < MeshLimits.subscriptions else {
       return
     }
-    var watched = WatchedName(name: name.description)
+    var watched = WatchedName(name: name.description, announcedAt: now)
     var full = message
     full.name = name.description
     guard case .changed = watched.replica.received(full) else { return }
     watched.confirmed = confirmed
-    watched.unheldSince = now
     names[name] = watched
   }
 
@@ -266,7 +253,7 @@ struct ControlStreamMachine {
   /// Whether one more name fits, if need be in place of one that nobody holds.
   private mutating func makeRoom(at now: Instant) -> Bool {
     if names.count < MeshLimits.subscriptions { return true }
-    guard let unheld = names.first(where: { $0.value.unheldSince != nil })?.key else { return false }
+    guard let unheld = names.first(where: { $0.value.holders.unheldSince != nil })?.key else { return false }
     forget(unheld, at: now)
     return true
   }

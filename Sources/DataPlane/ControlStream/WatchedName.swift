@@ -5,16 +5,17 @@ import Traffic
 /// A concrete name that this proxy watches: who needs it and what is known of it.
 struct WatchedName {
   var replica: EndpointReplica
-  /// Workers that asked and did not release.
-  var holders: Set<Int> = []
-  /// Since when nobody holds it; a name that is about to be used counts from its announcement.
-  var unheldSince: Instant?
+  var holders: NameHolders
   /// When a controller last spoke of it, in wall-clock milliseconds; 0 = never.
   var confirmed: Int64 = 0
   /// Gaps came too often on this stream: it is not asked for again before the next.
   var isGivenUp = false
 
-  init(name: String) { replica = EndpointReplica(name: name) }
+  /// A name that nobody holds yet.
+  init(name: String, announcedAt now: Instant) {
+    replica = EndpointReplica(name: name)
+    holders = NameHolders(announcedAt: now)
+  }
 
   /// Whether there is an answer that a request can be routed by.
   var isAnswered: Bool { replica.state != .unspecified && replica.state != .pending }

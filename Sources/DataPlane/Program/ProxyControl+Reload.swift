@@ -5,8 +5,8 @@ extension ProxyControl {
   /// in the log.
   func reload(_ changed: ProxyConfiguration) {
     log.level = changed.logLevel
+    replaceNames(by: changed)
     enqueue(.file(changed.dtab))
-    republishStatic(changed.names)
     let old = start.configuration.values
     let reloadable = ["dtab", "registry", "namers", "log.level"]
     let fixed = ProxyKeys.table.settings.filter { setting in

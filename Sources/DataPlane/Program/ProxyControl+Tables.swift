@@ -7,6 +7,10 @@ enum CompileJob {
   case candidate(ConfigurationCandidate)
   /// The file's own rules changed.
   case file(Dtab)
+
+  var isOfFile: Bool {
+    if case .file = self { true } else { false }
+  }
 }
 
 extension ProxyControl {
@@ -44,13 +48,7 @@ extension ProxyControl {
 
   /// Subscribes what the table makes reachable, and waits a little for it.
   private func prepare(_ compiled: CompiledTable) {
-    let remote = compiled.reachable.filter { isControllersToAnswer($0) }
-    for name in remote where machine.names[name] == nil {
-      machine.want(name, holder: ControlStreamMachine.announcement, at: loop.now)
-    }
-    // Without a controller nobody will answer, so nobody is waited for.
-    let missing = machine.isOpen ? machine.unanswered(remote) : []
-    if let table = swap.begin(compiled.table, missing: missing, at: loop.now) {
+    if let table = swap.begin(compiled.table, missing: announce(compiled.reachable), at: loop.now) {
       order(table)
     } else {
       loop.schedule(after: TableSwap.patience) { [weak self] in self?.patienceIsOver() }
@@ -81,11 +79,14 @@ extension ProxyControl {
     let job = underWay
     underWay = nil
     counters.swapsApplied += 1
-    if case .candidate = job {
+    switch job {
+    case .candidate:
       machine.applied(at: loop.now)
       hasConfiguration = true
       if machine.isOpen { isStale = false }
       unsaved.configuration = machine.isOpen || unsaved.configuration
+    case .file: if !jobs.contains(where: \.isOfFile) { local.finishReload() }
+    case nil: break
     }
     log.info("control", "applied", [("revision", "\(applied.revision)"), ("rules", "\(applied.rules.count)")])
     perform()

@@ -43,8 +43,8 @@ final class ProxyControl {
 
   /// What all workers run.
   var table: RoutingTable
-  var names: StaticNames
-  var staticHolders: [Path: Set<Int>] = [:]
+  let local: LocalNames
+  var resolutions: [Resolution] = []
   var jobs: [CompileJob] = []
   var underWay: CompileJob?
 
@@ -80,7 +80,7 @@ final class ProxyControl {
     log = start.log
     workers = start.workers
     table = start.table
-    names = start.configuration.names
+    local = LocalNames(start.configuration, loop: loop, blocking: start.blocking, log: start.log)
     machine = ControlStreamMachine(identity: start.identity)
     swap = TableSwap(workers: start.workers.count)
     ledger = FactLedger(workers: start.workers.count)
@@ -91,6 +91,7 @@ final class ProxyControl {
   /// Begins: what was kept on disk, then the controllers.
   func begin() throws {
     confined = loop.confine(self)
+    local.publish = { [weak self] in self?.publish($0, to: $1) }
     if let restored = start.restored { restore(restored) }
     if !start.configuration.isStandalone {
       let link = ControlLink(
@@ -104,12 +105,14 @@ final class ProxyControl {
   /// Ends the stream, so that the controller sees a proxy that left and not one that was lost.
   func end() {
     link?.stop()
+    local.end()
     confined = nil
   }
 
   private func second() {
     machine.tick(at: loop.now)
     perform()
+    local.tick()
     collect()
     seconds &+= 1
     if seconds % Self.expiryPeriod == 0 { ledger.expire(now: loop.now.milliseconds) }
@@ -147,7 +150,7 @@ final class ProxyControl {
       case .send(let message): link?.send(message)
       case .leave(let pause): link?.leave(retryAfter: pause, reason: "this proxy ended the stream")
       case .compile(let candidate): enqueue(.candidate(candidate))
-      case .publish(let set): publish(set)
+      case .publish(let set): publish(set, to: machine.names[set.name]?.holders.workers ?? Set(workers.indices))
       case .learned(let isFirst): learned(isFirst: isFirst)
       case .confirmed: confirmed()
       case .note(let note): take(note)

@@ -30,31 +30,39 @@ public struct NamerConfiguration: Sendable, Equatable {
 
   private(set) var entries: [Entry] = []
 
+  /// Whole, as names begin: `/#/io.l5d.fs`, `/$/inet`.
+  public var prefixes: [Path] { entries.map(\.prefix) }
+
   /// The namers that are there without any configuration.
   public init() { addStandard() }
 
   /// Reads the list under the key `namers`; what is wrong is noted in `problems`.
   public init(_ node: Node?, kinds: [any NamerSettings.Type] = NamerKinds.all, problems: ProblemList) {
-    if let node, !node.isNull { read(node, kinds, problems) }
+    self.init(Self.entries(node, problems: problems), kinds: kinds)
+  }
+
+  /// Reads entries, those that the program does not read itself. A reader may have been asked for `kind` before.
+  public init(_ entries: [Reader], kinds: [any NamerSettings.Type]) {
+    for entry in entries { add(entry, kinds) }
     addStandard()
   }
 
-  private mutating func read(_ node: Node, _ kinds: [any NamerSettings.Type], _ problems: ProblemList) {
+  /// The entries of the list under the key `namers`, each to be read; what is wrong is noted in `problems`.
+  public static func entries(_ node: Node?, problems: ProblemList) -> [Reader] {
+    guard let node, !node.isNull else { return [] }
     guard case .list(let items) = node.content else {
-      return problems.add(
+      problems.add(
         Problem(path: "namers", message: "expected a list, found \(node.kindName)", origin: .file(node.mark)))
+      return []
     }
-    for (index, item) in items.enumerated() {
-      guard index < Self.limit else {
-        return problems.add(
-          Problem(path: "namers", message: "more than \(Self.limit) namers", origin: .file(item.mark)))
-      }
-      add(Reader(item, path: "namers[\(index)]", problems: problems), kinds)
+    if items.count > limit {
+      problems.add(
+        Problem(path: "namers", message: "more than \(limit) namers", origin: .file(items[limit].mark)))
     }
+    return items.prefix(limit).enumerated().map { Reader($1, path: "namers[\($0)]", problems: problems) }
   }
 
-  /// Reads one entry. `reader` may have been asked for `kind` before.
-  mutating func add(_ reader: Reader, _ kinds: [any NamerSettings.Type]) {
+  private mutating func add(_ reader: Reader, _ kinds: [any NamerSettings.Type]) {
     let names = kinds.map { $0.kind }
     guard let name = reader.text("kind") else { return reader.fault("kind", "missing", hint: Self.list(names)) }
     guard let kind = kinds.first(where: { $0.kind == name }) else {

@@ -3,9 +3,9 @@ import Serving
 import SystemIO
 import Telemetry
 
-/// Carries out what `NameTable` decides: makes namers, begins and ends their watches, keeps time. Belongs to the discovery
-/// thread.
-final class DiscoveryDesk {
+/// Carries out what `NameTable` decides: makes namers, begins and ends their watches, keeps time. Belongs to the thread of
+/// its loop. `DiscoveryService` gives it one of its own; a program with few namers may lend it one.
+public final class DiscoveryDesk {
   private struct Running {
     let entry: NamerConfiguration.Entry
     let namer: any Namer
@@ -45,10 +45,26 @@ final class DiscoveryDesk {
     table = NameTable(limits: limits, microseconds: wallClockMilliseconds() &* 1000)
   }
 
+  /// Discovery on a loop that the program has already.
+  /// - Parameters:
+  ///   - blocking: a thread that may block, for look-ups of the system's.
+  ///   - tell: Called with every change of a name that is wanted, also from within `want` and `configure`.
+  public convenience init(
+    _ configuration: NamerConfiguration, loop: ServiceLoop, blocking: LoopExecutor, log: Log,
+    limits: NameLimits = NameLimits(), tell: @escaping (DiscoveredName) -> Void
+  ) {
+    self.init(loop: loop, blocking: blocking, log: log, limits: limits, board: CounterBoard(), tell: tell)
+    configure(configuration)
+  }
+
+  /// The namers' figures as Prometheus text.
+  public func exposition() -> String { board.exposition(at: loop.now) }
+
   // MARK: Configuration
 
-  /// Takes over another set of namers; those that did not change go on undisturbed.
-  func configure(_ configuration: NamerConfiguration) {
+  /// Takes over another set of namers; those that did not change go on undisturbed, and names of those that did keep what
+  /// was bound until the new namer has answered.
+  public func configure(_ configuration: NamerConfiguration) {
     var kept: [Int: Running] = [:]
     var fresh: [NamerConfiguration.Entry] = []
     for entry in configuration.entries {
@@ -86,12 +102,14 @@ final class DiscoveryDesk {
 
   // MARK: Asking
 
-  func want(_ name: Path) {
+  /// One more wants `name`: its state is told as soon as it is known, and again with each change.
+  public func want(_ name: Path) {
     table.want(name)
     perform()
   }
 
-  func release(_ name: Path) {
+  /// One less wants it. To be called once for each `want`.
+  public func release(_ name: Path) {
     table.release(name, at: loop.now)
     perform()
   }

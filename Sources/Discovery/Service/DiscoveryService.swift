@@ -23,7 +23,7 @@ public final class DiscoveryService: Sendable {
     self.blocking = blocking
     self.desk = desk
     self.board = board
-    prefixes = Mutex(Self.prefixes(configuration))
+    prefixes = Mutex(configuration.prefixes)
   }
 
   /// Starts the thread `discovery` with these namers.
@@ -69,7 +69,7 @@ public final class DiscoveryService: Sendable {
   /// Takes over another set of namers. Those that did not change go on; names of those that did keep what was bound until
   /// the new namer has answered.
   public func reconfigure(_ configuration: NamerConfiguration) {
-    prefixes.withLock { $0 = Self.prefixes(configuration) }
+    prefixes.withLock { $0 = configuration.prefixes }
     desk.execute { $0.configure(configuration) }
   }
 
@@ -80,6 +80,4 @@ public final class DiscoveryService: Sendable {
       executor.stop()
     }
   }
-
-  private static func prefixes(_ configuration: NamerConfiguration) -> [Path] { configuration.entries.map(\.prefix) }
 }

@@ -3,7 +3,7 @@ import Settings
 import SystemIO
 import Traffic
 
-/// Concrete names that the proxy's own file answers: for standalone use and for tests.
+/// Concrete names that the proxy's own file answers, before any namer: for standalone use and for tests.
 ///
 /// ```yaml
 /// registry:                       # /#/registry/<name>
@@ -17,35 +17,29 @@ import Traffic
 struct StaticNames: Sendable {
   /// Names by their whole concrete path.
   private(set) var names: [Path: [Endpoint]] = [:]
-  /// What lies under one of these and is not listed does not exist; other names are the controller's to answer.
+  /// What lies under one of these and is not listed does not exist; other names are the namers' to answer.
   private(set) var prefixes: [Path] = []
 
   /// No names.
   init() {}
 
-  /// Reads both keys; what is wrong is noted in `problems`.
-  init(registry: Node?, namers: Node?, problems: ProblemList) {
+  /// The kind of `namers` entries that are such a list.
+  static let kind = "io.l5d.static"
+
+  /// Reads the key `registry` and the lists among `namers`, whose `kind` is read already; what is wrong is noted in
+  /// `problems`.
+  init(registry: Node?, lists: [Reader], problems: ProblemList) {
     if let registry { add(registry, under: "/registry", path: "registry", problems) }
-    guard let namers else { return }
-    guard case .list(let items) = namers.content else {
-      problems.add(
-        Problem(path: "namers", message: "expected a list, found \(namers.kindName)", origin: .file(namers.mark)))
-      return
-    }
-    for (index, item) in items.enumerated() {
-      let reader = Reader(item, path: "namers[\(index)]", problems: problems)
-      let kind = reader.text("kind")
-      let prefix = reader.text("prefix") ?? "/io.l5d.static"
-      let names = reader.node("names")
-      reader.finish()
-      guard kind == "io.l5d.static" else {
-        reader.fault(
-          "kind", kind.map { "unknown namer \($0)" } ?? "missing", hint: "a proxy's file knows io.l5d.static")
-        continue
-      }
-      if let names { add(names, under: prefix, path: "namers[\(index)].names", problems) }
+    for list in lists {
+      let prefix = list.text("prefix") ?? "/\(Self.kind)"
+      let names = list.node("names")
+      list.finish()
+      if let names { add(names, under: prefix, path: "\(list.path).names", problems) }
     }
   }
+
+  /// Whether a name is this file's to answer.
+  func covers(_ name: Path) -> Bool { prefixes.contains { name.hasPrefix($0) } }
 
   /// The state of a concrete name, if it is this file's to answer. `confirmed` is wall-clock milliseconds.
   func answer(_ name: Path, confirmed: Int64) -> EndpointSet? {
