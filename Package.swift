@@ -97,7 +97,7 @@ let package = Package(
       name: "heddle-swarm", dependencies: ["MeshProtocol", "Serving", "SystemIO", "HTTP", "Memory", arguments],
       swiftSettings: safe),
     // tests mirror the sources
-    .target(name: "TestSupport", path: "Tests/Support", swiftSettings: safe),
+    .target(name: "TestSupport", dependencies: ["SystemIO"], path: "Tests/Support", swiftSettings: safe),
     tests("MeshProtocolTests", ["MeshProtocol", "TestSupport"]),
     tests("MemoryTests", ["Memory", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", "TestSupport"]),

@@ -22,7 +22,7 @@ import Testing
     #expect(SourceTree.manifest.contains(".treatAllWarnings(as: .error)"))
     #expect(!SourceTree.manifest.contains("unsafeFlags"))
     let targets = SourceTree.declarations.filter {
-      $0.contains(".executableTarget(") || $0.contains("TestSupport\", path:")
+      $0.contains(".executableTarget(") || $0.contains(".target(name: \"TestSupport\"")
     }
     for line in targets { #expect(line.contains("swiftSettings: safe"), "\(line)") }
   }

@@ -55,7 +55,21 @@ import Testing
     #expect(
       name("x-forwarded-port") == .xForwardedOther && name("x-forwarded-client-cert-and-more") == .xForwardedOther)
     #expect(name("x-forwardly-known-names") == .other)
+    // Short ones hold what follows elsewhere.
+    for other in ["x-forward", "x-forwarder", "x-forwarding", "x-forwardly-1", "x-forwardly-four"] {
+      #expect(name(other) == .other, "\(other)")
+    }
+    for family in ["x-forwarded", "x-forwarded-", "X-Forwarded-A", "x-forwarded-path", "x-forwarded-client-cert"] {
+      #expect(name(family) == .xForwardedOther, "\(family)")
+    }
     #expect(FieldName.allCases.filter(\.isL5d).count == 16 && FieldName.allCases.filter(\.isHeddle).count == 3)
+  }
+
+  @Test func forwardingNames() {
+    let forwarding: Set<FieldName> = [
+      .forwarded, .xForwardedFor, .xForwardedProto, .xForwardedHost, .xForwardedOther, .xRealIP,
+    ]
+    #expect(Set(FieldName.allCases.filter(\.isForwarding)) == forwarding)
   }
 
   @Test func hopByHopAndSecurityRelevantNames() {

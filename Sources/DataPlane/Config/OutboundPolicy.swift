@@ -12,7 +12,8 @@ public enum ListenerProtocol: String, Sendable {
 
 /// What the outbound listener believes its callers, and what it lets them decide.
 public struct OutboundPolicy: Sendable {
-  /// False: `l5d-*` and `heddle-*` fields are taken off requests and answers, and answers that the proxy makes have no body.
+  /// False: `l5d-*` and `heddle-*` fields are taken off requests and answers, those that say for whom a request comes
+  /// (`x-forwarded-for`) off requests, and answers that the proxy makes have no body.
   public var isTrusted = true
   /// How requests get their names, the first that gives one.
   public var identifiers = Identifier.standard

@@ -57,8 +57,9 @@ public enum ProxyKeys {
   private static let callers = [
     Setting(
       "outbound.trusted", .boolean, standard: "true",
-      "Whether callers may steer their requests. If not, l5d-* and heddle-* fields are taken off requests and answers, "
-        + "and answers that the proxy makes have no body."),
+      "Whether callers may steer their requests and say for whom they come. If not, l5d-* and heddle-* fields are taken off requests "
+        + "and answers, Forwarded, X-Forwarded-* (X-Forwarded-Client-Cert too) and X-Real-IP off requests, and answers that the "
+        + "proxy makes have no body."),
     Setting(
       "outbound.overrides.mode", .choice(["allow", "deny", "signed"]), standard: "allow",
       "Whose l5d-dtab counts: any caller's, nobody's (403 override-denied), or only what is signed with the key."),
@@ -89,7 +90,8 @@ public enum ProxyKeys {
       "Endpoints of /#/registry/<name> for standalone use: a mapping of names to lists of addresses."),
     Setting(
       "namers", .tree,
-      "Namers of this file: a list of {kind: io.l5d.static, prefix, names}. They answer before the controller."),
+      "Namers of this proxy: a list of {kind: io.l5d.static, prefix, names}, which answer before all others, and, without mesh, of "
+        + "kinds io.l5d.fs, io.l5d.dns, io.l5d.dnssrv, io.l5d.inet and io.l5d.rewrite with their keys."),
   ]
 
   private static let timeouts = [

@@ -11,10 +11,11 @@ let callDepthLimit = 10
 /// ours to set; fields that tell where the mesh sent the request are written anew, so that nobody can forge them; the request's
 /// own rules leave as `l5d-ctx-dtab`; everything else passes byte for byte, in order.
 /// What a route edits comes in between: its fields leave the caller's, its lines follow them.
+/// What a caller that is not trusted says of the mesh, or of those before it (`x-forwarded-for`), ends here.
 /// - Parameters:
 ///   - route: the route that matched, if it changes the request.
 ///   - tail: the binding's ready-made lines (`BoundLeaf.headers`).
-///   - trusted: whether the caller's own mesh fields may pass.
+///   - trusted: whether the caller's own mesh and forwarding fields may pass.
 /// - Returns: whether the body goes out in chunks, and where `tail` stands in `output`.
 func writeRequestHead(
   _ head: borrowing RequestHead, of downstream: borrowing Downstream, route: CompiledRoute?, tail: [UInt8],
@@ -44,7 +45,7 @@ func writeRequestHead(
   copyFields(head.fields, from: bytes, into: &output) { field in
     if isEdited, let route, route.requestEdits.drops(bytes.extracting(field.nameRange)) { return false }
     if field.name == .other { return !field.isHopByHop }
-    if !trusted, field.name.isMesh { return false }
+    if !trusted, field.name.isMesh || field.name.isForwarding { return false }
     switch field.name {
     case .host: return !rewritesHost
     case .l5dDtab, .l5dCtxDtab, .dtabLocal, .l5dDstService, .l5dDstClient, .l5dDstResidual, .l5dDtabSignature,

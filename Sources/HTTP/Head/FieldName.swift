@@ -31,6 +31,12 @@ public enum FieldName: UInt8, Hashable, Sendable, CaseIterable {
   /// Any name that only the mesh may speak: `l5d-…`, `heddle-…`, `dtab-local`.
   public var isMesh: Bool { rawValue >= FieldName.l5dDtab.rawValue }
 
+  /// Says for whom a request was passed on: `forwarded`, `x-forwarded-…` (`x-forwarded-client-cert` among them),
+  /// `x-real-ip`. To be believed only of a proxy that one knows.
+  public var isForwarding: Bool {
+    rawValue >= FieldName.forwarded.rawValue && rawValue <= FieldName.xRealIP.rawValue
+  }
+
   /// Means something to the next connection only, whoever lists it (RFC 9110 §7.6.1, and the proxy credentials of
   /// §11.7).
   public var isHopByHop: Bool {

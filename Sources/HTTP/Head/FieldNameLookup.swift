@@ -90,11 +90,12 @@ extension NameKey {
     return .other
   }
 
-  /// After `x-forwar` comes `ded-`. Names of 12 to 16 bytes keep that only in `last`, longer ones in `middle`; names
-  /// of 17 and more in `middle`. Shorter ones cannot be told apart by it and count as the family too: to be careful
-  /// costs nothing here.
+  /// After `x-forwar` comes `ded-`: names of 17 and more bytes keep that in `middle`, shorter ones in `last`; or `ded` and
+  /// no more.
   private var isForwardedFamily: Bool {
-    length <= 16 || middle & 0xffff_ffff == ascii("d", "e", "d", "-")
+    if length > 16 { return middle & 0xffff_ffff == ascii("d", "e", "d", "-") }
+    if length == 11 { return last == ascii("o", "r", "w", "a", "r", "d", "e", "d") }
+    return (last &>> UInt64(truncatingIfNeeded: 8 &* (16 &- length))) & 0xffff_ffff == ascii("d", "e", "d", "-")
   }
 
   static let lowerCase: UInt64 = 0x2020_2020_2020_2020

@@ -88,6 +88,21 @@ import Testing
     #expect(!fault.head.lowercased().contains("l5d-") && !fault.head.lowercased().contains("heddle-"))
   }
 
+  @Test func whoACallerComesForIsBelievedOfTheTrustedOnly() throws {  // item 79
+    let names = [
+      "Forwarded", "X-Forwarded-For", "X-Forwarded-Proto", "x-forwarded-host", "X-Forwarded-Port", "x-forwarded-client-cert",
+      "X-Forwarded-Anything-There-Will-Be", "X-Real-IP",
+    ]
+    let fields = names.map { "\($0): 10.0.0.1\r\n" }.joined() + "x-forward: 1\r\nvia: 1.1 other\r\n"
+    for isTrusted in [true, false] {
+      let mesh = try mesh(policy { $0.isTrusted = isTrusted })
+      #expect(try mesh.proxy.get("web", fields: fields).body == "one")
+      let sent = try #require(mesh.one.requests.first)
+      for name in names { #expect((RawAnswer.field(name.lowercased(), in: sent) != nil) == isTrusted, "\(name)") }
+      #expect(RawAnswer.field("x-forward", in: sent) == "1" && sent.contains("via: 1.1 other"))
+    }
+  }
+
   @Test(arguments: [
     ("/svc", "/svc/a", true), ("/svc/a", "/svc", false), ("/svc/*", "/svc/a", true), ("/svc/a", "/svc/*", false),
     ("/", "/x", true), ("/svc/a", "/svc/a", true), ("/svc/a", "/svc/b/c", false),

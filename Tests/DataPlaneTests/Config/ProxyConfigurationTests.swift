@@ -129,8 +129,8 @@ struct ProxyConfigurationTests {
       ("namespace: a/b\n", "namespace: expected a name of 1 to 253 letters, digits, '.', '_', '-', line 1 column 12"),
       ("dtab: '/svc => '\n", "dtab: "),
       (
-        "namers: [{kind: io.l5d.fs}]\n",
-        "namers[0].kind: unknown namer io.l5d.fs, line 1 column 17; a proxy's file knows io.l5d.static"
+        "namers: [{kind: io.l5d.statik}]\n",
+        "namers[0].kind: unknown namer io.l5d.statik, line 1 column 17; a proxy's file knows io.l5d.static"
       ),
       (
         "registry: {a: [nowhere]}\n",

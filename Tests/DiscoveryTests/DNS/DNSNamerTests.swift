@@ -1,5 +1,6 @@
 import MeshProtocol
 import SystemIO
+import TestSupport
 import Testing
 
 @testable import Discovery

@@ -2,35 +2,43 @@ import Foundation
 import SystemIO
 
 /// A real name server, Debian's dnsmasq, on a port of its own. It knows what the test wrote and nothing else.
-final class Dnsmasq {
-  static let program = "/usr/sbin/dnsmasq"
-  static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: program) }
+public final class Dnsmasq {
+  private static let program = "/usr/sbin/dnsmasq"
+  public static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: program) }
 
-  private let folder: Folder
+  private let folder: String
   private var process: Process?
   private var options = ""
-  let address: SocketAddress
+  public let address: SocketAddress
 
-  init() throws {
-    folder = try Folder()
+  public init() throws {
+    folder = NSTemporaryDirectory() + "heddle-dnsmasq-" + UUID().uuidString
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     address = try Self.freePort()
     try hosts("")
   }
 
-  deinit { stop() }
+  deinit {
+    stop()
+    try? FileManager.default.removeItem(atPath: folder)
+  }
+
+  private func write(_ name: String, _ text: String) throws {
+    try text.write(toFile: "\(folder)/\(name)", atomically: true, encoding: .utf8)
+  }
 
   /// What it says of hosts: lines of hosts(5). A running server starts anew: a child of this process may have SIGHUP blocked.
-  func hosts(_ lines: String) throws {
-    try folder.write("hosts", lines)
+  public func hosts(_ lines: String) throws {
+    try write("hosts", lines)
     if process != nil { try start(options) }
   }
 
   /// Starts it, anew if it runs.
   /// - Parameter options: lines of dnsmasq.conf.
-  func start(_ options: String = "") throws {
+  public func start(_ options: String = "") throws {
     stop()
     self.options = options
-    try folder.write(
+    try write(
       "conf",
       """
       port=\(address.port)
@@ -40,7 +48,7 @@ final class Dnsmasq {
       no-hosts
       no-poll
       user=\(NSUserName())
-      addn-hosts=\(folder.path)/hosts
+      addn-hosts=\(folder)/hosts
       local=/test/
       local-ttl=1
       pid-file=
@@ -49,14 +57,14 @@ final class Dnsmasq {
       """)
     let process = Process()
     process.executableURL = URL(fileURLWithPath: Self.program)
-    process.arguments = ["--keep-in-foreground", "--conf-file=\(folder.path)/conf"]
+    process.arguments = ["--keep-in-foreground", "--conf-file=\(folder)/conf"]
     process.standardError = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
     try process.run()
     self.process = process
   }
 
-  func stop() {
+  public func stop() {
     guard let process else { return }
     // SIGTERM may be blocked in this process, and a child inherits that.
     kill(process.processIdentifier, SIGKILL)
