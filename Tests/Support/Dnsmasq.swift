@@ -7,7 +7,7 @@ public final class Dnsmasq {
   public static var isInstalled: Bool { FileManager.default.isExecutableFile(atPath: program) }
 
   private let folder: String
-  private var process: Process?
+  private var daemon: Int32?
   private var options = ""
   public let address: SocketAddress
 
@@ -17,6 +17,8 @@ public final class Dnsmasq {
     address = try Self.freePort()
     try hosts("")
   }
+
+  private var pidFile: String { folder + "/pid" }
 
   deinit {
     stop()
@@ -30,7 +32,7 @@ public final class Dnsmasq {
   /// What it says of hosts: lines of hosts(5). A running server starts anew: a child of this process may have SIGHUP blocked.
   public func hosts(_ lines: String) throws {
     try write("hosts", lines)
-    if process != nil { try start(options) }
+    if daemon != nil { try start(options) }
   }
 
   /// Starts it, anew if it runs.
@@ -51,25 +53,38 @@ public final class Dnsmasq {
       addn-hosts=\(folder)/hosts
       local=/test/
       local-ttl=1
-      pid-file=
+      pid-file=\(pidFile)
       \(options)
 
       """)
+    // It closes every descriptor it was born with, Foundation's for noticing its end among them: as a daemon it is nobody's
+    // child, and the process that begins it ends once it listens.
     let process = Process()
     process.executableURL = URL(fileURLWithPath: Self.program)
-    process.arguments = ["--keep-in-foreground", "--conf-file=\(folder)/conf"]
+    process.arguments = ["--conf-file=\(folder)/conf"]
     process.standardError = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
     try process.run()
-    self.process = process
+    process.waitUntilExit()
+    let text = (try? String(contentsOfFile: pidFile, encoding: .utf8)) ?? ""
+    guard process.terminationStatus == 0, let pid = Int32(text.trimmingCharacters(in: .whitespacesAndNewlines)) else {
+      throw StartFailure(status: process.terminationStatus)
+    }
+    daemon = pid
+  }
+
+  private struct StartFailure: Error, CustomStringConvertible {
+    let status: Int32
+    var description: String { "dnsmasq did not start: exit code \(status)" }
   }
 
   public func stop() {
-    guard let process else { return }
-    // SIGTERM may be blocked in this process, and a child inherits that.
-    kill(process.processIdentifier, SIGKILL)
-    process.waitUntilExit()
-    self.process = nil
+    guard let pid = daemon else { return }
+    daemon = nil
+    kill(pid, SIGKILL)
+    try? FileManager.default.removeItem(atPath: pidFile)
+    // Its port is free once it is gone, or waits for its parent to take notice.
+    while let stat = try? String(contentsOfFile: "/proc/\(pid)/stat", encoding: .utf8), !stat.contains(") Z ") { usleep(1000) }
   }
 
   /// A port that nobody listens on just now.

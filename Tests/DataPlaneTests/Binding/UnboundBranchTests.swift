@@ -60,10 +60,27 @@ import Traffic
     let split = RuleEntry(
       origin: .split(name: "web", revision: 1), order: RuleOrder(splitOn: dentry.prefix), dentry: dentry,
       branches: ["good", "unknown"], onUnbound: .fail)
-    mesh.proxy.worker.send(.run(RoutingTable(generation: 2, rules: RuleIndex([split]))))
-    try mesh.proxy.wait { $0.contains { if case .running(_, 2) = $0 { true } else { false } } }
+    try run(split, mesh.proxy)
     let (good, refused) = try ask(mesh.proxy)
     #expect((296...304).contains(good) && good + refused == 400)
+  }
+
+  @Test func aSplitWithOneBackendOfWeightZeroFailsEveryRequest() throws {
+    let mesh = try proxy("/svc/a => /#/registry/good")
+    let good = NameTree.leaf(try path("/#/registry/good"))
+    let dentry = Dentry(
+      prefix: try Prefix(parsing: "/svc/web"), destination: .union([Weighted(weight: try #require(Weight(0)), tree: good)]))
+    try run(
+      RuleEntry(
+        origin: .split(name: "web", revision: 1), order: RuleOrder(splitOn: dentry.prefix), dentry: dentry, branches: ["good"]),
+      mesh.proxy)
+    let (answered, refused) = try ask(mesh.proxy)
+    #expect(answered == 0 && refused == 400)
+  }
+
+  private func run(_ split: RuleEntry, _ proxy: ProxyHarness) throws {
+    proxy.worker.send(.run(RoutingTable(generation: 2, rules: RuleIndex([split]))))
+    try proxy.wait { $0.contains { if case .running(_, 2) = $0 { true } else { false } } }
   }
 
   @Test func theOthersTakeASmallShareUnlessTheSplitForbidsIt() throws {
@@ -72,11 +89,11 @@ import Traffic
     #expect(good == 400 && refused == 0)
   }
 
-  @Test(arguments: ["0 * /#/registry/good & 0 * /#/registry/empty", "0 * /#/registry/good", "/$/nil", "$"])
+  @Test(arguments: ["0 * /#/registry/good & 0 * /#/registry/empty", "/$/nil", "$"])
   func weightsThatSumToNothingAndNoBackendsFailEveryRequest(_ destination: String) throws {
     let mesh = try proxy("/svc/web => \(destination)")
     let (good, refused) = try ask(mesh.proxy)
     #expect(good == 0 && refused == 400)
-    #expect(mesh.server.requests.isEmpty)
+    #expect(mesh.server.requests.count == 0)
   }
 }
