@@ -101,10 +101,13 @@ extension ProxyControl {
 
   private func writeEndpoints(to page: inout Exposition) {
     page.begin("heddle_endpoints", .gauge, help: "Endpoints of the concrete names in use, as discovered.")
-    var counts = machine.names.filter { $0.value.replica.state == .bound }.map { name, watched in
-      (name: name, all: watched.replica.endpoints.count, drained: watched.replica.endpoints.values.count { $0.weight == 0 })
+    var counts = local.bound.map { set in
+      (name: set.name, all: set.endpoints.count, drained: set.endpoints.count { $0.weight == 0 })
     }
-    counts += local.bound.map { ($0.name, $0.endpoints.count, $0.endpoints.count { $0.weight == 0 }) }
+    for (name, watched) in machine.names where watched.replica.state == .bound {
+      let endpoints = watched.replica.endpoints.values
+      counts.append((name, endpoints.count, endpoints.count { $0.weight == 0 }))
+    }
     for (name, all, drained) in counts.sorted(by: { $0.name < $1.name }) {
       page.sample(UInt64(all - drained), [("backend", name.description), ("state", "listed")])
       page.sample(UInt64(drained), [("backend", name.description), ("state", "drained")])

@@ -40,10 +40,9 @@ final class LocalNames {
     (lists, namers) = (configuration.names, configuration.namers)
   }
 
-  /// Whether a name is this proxy's to answer, be it that there is none such. Otherwise it is the controller's.
-  func answers(_ name: Path) -> Bool {
-    isStandalone || lists.covers(name) || !(name.segments.first.map { $0 == "#" } ?? false)
-  }
+  /// Whether a name is this proxy's to answer, be it that there is none such. Otherwise it is the controller's, hosts of
+  /// `/$/inet` among them.
+  func answers(_ name: Path) -> Bool { isStandalone || lists.covers(name) }
 
   /// What is known of a name in use; nil when nothing is.
   subscript(name: Path) -> EndpointSet? { names[name]?.told }
@@ -92,13 +91,9 @@ final class LocalNames {
     if let listed = lists.answer(name, confirmed: wall) {
       stopDiscovering(name)
       take(listed)
-    } else if isStandalone {
-      guard names[name]?.isDiscovered == false else { return }
+    } else if names[name]?.isDiscovered == false {
       names[name]?.isDiscovered = true
       discovery.want(name)
-    } else {
-      // Nobody will ever answer: saying so at once spares the request its wait.
-      take(EndpointSet(name: name, version: 1, state: .negative, confirmed: wall))
     }
   }
 

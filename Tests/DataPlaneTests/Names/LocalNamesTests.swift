@@ -60,11 +60,15 @@ import Testing
       standalone.want(path, worker: 0)
       #expect(told.last(path)?.state == .negative, "\(name)")
     }
-    let meshed = try names("mesh: c\nregistry: {users: [127.0.0.1:1]}\n", told)
-    #expect(meshed.answers(users) && !meshed.answers(web))
-    let inet = try Path(parsing: "/$/inet/web.test/80")
-    #expect(meshed.answers(inet))
-    meshed.want(inet, worker: 2)
+  }
+
+  @Test func besideAControllerOnlyWhatTheFileListsIsOurs() throws {
+    let told = Told()
+    let names = try names("mesh: c\nregistry: {users: [127.0.0.1:1]}\n", told)
+    let host = try Path(parsing: "/$/inet/web.test/80")
+    #expect(names.answers(users) && !names.answers(web) && !names.answers(host))
+    let other = try Path(parsing: "/#/registry/other")
+    names.want(other, worker: 2)
     #expect(told.lastFor(2)?.state == .negative)
   }
 
