@@ -22,10 +22,11 @@ extension ProxyControl {
     }
     do {
       let path = try Path(parsing: name)
-      let local = try RequestRules.parse(request: items.filter { $0.name == "dtab" }.map(\.value))
-      let delegation = Interpreter.delegate(path, rules: table.rules, local: local)
-      let own = delegation.concreteNames.filter { self.local.answers($0) && EndpointSet(literal: $0) == nil }
-      wait(for: self.local.announce(own)) { [unowned self] in answer(.json(explanation(of: path, delegation))) }
+      let rules = try RequestRules.parse(request: items.filter { $0.name == "dtab" }.map(\.value))
+      let delegation = Interpreter.delegate(path, rules: table.rules, local: rules)
+      wait(for: announceOwn(delegation.concreteNames)) { [unowned self] in
+        answer(.json(explanation(of: path, delegation)))
+      }
     } catch {
       answer(.problem(400, error.message))
     }

@@ -18,11 +18,16 @@ extension ProxyControl {
   /// Names that are about to be needed, whoever answers them. Returns those of which nothing is known yet and something
   /// will be.
   func announce(_ names: [Path]) -> Set<Path> {
-    let own = local.announce(names.filter { local.answers($0) })
-    let remote = names.filter { !local.answers($0) }
+    let own = announceOwn(names)
+    let remote = names.filter { !local.answers($0) && EndpointSet(literal: $0) == nil }
     for name in remote where machine.names[name] == nil { machine.want(name, holder: nil, at: loop.now) }
     // Without a controller nobody will answer, so nobody is waited for.
     return machine.isOpen ? own.union(machine.unanswered(remote)) : own
+  }
+
+  /// The same of those that this proxy answers by itself.
+  func announceOwn(_ names: [Path]) -> Set<Path> {
+    local.announce(names.filter { local.answers($0) && EndpointSet(literal: $0) == nil })
   }
 
   /// Tells these workers, which hold a name, its state now.

@@ -59,6 +59,22 @@ import Testing
     #expect(namers.prefixes.map(\.description).contains("/$/inet"))
   }
 
+  @Test func whoseFileListsEveryEndpointPaysForNoNamers() throws {
+    let application = try Application()
+    let port = application.address.split(separator: ":")[1]
+    let yaml = "dtab: /svc => /#/registry ; /svc/direct => /$/inet/127.0.0.1/\(port)\nregistry: {web: ['\(application.address)']}\n"
+    let proxy = try RunningProxy(yaml)
+    defer { proxy.end() }
+    #expect(try proxy.call("web") == 200)
+    #expect(try proxy.call("direct") == 200)
+    // Collected, so that the names in use are announced to the next table.
+    _ = try proxy.admin("/metrics")
+    proxy.program.reload(try proxyConfiguration(yaml.replacingOccurrences(of: "dtab: ", with: "dtab: /svc/more => /svc/web ; ")))
+    #expect(try eventually { try proxy.call("more") == 200 })
+    #expect(try proxy.admin("/resolve?name=/svc/direct").text?.contains(application.address) == true)
+    #expect(try proxy.admin("/metrics").text?.contains("heddle_discovered_names") == false)
+  }
+
   @Test func aRewrittenNameLeadsToAFileAndIsExplained() throws {
     let application = try Application()
     try withFolder { folder in
