@@ -83,15 +83,12 @@ import Testing
     }
     #expect(try world.ask() == "two")
 
-    // Removed and written anew within the grace, as some tools do.
-    for round in 0..<5 {
-      try world.file("web", nil)
-      #expect(try world.ask() == "two", "round \(round)")
-      try world.file("web", "127.0.0.1 \(two)\n127.0.0.1 \(one) * 0\n")
-      #expect(try world.ask() == "two", "round \(round)")
-    }
+    // A weight of 0 takes no requests.
+    try world.file("web", "127.0.0.1 \(one)\n127.0.0.1 \(two) * 0\n")
+    try world.untilAnswered(by: "one")
+    for _ in 0..<10 { #expect(try world.ask() == "one") }
 
-    // Gone for good.
+    // Gone for good: the grace is a second.
     try world.file("web", nil)
     try eventually("the name is gone") { try world.status() == 502 ? () : nil }
   }
@@ -156,5 +153,44 @@ import Testing
     #expect(try world.ask("local") == "one")
     try world.file("web-prod", "127.0.0.1 \(one)\n")
     try world.untilAnswered(by: "one")
+  }
+
+  @Test func filesAndRulesChangeUnderLoadAndNoRequestIsLost() throws {
+    func yaml(_ prefix: String) -> String {
+      "dtab: /svc => /#/\(prefix)\nnamers: [{kind: io.l5d.fs, prefix: /\(prefix), rootDir: FILES, grace: 1h}]"
+    }
+    let world = try World(yaml("a"), in: ScratchFolder())
+    let (one, two) = (try world.start("one"), try world.start("two"))
+    let lines = ["127.0.0.1 \(one)\n", "127.0.0.1 \(two)\n", "127.0.0.1 \(one)\n127.0.0.1 \(two) * 3\n", "127.0.0.1 port\n", nil]
+    try world.file("web", lines[0])
+    let callers = try Callers(4, through: world.address, host: "web")
+    try eventually("all are calling") { callers.seen.total >= 100 ? () : nil }
+    var random = SeededNumbers(seed: 13)
+    for change in 0..<100 {
+      // Some tools remove a file and write it anew.
+      if let text = lines.randomElement(using: &random) ?? nil {
+        try world.file("web", text)
+      } else {
+        try world.file("web", nil)
+        let seen = callers.seen.total
+        try eventually("requests flow without the file") { callers.seen.total >= seen + 4 ? () : nil }
+        try world.file("web", lines[change % 2])
+      }
+      if change % 10 == 9 {
+        let prefix = "p\(change)"
+        // The next namer must be able to read it: the last one's word ends with its prefix.
+        try world.file("web", lines[2])
+        try world.reload(yaml(prefix))
+        try eventually("change \(change) runs") {
+          try curl("http://\(world.admin)/routes").body.contains("/#/\(prefix)\"") ? () : nil
+        }
+      }
+      let seen = callers.seen.total
+      try eventually("requests flow after change \(change)") { callers.seen.total >= seen + 4 ? () : nil }
+    }
+    let counts = try callers.stop()
+    #expect(counts.failed == [])
+    #expect(counts.refused == 0)
+    #expect(Set(counts.answered.keys) == ["one", "two"])
   }
 }
