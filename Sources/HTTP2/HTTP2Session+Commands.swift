@@ -8,17 +8,46 @@ extension HTTP2Session {
   /// - Returns: the stream, or nil when the connection takes no new one (GOAWAY, ids used up). A GOAWAY that comes before the
   ///   request was written closes it with REFUSED_STREAM.
   public func submitRequest(_ fields: HeaderList, endStream: Bool, tag: UInt64 = 0) -> Int32? {
-    guard unsafe nghttp2_session_check_request_allowed(session) != 0 else { return nil }
+    guard takesRequests else { return nil }
     let slot = streams.insert(Stream(id: 0, tag: tag))
     let stream = unsafe withProvider(endStream) { provider in
       unsafe fields.withFields { unsafe nghttp2_submit_request(session, nil, $0, $1, provider, pointer(slot)) }
     }
+    return opened(stream, slot)
+  }
+
+  /// Opens a request whose head was read from the front of `text`; as the other.
+  public func submitRequest(_ head: OwnHeadText, of text: Span<UInt8>, endStream: Bool, tag: UInt64) -> Int32? {
+    guard takesRequests else { return nil }
+    let slot = streams.insert(Stream(id: 0, tag: tag))
+    let stream = unsafe withProvider(endStream) { provider in
+      unsafe head.withFields(of: text) { unsafe nghttp2_submit_request(session, nil, $0, $1, provider, pointer(slot)) }
+    }
+    return opened(stream, slot)
+  }
+
+  private func opened(_ stream: Int32, _ slot: Handle) -> Int32? {
     guard stream > 0 else {
       _ = streams.remove(slot)
       return nil
     }
     unopened.append((stream, slot))
     return stream
+  }
+
+  /// Answers a request with the head that was read from the front of `text`; as the other.
+  public func submitResponse(_ stream: Int32, _ head: OwnHeadText, of text: Span<UInt8>, endStream: Bool) {
+    // Fails only when the stream is gone, or without memory.
+    _ = unsafe withProvider(endStream) { provider in
+      unsafe head.withFields(of: text) { unsafe nghttp2_submit_response(session, stream, $0, $1, provider) }
+    }
+  }
+
+  /// A 1xx response with the head that was read from the front of `text`; as the other.
+  public func submitInformational(_ stream: Int32, _ head: OwnHeadText, of text: Span<UInt8>) {
+    _ = unsafe head.withFields(of: text) { first, count in
+      unsafe nghttp2_submit_headers(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream, nil, first, count, nil)
+    }
   }
 
   /// Answers a request (server), once per stream. `endStream`: there is no body.

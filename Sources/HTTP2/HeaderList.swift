@@ -15,14 +15,13 @@ public struct HeaderList: Sendable {
 
   public init() {}
 
-  /// An empty list with room for a block of ordinary size, so that it does not grow field by field.
-  init(reservingFields count: Int) {
-    bytes.reserveCapacity(count * 32)
-    entries.reserveCapacity(count)
+  /// A list whose bytes were gathered already.
+  init(bytes: Span<UInt8>, entries: [Entry]) {
+    self.bytes = unsafe [UInt8](unsafeUninitializedCapacity: bytes.count) { buffer, count in
+      unsafe bytes.withUnsafeBufferPointer { source in count = unsafe buffer.update(fromContentsOf: source) }
+    }
+    self.entries = entries
   }
-
-  /// Fields that a list of ordinary size has room for.
-  static let ordinaryCount = 16
 
   public init(_ fields: [(String, String)]) {
     for (name, value) in fields { append(name, value) }

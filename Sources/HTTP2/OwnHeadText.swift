@@ -1,89 +1,85 @@
 import HTTP
 import Memory
 
-/// A head of HTTP/1.1 that this program wrote, as the fields of HTTP/2: known to be well formed, so it is split and not judged,
-/// and no limit of a parser applies.
+/// A head of HTTP/1.1 that this program wrote, read for HTTP/2: known to be well formed, so it is split and not judged, and no limit of a
+/// parser applies.
+///
+/// It says where in the text the fields stand; the text itself is not copied.
 public struct OwnHeadText: Sendable {
-  /// Pseudo-fields first; fields of the connection are left out (RFC 9113 §8.2.2).
-  public private(set) var fields = HeaderList(reservingFields: HeaderList.ordinaryCount)
   /// Of an answer, 100 … 599; 0 of a request.
   public private(set) var status = 0
   /// Bytes of the head with the empty line at its end.
   public private(set) var length = 0
+  /// Without the lines that HTTP/2 has no fields for: the host's, and those of the connection (RFC 9113 §8.2.2).
+  private(set) var lines: [FieldLine] = []
+  let first: FirstLine
+  /// A field that the text has no line for: `te: trailers`.
+  let asksForTrailers: Bool
+  private(set) var authority: Range<Int>?
   private var isChunked = false
   private var bodyBytes: UInt64 = 0
+
+  enum FirstLine: Sendable {
+    case answer(status: Range<Int>)
+    case request(method: Range<Int>, path: Range<Int>, scheme: StaticString)
+  }
+
+  /// Lines that there is room for at once.
+  private static let ordinaryCount = 16
 
   /// Reads the answer's head at the front of `text`.
   /// - Parameter leavesOutLength: for gRPC, whose answers say none.
   public init(answer text: Span<UInt8>, leavesOutLength: Bool = false) {
-    var lines = LineReader()
-    let first = lines.next(text)
-    status = number(text.extracting(first).extracting(9..<12))  // `HTTP/1.1 200 OK`
-    fields.append(name: Self.statusName.span, value: text.extracting(first).extracting(9..<12))
-    while true {
-      let line = lines.next(text)
-      if line.isEmpty { break }
-      take(FieldLine(line, in: text), text, leavesOutLength: leavesOutLength)
-    }
-    length = lines.position
+    var reader = LineReader()
+    _ = reader.next(text)
+    first = .answer(status: 9..<12)  // `HTTP/1.1 200 OK`
+    asksForTrailers = false
+    status = number(text.extracting(9..<12))
+    readLines(text, &reader, leavesOutLength: leavesOutLength)
   }
 
   /// Reads the request's head at the front of `text`.
-  /// - Parameter scheme: what HTTP/1.1 does not say.
-  public init(request text: Span<UInt8>, scheme: String) {
-    var lines = LineReader()
-    let first = lines.next(text)
-    let method = end(of: UInt8(ascii: " "), in: text, first)
-    let target = end(of: UInt8(ascii: " "), in: text, (method + 1)..<first.upperBound)
-    fields.append(name: Self.method.span, value: text.extracting(first.lowerBound..<method))
-    fields.append(name: Self.scheme.span, value: (scheme == "http" ? Self.http : Self.https).span)
-    fields.append(name: Self.path.span, value: text.extracting((method + 1)..<target))
-    appendAuthority(lines, text)
+  /// - Parameters:
+  ///   - scheme: what HTTP/1.1 does not say.
+  ///   - asksForTrailers: whether `te: trailers` goes along.
+  public init(request text: Span<UInt8>, scheme: StaticString, asksForTrailers: Bool = false) {
+    var reader = LineReader()
+    let line = reader.next(text)
+    let method = end(of: UInt8(ascii: " "), in: text, line)
+    let target = end(of: UInt8(ascii: " "), in: text, (method + 1)..<line.upperBound)
+    first = .request(method: line.lowerBound..<method, path: (method + 1)..<target, scheme: scheme)
+    self.asksForTrailers = asksForTrailers
+    readLines(text, &reader, leavesOutLength: false)
+  }
+
+  private mutating func readLines(_ text: Span<UInt8>, _ reader: inout LineReader, leavesOutLength: Bool) {
+    lines.reserveCapacity(Self.ordinaryCount)
     while true {
-      let line = lines.next(text)
+      let line = reader.next(text)
       if line.isEmpty { break }
-      let field = FieldLine(line, in: text)
-      if !field.isNamed("host", text) { take(field, text, leavesOutLength: false) }
+      take(FieldLine(line, in: text), text, leavesOutLength: leavesOutLength)
     }
-    length = lines.position
+    length = reader.position
   }
 
-  /// Pseudo-fields come before all others, wherever the host stands in the text.
-  private mutating func appendAuthority(_ start: LineReader, _ text: Span<UInt8>) {
-    var lines = start
-    while true {
-      let line = lines.next(text)
-      if line.isEmpty { return }
-      let field = FieldLine(line, in: text)
-      if field.isNamed("host", text) {
-        fields.append(name: Self.authority.span, value: text.extracting(field.value))
-        return
-      }
-    }
-  }
-
-  private static let statusName = Array(":status".utf8)
-  private static let method = Array(":method".utf8)
-  private static let scheme = Array(":scheme".utf8)
-  private static let http = Array("http".utf8)
-  private static let https = Array("https".utf8)
-  private static let path = Array(":path".utf8)
-  private static let authority = Array(":authority".utf8)
-
-  /// Adds a field that the text has no line for.
-  public mutating func append(_ name: String, _ value: String) { fields.append(name, value) }
-
-  private mutating func take(_ field: FieldLine, _ text: Span<UInt8>, leavesOutLength: Bool) {
-    if field.isNamed("transfer-encoding", text) {
+  private mutating func take(_ line: FieldLine, _ text: Span<UInt8>, leavesOutLength: Bool) {
+    let name = text.extracting(line.name)
+    switch name.count {
+    case 4 where status == 0 && equalsIgnoringCase(name, "host"):
+      authority = line.value
+      return
+    case 7 where equalsIgnoringCase(name, "upgrade"): return
+    case 10 where equalsIgnoringCase(name, "connection") || equalsIgnoringCase(name, "keep-alive"): return
+    case 14 where equalsIgnoringCase(name, "content-length"):
+      bodyBytes = UInt64(number(text.extracting(line.value)))
+      if leavesOutLength { return }
+    case 16 where equalsIgnoringCase(name, "proxy-connection"): return
+    case 17 where equalsIgnoringCase(name, "transfer-encoding"):
       isChunked = true
       return
+    default: break
     }
-    if field.isOfConnection(text) { return }
-    if field.isNamed("content-length", text) {
-      bodyBytes = UInt64(number(text.extracting(field.value)))
-      if leavesOutLength { return }
-    }
-    fields.append(name: text.extracting(field.name), value: text.extracting(field.value))
+    lines.append(line)
   }
 
   /// How the body after a request's head is framed.
@@ -121,26 +117,23 @@ private struct LineReader {
   }
 }
 
-/// `name: value`
-private struct FieldLine {
-  let name: Range<Int>
-  let value: Range<Int>
+/// Where a line `name: value` has its two parts.
+struct FieldLine: Sendable {
+  private let start: UInt32
+  private let colon: UInt32
+  private let valueStart: UInt32
+  private let stop: UInt32
 
-  init(_ line: Range<Int>, in text: Span<UInt8>) {
+  fileprivate init(_ line: Range<Int>, in text: Span<UInt8>) {
     let colon = end(of: UInt8(ascii: ":"), in: text, line)
-    name = line.lowerBound..<colon
-    value = min(colon + 2, line.upperBound)..<line.upperBound
+    start = UInt32(line.lowerBound)
+    self.colon = UInt32(colon)
+    valueStart = UInt32(min(colon + 2, line.upperBound))
+    stop = UInt32(line.upperBound)
   }
 
-  func isNamed(_ name: StaticString, _ text: Span<UInt8>) -> Bool {
-    equalsIgnoringCase(text.extracting(self.name), name)
-  }
-
-  /// What HTTP/2 does not know, since it is about one connection of HTTP/1.
-  func isOfConnection(_ text: Span<UInt8>) -> Bool {
-    isNamed("connection", text) || isNamed("keep-alive", text) || isNamed("proxy-connection", text)
-      || isNamed("upgrade", text)
-  }
+  var name: Range<Int> { Int(start)..<Int(colon) }
+  var value: Range<Int> { Int(valueStart)..<Int(stop) }
 }
 
 /// Where `byte` stands first in `range`; its end when it does not.

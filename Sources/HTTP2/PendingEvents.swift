@@ -25,38 +25,54 @@ struct PendingEvents {
       next = 0
       return nil
     }
-    defer { next += 1 }
-    return items[next]
+    // Taken out, not copied: what it holds has one owner.
+    var item = Item(stream: 0, slot: .none, kind: .ended)
+    swap(&item, &items[next])
+    next += 1
+    return item
   }
 }
 
-/// Gathers the fields of one list, up to a limit.
-struct FieldCollector {
-  private var list = HeaderList()
+/// Gathers the fields of one list, up to a limit: in storage that serves every list of the session, and is copied once.
+struct FieldCollector: ~Copyable {
+  private var bytes = ByteBuffer()
+  private var entries: [HeaderList.Entry] = []
   private var isTooLarge = false
   private let limit: Int
+
+  /// Fields that a list has room for at once.
+  private static let ordinaryCount = 16
 
   /// - Parameter limit: bytes, as `HeaderList.size` counts them.
   init(limit: Int) { self.limit = limit }
 
   mutating func begin() {
-    list = HeaderList(reservingFields: HeaderList.ordinaryCount)
+    bytes.removeAll()
+    entries = []
+    entries.reserveCapacity(Self.ordinaryCount)
     isTooLarge = false
   }
 
   mutating func add(name: Span<UInt8>, value: Span<UInt8>) {
-    if isTooLarge { return }
-    if list.size + name.count + value.count + 32 > limit {
+    let start = bytes.count
+    if isTooLarge || start + 32 * entries.count + name.count + value.count + 32 > limit {
       isTooLarge = true
-      list = HeaderList()
       return
     }
-    list.append(name: name, value: value)
+    // libnghttp2 refuses names with capitals.
+    bytes.append(name)
+    bytes.append(value)
+    entries.append(
+      HeaderList.Entry(start: UInt32(start), nameLength: UInt32(name.count), valueLength: UInt32(value.count)))
   }
 
   /// The list, which is then forgotten; nil when it was too large.
   mutating func take() -> HeaderList? {
-    defer { list = HeaderList() }
-    return isTooLarge ? nil : list
+    defer {
+      entries = []
+      // A session that is idle keeps room for an ordinary list.
+      if bytes.capacity > Self.ordinaryCount * 64 { bytes.release() } else { bytes.removeAll() }
+    }
+    return isTooLarge ? nil : HeaderList(bytes: bytes.span, entries: entries)
   }
 }

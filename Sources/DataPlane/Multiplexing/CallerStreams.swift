@@ -169,10 +169,10 @@ extension Downstream {
   private mutating func passHead(to http2: HTTP2Session) -> Int {
     let head = OwnHeadText(answer: output.span, leavesOutLength: exchange.isGRPC)
     if head.status < 200 {
-      http2.submitInformational(stream.id, head.fields)
+      http2.submitInformational(stream.id, head, of: output.span)
     } else {
       let body = BodyReader(head.answerBody(to: exchange.method))
-      http2.submitResponse(stream.id, head.fields, endStream: body.isDone)
+      http2.submitResponse(stream.id, head, of: output.span, endStream: body.isDone)
       stream.sentHead(body)
     }
     return head.length

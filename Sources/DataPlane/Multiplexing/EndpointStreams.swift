@@ -237,12 +237,9 @@ extension Upstream {
     let taken: Int
     switch stream.outgoing {
     case .head:
-      var head = OwnHeadText(request: output.span.extracting(sent...), scheme: "http")
-      if isGRPC { head.append("te", "trailers") }  // a gRPC server may refuse who cannot take them
-      let body = BodyReader(head.requestBody)
-      guard let id = http2.submitRequest(head.fields, endStream: body.isDone, tag: tag) else { return .refused }
-      stream.id = id
-      stream.sentHead(body)
+      guard let head = sendHead(to: http2, tag: tag, isGRPC: isGRPC) else { return .refused }
+      stream.id = head.stream
+      stream.sentHead(head.body)
       taken = head.length
     case .body(let reader): taken = stream.passBody(reader, output, from: sent, to: http2)
     case .ended: taken = unsent
@@ -250,5 +247,16 @@ extension Upstream {
     sent += taken
     if !canReplay { dropSent() }
     return taken > 0 ? .moved : .waits
+  }
+
+  private borrowing func sendHead(
+    to http2: HTTP2Session, tag: UInt64, isGRPC: Bool
+  ) -> (stream: Int32, body: BodyReader, length: Int)? {
+    let text = output.span.extracting(sent...)
+    // A gRPC server may refuse who cannot take trailers.
+    let head = OwnHeadText(request: text, scheme: "http", asksForTrailers: isGRPC)
+    let body = BodyReader(head.requestBody)
+    guard let stream = http2.submitRequest(head, of: text, endStream: body.isDone, tag: tag) else { return nil }
+    return (stream, body, head.length)
   }
 }
