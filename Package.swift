@@ -97,7 +97,8 @@ let package = Package(
       name: "heddle-swarm", dependencies: ["MeshProtocol", "Serving", "SystemIO", "HTTP", "Memory", arguments],
       swiftSettings: safe),
     // tests mirror the sources
-    .target(name: "TestSupport", dependencies: ["SystemIO"], path: "Tests/Support", swiftSettings: safe),
+    .target(
+      name: "TestSupport", dependencies: ["HTTP2", "Memory", "SystemIO"], path: "Tests/Support", swiftSettings: safe),
     tests("MeshProtocolTests", ["MeshProtocol", "TestSupport"]),
     tests("MemoryTests", ["Memory", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", "TestSupport"]),
@@ -112,7 +113,9 @@ let package = Package(
     tests("SettingsTests", ["Settings", "TestSupport"]),
     tests(
       "DataPlaneTests",
-      ["DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "SystemIO", "Memory", "Telemetry", "TestSupport"]),
+      [
+        "DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "HTTP2", "SystemIO", "Memory", "Telemetry", "TestSupport",
+      ]),
     tests(
       "DiscoveryTests",
       [

@@ -188,4 +188,89 @@ import Testing
     #expect(pair.server.seen.contains(.request(small, [":method: GET", ":scheme: http", ":authority: users", ":path: /a?b"])))
     #expect(pair.server.fault == nil)
   }
+
+  // MARK: Streams that are over early
+
+  /// `:method: GET`, `:scheme: http`, `:path: /` from the static table, `:authority: a`.
+  private static let block: [UInt8] = [0x82, 0x86, 0x84, 0x41, 0x01, 0x61]
+
+  private func server() -> End {
+    let server = End(.server)
+    server.receive(Frame.preface + Frame.settings)
+    _ = server.output()
+    return server
+  }
+
+  @Test func aRequestThatIsResetInTheSameReadStillCarriesItsTag() {
+    let server = server()
+    var tags: [UInt64] = []
+    server.onEvent = { event in
+      if case .request = event.kind { server.session.setTag(9, on: event) }
+      if case .closed = event.kind { tags.append(event.tag) }
+    }
+    server.receive(Frame.headers(1, Self.block, end: false) + Frame.reset(1))
+    #expect(server.seen.count == 2 && server.seen.last == .closed(1, .cancel))
+    #expect(tags == [9])
+    #expect(server.session.streamCount == 0 && server.session.tags.isEmpty)
+  }
+
+  @Test func tagsAreThoseOfOpenStreams() {
+    let server = server()
+    server.onEvent = { if case .request = $0.kind { server.session.setTag(UInt64($0.stream) * 10, on: $0) } }
+    server.receive([1, 3, 5].flatMap { Frame.headers($0, Self.block, end: false) })
+    #expect(server.session.tags.sorted() == [10, 30, 50])
+    server.receive(Frame.reset(3))
+    #expect(server.session.tags.sorted() == [10, 50])
+    server.session.setTag(7, on: 1)
+    server.session.setTag(8, on: 3)
+    #expect(server.session.tags.sorted() == [7, 50])
+  }
+
+  @Test func knowsWhetherThePeerHasEnded() {
+    let server = server()
+    server.receive(Frame.headers(1, Self.block, end: false) + Frame.headers(3, Self.block))
+    #expect(!server.session.isEndedByPeer(1))
+    #expect(server.session.isEndedByPeer(3))
+    server.receive(Frame.data(1, bytes("x"), end: true))
+    #expect(server.session.isEndedByPeer(1))
+  }
+
+  // MARK: Order of streams (RFC 9113 §5.1.1)
+
+  /// A HEADERS frame for a stream below one that was used, which was never used itself.
+  @Test(arguments: [UInt32(1), 3]) func aLowerUnknownStreamEndsTheSession(_ stream: UInt32) {
+    let server = server()
+    server.receive(Frame.headers(5, Self.block))
+    server.seen.removeAll()
+    server.receive(Frame.headers(stream, Self.block))
+    #expect(ReceivedFrame.all(in: server.output()).compactMap { $0.type == 7 ? $0.code : nil } == [.protocolError])
+    #expect(!server.seen.contains { if case .request = $0 { true } else { false } })
+    #expect(!server.session.wantsRead)
+  }
+
+  struct Late: Sendable, CustomTestStringConvertible {
+    var testDescription: String
+    var frame: [UInt8]
+  }
+
+  /// What was on its way when we reset a stream is passed over (RFC 9113 §5.1); the session goes on.
+  @Test(arguments: [
+    Late(testDescription: "DATA", frame: Frame.data(1, bytes("late"))),
+    Late(testDescription: "DATA with END_STREAM", frame: Frame.data(1, bytes("late"), end: true)),
+    Late(testDescription: "trailers", frame: Frame.headers(1, Frame.block([("x-sum", "1")]))),
+    Late(testDescription: "WINDOW_UPDATE", frame: Frame.windowUpdate(1, 100)),
+    Late(testDescription: "RST_STREAM", frame: Frame.reset(1)),
+    Late(testDescription: "PRIORITY", frame: Frame.make(2, 0, 1, [0, 0, 0, 0, 15])),
+  ]) func framesOnAStreamThatWeResetArePassedOver(_ late: Late) {
+    let server = server()
+    server.receive(Frame.headers(1, Self.block, end: false))
+    server.session.reset(1, .cancel)
+    _ = server.output()
+    server.seen.removeAll()
+    server.receive(late.frame)
+    #expect(!ReceivedFrame.all(in: server.output()).contains { $0.type == 7 })
+    #expect(server.fault == nil && server.session.wantsRead)
+    server.receive(Frame.headers(3, Self.block))
+    #expect(server.seen.contains(.ended(3)))
+  }
 }

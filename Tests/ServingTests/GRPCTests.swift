@@ -4,6 +4,7 @@ import Memory
 import Serving
 import Synchronization
 import SystemIO
+import TestSupport
 import Testing
 
 @Suite struct GRPCTests {

@@ -2,6 +2,7 @@ import HTTP2
 import Serving
 import Synchronization
 import SystemIO
+import TestSupport
 import Testing
 
 @Suite struct ResponseStreamTests {
