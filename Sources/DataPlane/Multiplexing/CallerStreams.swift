@@ -41,7 +41,10 @@ extension ProxyCore {
     case .ended: endRequestText(h, nil)
     case .endWritten:
       // A caller that goes on sending after its answer is told to stop (RFC 9113 §8.1).
-      if !http2.isEndedByPeer(event.stream) { http2.reset(event.stream, .noError) }
+      if !http2.isEndedByPeer(event.stream) {
+        http2.reset(event.stream, .noError)
+        markDirty(s)
+      }
     case .closed: callerStreamClosed(h)
     case .response, .informational, .settings, .pong, .goAway: break
     }
