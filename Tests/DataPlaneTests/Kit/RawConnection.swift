@@ -65,6 +65,9 @@ final class RawConnection {
     }
   }
 
+  /// False when the other side has closed, or reset the connection.
+  var isOpen: Bool { takeWhatIsThere() }
+
   /// Makes the kernel keep little for this side, so that a slow reader is felt soon.
   func keepLittle() throws {
     try socket.setReceiveBuffer(bytes: 16_384)
@@ -124,6 +127,19 @@ final class RawConnection {
     }
     buffer.removeAll()
     return total
+  }
+
+  /// The next bytes that come, as they are; none when the other side has closed.
+  func receive() throws -> [UInt8] {
+    while true {
+      switch socket.receive(into: &buffer, atMost: 65_536) {
+      case .bytes:
+        defer { buffer.removeAll() }
+        return copy(of: buffer)
+      case .wouldBlock: try wait(for: [.read])
+      case .endOfFile, .failed: return []
+      }
+    }
   }
 
   func readToEnd() throws -> String { try read { _ in false }.text }

@@ -63,6 +63,9 @@ final class ScriptedServer: Sendable {
     return text
   }
 
+  /// Keeps a request that a script has read by itself.
+  func keep(_ request: String) { seen.withLock { $0.append(request) } }
+
   /// The requests read so far.
   var requests: [String] { seen.withLock { $0 } }
   /// Connections accepted so far.
@@ -70,6 +73,11 @@ final class ScriptedServer: Sendable {
 
   /// For scripts that hold an answer back until the test lets it go.
   var isReleased: Bool { released.withLock { $0 } }
+  /// Waits to be let go; many threads may, without taking the processor from the one that is to do it.
+  func awaitRelease() throws {
+    let poller = try Poller()
+    for _ in 0..<2000 where !isReleased { _ = poller.wait(milliseconds: 10) }
+  }
   func release() { released.withLock { $0 = true } }
 
   func close() { closing.withLock { $0 = true } }
