@@ -20,6 +20,8 @@ struct Session: ~Copyable {
   var phase: Phase
   /// The kernel may have bytes for us (edge-triggered: we must remember).
   var mayRead = true
+  /// The peer has ended its side: a short read is not the last, the end comes after it and no event tells of it again.
+  var sawHangup = false
   /// It is in `ProxyCore.dirtySessions`.
   var isDirty = false
   /// The peer's settings have come: it does speak HTTP/2.
@@ -57,7 +59,7 @@ struct Session: ~Copyable {
   mutating func receive(into input: inout ByteBuffer, atMost: Int) -> IOResult {
     let result = socket.receive(into: &input, atMost: atMost)
     switch result {
-    case .bytes(let n): mayRead = n == atMost
+    case .bytes(let n): mayRead = n == atMost || sawHangup
     case .wouldBlock, .endOfFile, .failed: mayRead = false
     }
     return result

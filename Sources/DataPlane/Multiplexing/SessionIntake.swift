@@ -35,6 +35,7 @@ extension ProxyCore {
   /// A session's connection has news.
   mutating func sessionReady(_ s: Handle, _ readiness: Readiness) {
     guard sessions.contains(s) else { return }  // an event for one that is gone
+    if !readiness.isDisjoint(with: [.hangup, .error]) { sessions[s].sawHangup = true }
     if case .connecting = sessions[s].phase {
       guard !readiness.isDisjoint(with: [.writable, .hangup, .error]), sessionConnected(s) else { return }
     }

@@ -107,6 +107,20 @@ import Testing
     try proxy.waitUntilQuiet(callers: 0)
   }
 
+  /// The last bytes and the end of the connection come in one event, of which the kernel tells once.
+  @Test func anEndRightBehindTheLastBytesIsSeen() throws {
+    let proxy = try ProxyHarness(try Self.waiting())
+    for round in 0..<200 {
+      do {
+        let caller = try proxy.connect()
+        try caller.send(Frame.preface + Frame.settings)
+        if round % 2 == 0 { _ = try caller.frames { !$0.isEmpty } }
+        try caller.send(Frame.headers(1, Self.block, end: false))
+      }
+    }
+    try proxy.waitUntilQuiet(callers: 0)
+  }
+
   // MARK: The beginning
 
   @Test func thePrefaceMayComeInTwoPieces() throws {
