@@ -114,7 +114,8 @@ let package = Package(
     tests(
       "DataPlaneTests",
       [
-        "DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "HTTP2", "SystemIO", "Memory", "Telemetry", "TestSupport",
+        "DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "HTTP2", "SystemIO", "Memory", "Telemetry",
+        "TestSupport",
       ]),
     tests(
       "DiscoveryTests",

@@ -95,11 +95,13 @@ import Testing
     #expect(string(output) == "0\r\nx-sum: 1\r\nempty: \r\n\r\n0\r\n\r\n")
   }
 
-  @Test(arguments: [
-    (["content-length": "2"], true, "content-length: 2\r\n", HTTP1Body.length),
-    (["content-length": "2"], false, "content-length: 2\r\n", .none), (["x": "y"], true, "x: y\r\ntransfer-encoding: chunked\r\n", .chunks),
-    ([:], false, "", .none),
-  ] as [(HeaderList, Bool, String, HTTP1Body)]) func responseHeads(_ fields: HeaderList, hasBody: Bool, lines: String, body: HTTP1Body) {
+  @Test(
+    arguments: [
+      (["content-length": "2"], true, "content-length: 2\r\n", HTTP1Body.length),
+      (["content-length": "2"], false, "content-length: 2\r\n", .none), (["x": "y"], true, "x: y\r\ntransfer-encoding: chunked\r\n", .chunks),
+      ([:], false, "", .none),
+    ] as [(HeaderList, Bool, String, HTTP1Body)]) func responseHeads(_ fields: HeaderList, hasBody: Bool, lines: String, body: HTTP1Body)
+  {
     var output = ByteBuffer()
     var list: HeaderList = [":status": "207"]
     for field in fields.fields { list.append(field.name, field.value) }

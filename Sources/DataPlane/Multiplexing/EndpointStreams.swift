@@ -33,6 +33,7 @@ extension ProxyCore {
     var stream = StreamText()
     stream.session = s
     let u = upstreams.insert(Upstream(stream: stream, cluster: c, endpoint: e, caller: h))
+    setIdle(s, false)
     upstreams[u].served = sessions[s].served
     sessions[s].served &+= 1
     return .ready(u)
@@ -72,11 +73,19 @@ extension ProxyCore {
     return true
   }
 
-  mutating func endpointSessionGone(_ s: Handle, _ c: ClusterIndex, _ e: EndpointIndex) {
+  /// Counts a connection to an endpoint as one that carries requests, or as one that waits for some.
+  mutating func setIdle(_ s: Handle, _ isIdle: Bool) {
+    guard sessions[s].isIdle != isIdle else { return }
+    sessions[s].isIdle = isIdle
+    facts.gauges.upstreamActive += isIdle ? -1 : 1
+    facts.gauges.upstreamIdle += isIdle ? 1 : -1
+  }
+
+  mutating func endpointSessionGone(_ s: Handle, _ c: ClusterIndex, _ e: EndpointIndex, wasIdle: Bool) {
     clusters[c].endpoints[Int(e)].sessions.removeAll { $0 == s }
     clusters[c].endpoints[Int(e)].connections -= 1
     clusters[c].releaseIfUnused(e)
-    facts.gauges.upstreamActive -= 1
+    if wasIdle { facts.gauges.upstreamIdle -= 1 } else { facts.gauges.upstreamActive -= 1 }
   }
 
   // MARK: Text becomes frames

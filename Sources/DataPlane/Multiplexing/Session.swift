@@ -26,6 +26,8 @@ struct Session: ~Copyable {
   var isDirty = false
   /// The peer's settings have come: it does speak HTTP/2.
   var isSettled = false
+  /// To an endpoint, and counted as idle.
+  var isIdle = false
   /// Something was asked of a silent peer (`ProxyLimits.ping`).
   var isAsked = false
   /// Requests that were sent to an endpoint on this connection.

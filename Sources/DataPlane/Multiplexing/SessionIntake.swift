@@ -161,7 +161,7 @@ extension ProxyCore {
     case .caller:
       facts.gauges.downstreamConnections -= 1
       callerSessions -= 1
-    case .endpoint(let c, let e): endpointSessionGone(s, c, e)
+    case .endpoint(let c, let e): endpointSessionGone(s, c, e, wasIdle: gone.isIdle)
     }
   }
 }

@@ -86,6 +86,7 @@ extension ProxyCore {
       if isDraining { return }  // only `announceDrain` moves it
       setSessionDeadline(s, in: !sessions[s].isSettled ? times.headTime : isBusy ? times.ping : times.connectionIdle)
     case .endpoint:
+      setIdle(s, !isBusy)
       setSessionDeadline(s, in: isBusy ? times.ping : times.poolIdle)
     }
   }

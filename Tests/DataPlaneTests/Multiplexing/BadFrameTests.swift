@@ -108,7 +108,9 @@ import Testing
     Example("WINDOW_UPDATE on an idle stream", .goAway(.protocolError), Frame.windowUpdate(1, 1)),
     Example("CONTINUATION on an idle stream", .goAway(.protocolError), Frame.continuation(1, block)),
     Example("an even stream", .goAway(.protocolError), Frame.headers(2, block)),
-    Example("a stream below one that was used", .goAway(.protocolError), Frame.headers(5, Frame.block([(":method", "GET"), (":scheme", "http"), (":path", "/x"), (":authority", "web")])), Frame.headers(3, block)),
+    Example(
+      "a stream below one that was used", .goAway(.protocolError),
+      Frame.headers(5, Frame.block([(":method", "GET"), (":scheme", "http"), (":path", "/x"), (":authority", "web")])), Frame.headers(3, block)),
     Example("PUSH_PROMISE", .goAway(.protocolError), open, Frame.make(5, 4, 1, [0, 0, 0, 2] + block)),
     Example("first frame is not SETTINGS", .goAway(.protocolError), Frame.ping()),
     Example("WINDOW_UPDATE of 0 on the connection", .goAway(.protocolError), Frame.windowUpdate(0, 0)),
@@ -175,7 +177,8 @@ import Testing
     Example("host differs", .refused, request(target + [("host", "other")])),
     Example("host twice", .reset(.protocolError), request(target + [("host", "web"), ("host", "web")])),
     Example("extended CONNECT", .reset(.protocolError), request([(":method", "CONNECT"), (":protocol", "websocket")] + target.dropFirst())),
-    Example("too little for content-length", .reset(.protocolError), request(post + [("content-length", "5")], end: false), Frame.data(1, bytes("1234"), end: true)),
+    Example(
+      "too little for content-length", .reset(.protocolError), request(post + [("content-length", "5")], end: false), Frame.data(1, bytes("1234"), end: true)),
     Example("no body for content-length", .reset(.protocolError), request(post + [("content-length", "5")])),
     Example("two lengths", .reset(.protocolError), request(post + [("content-length", "5"), ("content-length", "6")], end: false)),
     Example("a length that is no number", .reset(.protocolError), request(post + [("content-length", "5x")], end: false)),
@@ -206,7 +209,9 @@ import Testing
     Example("padding", .served, Frame.make(1, 0x0d, 1, [3] + block + [0, 0, 0])),
     Example("priority within HEADERS", .served, Frame.make(1, 0x25, 1, [0, 0, 0, 0, 15] + block)),
     Example("PRIORITY of an idle stream", .served, Frame.make(2, 0, 7, [0, 0, 0, 0, 15]), get),
-    Example("a block in pieces", .served, Frame.headers(1, Array(block.prefix(3)), isWhole: false), Frame.continuation(1, Array(block.dropFirst(3)), isWhole: false), Frame.continuation(1, [])),
+    Example(
+      "a block in pieces", .served, Frame.headers(1, Array(block.prefix(3)), isWhole: false), Frame.continuation(1, Array(block.dropFirst(3)), isWhole: false),
+      Frame.continuation(1, [])),
     Example("a GOAWAY from the caller", .served, Frame.make(7, 0, 0, [UInt8](repeating: 0, count: 8)), get),
   ]) func passedOver(_ example: Example) throws { try check(example) }
 }

@@ -86,7 +86,8 @@ import Testing
     AnswerCase(
       testDescription: "no byte in chunks", answer: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", status: "200"),
     AnswerCase(
-      testDescription: "fields of the connection", answer:
+      testDescription: "fields of the connection",
+      answer:
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive, x-hop\r\nKeep-Alive: timeout=5\r\nX-Hop: 1\r\n\r\nok",
       status: "200", body: "ok", fields: ["connection": nil, "keep-alive": nil, "x-hop": nil]),
   ]) func answers(_ example: AnswerCase) throws {

@@ -55,11 +55,11 @@ final class Mesh {
     _ = try controller.address("rest")
   }
 
-  /// Starts a proxy. With `descriptors` it may open no more than so many.
+  /// Starts a proxy. With `descriptors` it may open no more than so many; `outbound`: more of that block of its file.
   func startProxy(
-    _ node: String, listen: String = "127.0.0.1:0", workers: Int = 1, descriptors: Int? = nil
+    _ node: String, listen: String = "127.0.0.1:0", workers: Int = 1, descriptors: Int? = nil, outbound: String = ""
   ) throws -> (program: RunningProgram, address: String, admin: String) {
-    let file = try writeProxyFile(node, listen: listen, workers: workers)
+    let file = try writeProxyFile(node, listen: listen, workers: workers, outbound: outbound)
     let program: RunningProgram
     if let descriptors {
       let path = RunningProgram.programs.appendingPathComponent("heddle-proxy").path
@@ -72,7 +72,7 @@ final class Mesh {
   }
 
   /// A proxy's configuration file; its state lies beside it.
-  func writeProxyFile(_ node: String, listen: String = "127.0.0.1:0", workers: Int = 1) throws -> String {
+  func writeProxyFile(_ node: String, listen: String = "127.0.0.1:0", workers: Int = 1, outbound: String = "") throws -> String {
     let file = folder.path + "/\(node).yaml"
     try """
     node: \(node)
@@ -80,6 +80,7 @@ final class Mesh {
     workers: \(workers)
     outbound:
       listen: \(listen)
+      \(outbound)
     admin:
       listen: 127.0.0.1:0
     state:
