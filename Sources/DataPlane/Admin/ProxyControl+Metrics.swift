@@ -64,6 +64,11 @@ extension ProxyControl {
       page.sample(bytes.received, [("direction", "\(direction)"), ("flow", "received")])
       page.sample(bytes.sent, [("direction", "\(direction)"), ("flow", "sent")])
     }
+    page.begin("heddle_tunnels", .gauge, help: "Connections that have switched to another protocol.")
+    page.sample(UInt64(max(0, gauge.tunnels)))
+    page.begin("heddle_tunnel_bytes_total", .counter, help: "Bytes through tunnels, on connections from applications.")
+    page.sample(ledger.tunnelBytes.received, [("flow", "received")])
+    page.sample(ledger.tunnelBytes.sent, [("flow", "sent")])
     page.begin("heddle_fields_dropped_total", .counter, help: "Fields that were not forwarded for their names.")
     page.sample(ledger.droppedFields.heads, [("part", "head")])
     page.sample(ledger.droppedFields.trailers, [("part", "trailers")])

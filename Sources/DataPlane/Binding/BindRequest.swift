@@ -48,6 +48,7 @@ extension ProxyCore {
       }
     }
     facts.gauges.requestsInFlight += 1
+    if downstreams[h].exchange.mayTunnel { tunnelPlaces += 1 }
   }
 
   /// Counts the request and forgets it. `responseClass` nil: the caller left before there was anything to count.
@@ -62,6 +63,7 @@ extension ProxyCore {
       if let series = uses.release(use) { facts.releaseRequestSeries(series) }
     }
     facts.gauges.requestsInFlight -= 1
+    if downstreams[h].exchange.mayTunnel { tunnelPlaces -= 1 }
     downstreams[h].exchange.mustEnd = .distantFuture
     if case .waiting = downstreams[h].phase {
       bindings[b].waiters.removeAll { $0 == h }

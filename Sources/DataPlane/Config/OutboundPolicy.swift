@@ -21,6 +21,10 @@ public struct OutboundPolicy: Sendable {
   public var overrides = OverridePolicy()
   /// Whether a caller may ask with `heddle-explain` why its request goes where it goes.
   public var explains = true
+  /// Protocols that a caller's connection may switch to.
+  public var upgrades = UpgradeTokens.standard
+  /// Whether CONNECT makes a tunnel to a service.
+  public var allowsConnect = false
   /// What decides between alternatives written with `|`.
   public var failover = RouteTree.Failover.health
 

@@ -183,6 +183,8 @@ extension OutboundPolicy {
     isTrusted = values.boolean("outbound.trusted")
     listenerProtocol = values.text("outbound.protocol").flatMap(ListenerProtocol.init) ?? .auto
     explains = values.boolean("outbound.explain")
+    upgrades = Self.upgrades(values, problems)
+    allowsConnect = values.boolean("outbound.connect")
     failover = values.text("outbound.failover").flatMap(RouteTree.Failover.init) ?? .health
     overrides.prefixes = Self.prefixes("outbound.overrides.prefixes", values, problems)
     overrides.systemNames = Self.prefixes("outbound.overrides.allow", values, problems)
@@ -191,6 +193,16 @@ extension OutboundPolicy {
     case "signed": if let key = Self.key(values, problems) { overrides.mode = .signed(key) }
     default: break
     }
+  }
+
+  private static func upgrades(_ values: SettingsValues, _ problems: ProblemList) -> UpgradeTokens {
+    let path = "outbound.upgrades"
+    var tokens = UpgradeTokens()
+    for text in values.texts(path) {
+      guard let message = tokens.add(text) else { continue }
+      problems.add(Problem(path: path, message: message, origin: values.origin(path)))
+    }
+    return tokens
   }
 
   private static func prefixes(_ path: String, _ values: SettingsValues, _ problems: ProblemList) -> [Prefix] {
@@ -232,6 +244,7 @@ extension ProxyLimits {
     binding = values.duration("outbound.timeouts.binding")
     linger = values.duration("outbound.timeouts.linger")
     ping = values.duration("outbound.timeouts.ping")
+    tunnelIdle = values.optionalDuration("outbound.timeouts.tunnel_idle")
     request = values.optionalDuration("outbound.timeouts.request")
     pendingPerName = values.integer("outbound.limits.pending")
     inFlightPerName = values.integer("outbound.limits.in_flight")
@@ -241,6 +254,7 @@ extension ProxyLimits {
     lingerBytes = values.size("outbound.limits.linger")
     interims = UInt8(clamping: values.integer("outbound.limits.interims"))
     downstreamConnections = values.integer("outbound.limits.connections")
+    tunnels = values.integer("outbound.limits.tunnels")
     http2.concurrentStreams = UInt32(values.integer("outbound.limits.streams"))
   }
 }

@@ -76,6 +76,13 @@ public enum ProxyKeys {
       "outbound.explain", .boolean, standard: "true",
       "Whether a trusted caller may ask with heddle-explain why its request goes where it goes."),
     Setting(
+      "outbound.upgrades", .texts, standard: "websocket",
+      "Protocols that an HTTP/1.1 request may switch its connection to (Upgrade), where the service agrees; the connection is then a "
+        + "tunnel. Other Upgrade fields are ignored. h2c cannot be listed; an empty list allows none."),
+    Setting(
+      "outbound.connect", .boolean, standard: "false",
+      "Whether CONNECT makes a tunnel to the service that its host names by the rules, as for any request; else 405."),
+    Setting(
       "outbound.failover", .choice(["health", "naming"]), standard: "health",
       "Whether alternatives written with | also yield while nothing of them is ready, or by naming only, as in Linkerd."
     ),
@@ -122,6 +129,9 @@ public enum ProxyKeys {
       "An HTTP/2 connection with requests under way on which nothing came for so long is asked for a sign (PING); without one for as long again it is closed."
     ),
     Setting(
+      "outbound.timeouts.tunnel_idle", .duration(.milliseconds(1) ... .seconds(31_536_000)),
+      "No byte either way through a tunnel (WebSocket, CONNECT); then both its connections are reset. None unless set."),
+    Setting(
       "outbound.timeouts.request", .duration(anyTime),
       "From a request's head to the last byte of its answer; then 504 timeout. None unless set."),
   ]
@@ -152,6 +162,9 @@ public enum ProxyKeys {
     Setting(
       "outbound.limits.connections", .integer(1...1_000_000), standard: "100000",
       "Connections from applications; beyond it nothing is accepted until one closes."),
+    Setting(
+      "outbound.limits.tunnels", .integer(1...1_000_000), standard: "20000",
+      "Tunnels (WebSocket, CONNECT), in the whole process, requests that ask for one included; one more gets 503 overload."),
     Setting(
       "outbound.limits.streams", .integer(1...65_536), standard: "256",
       "Requests that one HTTP/2 connection may have under way; one more is refused (REFUSED_STREAM), and may be sent again."

@@ -186,4 +186,8 @@ struct Exchange {
   /// `mustEnd` is the caller's own deadline.
   var hasDeadline = false
   var explains = ExplanationWish.none
+  /// The request may become a tunnel.
+  var mayTunnel = false
+  /// Protocols that it offers to switch to.
+  var offer = UpgradeOffer()
 }

@@ -117,7 +117,9 @@ extension ProxyCore {
     downstreams[h].requestBody = BodyReader(head.framing)
     downstreams[h].closesAfterAnswer = false
     if head.form == .authority {
-      return refuse(h, .badRequest, status: 405, text: "CONNECT is not offered here")
+      guard takeConnect(h, headLength) else { return }
+    } else if head.hasUpgrade {
+      guard takeOffer(h, headLength) else { return }
     }
     if routing.depth >= callDepthLimit {
       return failUndispatched(h, headLength, .callLoop, text: "the request has passed \(callDepthLimit) meshes")

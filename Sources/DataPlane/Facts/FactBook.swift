@@ -14,6 +14,7 @@ public struct FactBook: ~Copyable {
   /// The worker's open connections and requests; the worker writes them as they change.
   public var gauges = WorkerGauges()
   private var bytes = [ByteFacts(), ByteFacts()]
+  private var tunnelBytes = ByteFacts()
   private var ejections: UInt64 = 0
   private var droppedFields = DroppedFields()
   private var folded: UInt64 = 0
@@ -95,6 +96,13 @@ public struct FactBook: ~Copyable {
     bytes[Int(direction.rawValue)].sent &+= UInt64(max(0, sent))
   }
 
+  /// Counts bytes of a caller's connection that has become a tunnel.
+  public mutating func recordTunnelBytes(received: Int, sent: Int) {
+    recordBytes(.outbound, received: received, sent: sent)
+    tunnelBytes.received &+= UInt64(max(0, received))
+    tunnelBytes.sent &+= UInt64(max(0, sent))
+  }
+
   /// Counts an endpoint taken out of balancing.
   public mutating func recordEjection() { ejections &+= 1 }
 
@@ -110,10 +118,12 @@ public struct FactBook: ~Copyable {
     var facts = WorkerFacts()
     facts.gauges = gauges
     facts.bytes = bytes
+    facts.tunnelBytes = tunnelBytes
     facts.ejections = ejections
     facts.folded = folded
     facts.droppedFields = droppedFields
-    (bytes, ejections, folded, droppedFields) = ([ByteFacts(), ByteFacts()], 0, 0, DroppedFields())
+    (bytes, tunnelBytes) = ([ByteFacts(), ByteFacts()], ByteFacts())
+    (ejections, folded, droppedFields) = (0, 0, DroppedFields())
     collectRetries(into: &facts)
     collectRequests(into: &facts)
     collectAttempts(into: &facts)

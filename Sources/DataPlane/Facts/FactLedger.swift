@@ -85,6 +85,7 @@ struct FactLedger: Sendable {
       service: "_other", split: "", branch: "", backend: "_other", responseClass: .success, tryKind: .first))
   private(set) var retries = TotalSet<RetryTotalKey, UInt64>(other: RetryTotalKey(service: "_other", reason: .response))
   private(set) var bytes = [ByteFacts(), ByteFacts()]
+  private(set) var tunnelBytes = ByteFacts()
   private(set) var ejections: UInt64 = 0
   private(set) var droppedFields = DroppedFields()
   private(set) var folded: UInt64 = 0
@@ -109,6 +110,8 @@ struct FactLedger: Sendable {
       bytes[index].received = bytes[index].received.addingSaturating(facts.bytes[index].received)
       bytes[index].sent = bytes[index].sent.addingSaturating(facts.bytes[index].sent)
     }
+    tunnelBytes.received = tunnelBytes.received.addingSaturating(facts.tunnelBytes.received)
+    tunnelBytes.sent = tunnelBytes.sent.addingSaturating(facts.tunnelBytes.sent)
     ejections = ejections.addingSaturating(facts.ejections)
     droppedFields.heads = droppedFields.heads.addingSaturating(facts.droppedFields.heads)
     droppedFields.trailers = droppedFields.trailers.addingSaturating(facts.droppedFields.trailers)
@@ -135,6 +138,7 @@ struct FactLedger: Sendable {
       sum.downstreamConnections += one.downstreamConnections
       sum.upstreamActive += one.upstreamActive
       sum.upstreamIdle += one.upstreamIdle
+      sum.tunnels += one.tunnels
     }
   }
 

@@ -93,6 +93,7 @@ public struct WorkerGauges: Sendable, Equatable {
   public var downstreamConnections: Int = 0
   public var upstreamActive: Int = 0
   public var upstreamIdle: Int = 0
+  public var tunnels: Int = 0
   /// Nothing open.
   public init() {}
 }
@@ -104,6 +105,8 @@ public struct WorkerFacts: Sendable {
   public var retries: [RetryFact] = []
   /// Indexed by `TrafficDirection.rawValue`.
   public var bytes: [ByteFacts] = [ByteFacts(), ByteFacts()]
+  /// Of callers' connections that had become tunnels; counted in `bytes` too.
+  public var tunnelBytes = ByteFacts()
   public var gauges = WorkerGauges()
   /// One for each concrete name in use.
   public var requeueBalances: [BalanceFact] = []

@@ -16,10 +16,11 @@ let callDepthLimit = 10
 ///   - route: the route that matched, if it changes the request.
 ///   - tail: the binding's ready-made lines (`BoundLeaf.headers`).
 ///   - trusted: whether the caller's own mesh and forwarding fields may pass.
+///   - upgrades: the protocols that the request may offer; nil when it offers none of them.
 /// - Returns: whether the body goes out in chunks, and where `tail` stands in `output`.
 func writeRequestHead(
   _ head: borrowing RequestHead, of downstream: borrowing Downstream, route: CompiledRoute?, tail: [UInt8],
-  requestID: UInt64, trusted: Bool,
+  requestID: UInt64, trusted: Bool, upgrades: UpgradeTokens?,
   into output: inout ByteBuffer
 ) -> (inChunks: Bool, tail: Range<Int>) {
   let bytes = downstream.input.span
@@ -58,6 +59,7 @@ func writeRequestHead(
     }
   }
   if let route { output.append(route.requestEdits.lines) }
+  if let upgrades { upgrades.writeOffer(head.fields, bytes, into: &output) }
   if !carriesID {
     output.append("l5d-reqid: ")
     appendHex(requestID, into: &output)

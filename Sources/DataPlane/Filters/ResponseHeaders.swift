@@ -19,11 +19,19 @@ enum AnswerFraming: Equatable {
   }
 }
 
+/// What follows an answer on the caller's connection.
+enum AfterAnswer {
+  case nextRequest
+  case close
+  /// Another protocol, which the answer's `Upgrade` field names.
+  case tunnel
+}
+
 /// Writes the head of a service's answer for the caller. Hop-by-hop fields end here, and for an untrusted caller those of the
 /// mesh; all others pass byte for byte, in order, but for what `edits` leaves out or adds.
 /// - Parameter extra: field lines of ours.
 func writeAnswerHead(
-  _ answer: borrowing ResponseHead, of upstream: borrowing Upstream, framing: AnswerFraming, keepAlive: Bool,
+  _ answer: borrowing ResponseHead, of upstream: borrowing Upstream, framing: AnswerFraming, then next: AfterAnswer,
   callerMinorVersion: UInt8, success: Bool, trusted: Bool, edits: HeaderScript?, extra: [UInt8],
   into output: inout ByteBuffer
 ) {
@@ -38,16 +46,17 @@ func writeAnswerHead(
   copyFields(answer.fields, from: bytes, into: &output) { field in
     if field.name == .l5dSuccessClass { hasClass = true }
     if isEdited, let edits, edits.drops(bytes.extracting(field.nameRange)) { return false }
-    return !field.isHopByHop && (trusted || !field.name.isMesh)
+    if field.isHopByHop { return next == .tunnel && field.name == .upgrade }
+    return trusted || !field.name.isMesh
   }
   if let edits { output.append(edits.lines) }
   output.append(extra)
   if !hasClass, trusted { output.append(success ? "l5d-success-class: 1.0\r\n" : "l5d-success-class: 0.0\r\n") }
   if framing == .chunks { output.append("transfer-encoding: chunked\r\n") }
-  if !keepAlive {
-    output.append("connection: close\r\n")
-  } else if callerMinorVersion == 0 {
-    output.append("connection: keep-alive\r\n")
+  switch next {
+  case .nextRequest: if callerMinorVersion == 0 { output.append("connection: keep-alive\r\n") }
+  case .close: output.append("connection: close\r\n")
+  case .tunnel: output.append("connection: upgrade\r\n")
   }
   output.append("\r\n")
 }

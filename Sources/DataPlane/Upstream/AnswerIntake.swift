@@ -37,6 +37,7 @@ extension ProxyCore {
     guard upstreams[u].link.connectError() == 0 else { return connectFailed(u, for: h) }
     clusters[upstreams[u].cluster].endpoints[Int(upstreams[u].endpoint)].backoff.succeeded()
     if h == .none { return returnToPool(u) }
+    if downstreams[h].exchange.method == .connect { return connectStands(u, h) }
     upstreams[u].phase = .busy(h)
     upstreams[u].mayRead = !readiness.isDisjoint(with: [.readable, .hangup, .error])
     upstreams[u].clock.set(
@@ -174,7 +175,7 @@ extension ProxyCore {
   }
 
   private mutating func passInterim(_ u: Handle, _ h: Handle, _ length: Int) -> AnswerStep {
-    if answer.statusCode == 101 { return broken(u, h, .unexpectedUpgrade) }
+    if answer.statusCode == 101 { return switchProtocols(u, h, length) ? .over : broken(u, h, .unexpectedUpgrade) }
     upstreams[u].interims &+= 1
     if upstreams[u].interims > limits.interims { return broken(u, h, .tooManyInformational) }
     if downstreams[h].exchange.minorVersion > 0 {
@@ -186,7 +187,7 @@ extension ProxyCore {
   }
 
   /// What the route that matched edits of the answer's head; nil for nothing.
-  private mutating func answerEdits(_ h: Handle) -> HeaderScript? {
+  mutating func answerEdits(_ h: Handle) -> HeaderScript? {
     let use = downstreams[h].exchange.route
     guard use >= 0, let route = uses[use].route, !route.responseEdits.isEmpty else { return nil }
     return route.responseEdits
@@ -208,7 +209,7 @@ extension ProxyCore {
     }
     buffers.lend(&downstreams[h].output)
     writeAnswerHead(
-      answer, of: upstreams[u], framing: framing, keepAlive: keepAlive, callerMinorVersion: caller,
+      answer, of: upstreams[u], framing: framing, then: keepAlive ? .nextRequest : .close, callerMinorVersion: caller,
       success: answer.statusCode < 500, trusted: policy.isTrusted, edits: edits, extra: extra,
       into: &downstreams[h].output)
     upstreams[u].input.removeFirst(length)

@@ -37,25 +37,31 @@ extension ProxyCore {
 
   /// A stream, an idle connection or a new one, as the name's protocol wants it.
   private mutating func connection(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
-    usesHTTP2(c, for: h) ? openStream(c, e, for: h) : takeIdle(c, e) ?? connect(c, e, for: h)
+    if downstreams[h].exchange.method == .connect { return connect(c, e, for: h) }  // what goes through it is no HTTP of ours
+    return usesHTTP2(c, for: h) ? openStream(c, e, for: h) : takeIdle(c, e) ?? connect(c, e, for: h)
   }
 
   private mutating func start(_ h: Handle, on u: Handle, leaf: Int32, headLength: Int) {
+    if downstreams[h].exchange.method != .connect { writeRequest(h, on: u, leaf: leaf) }
+    downstreams[h].input.removeFirst(headLength)
+    beginAttempt(h, on: u)
+    setDeadline(h, in: times.streamIdle)
+    if downstreams[h].requestBody.isDone { _ = flushUpstream(u) }
+  }
+
+  private mutating func writeRequest(_ h: Handle, on u: Handle, leaf: Int32) {
     let b = downstreams[h].exchange.binding
     if case .idle = upstreams[u].phase { upstreams[u].begin(for: h) }
     let requestID = random.next()
     // Before the call, not in it: what follows `head` as an argument and needs `self` costs a copy of the whole head.
     let (route, tail) = (editingRoute(h), bindings[b].leaves[Int(leaf)].headers)
+    let upgrades = downstreams[h].exchange.offer.isEmpty ? nil : policy.upgrades
     buffers.lend(&upstreams[u].output)
     let written = writeRequestHead(
       head, of: downstreams[h], route: route, tail: tail,
-      requestID: requestID, trusted: policy.isTrusted, into: &upstreams[u].output)
+      requestID: requestID, trusted: policy.isTrusted, upgrades: upgrades, into: &upstreams[u].output)
     downstreams[h].exchange.chunksRequest = written.inChunks
     downstreams[h].exchange.tail = written.tail
-    downstreams[h].input.removeFirst(headLength)
-    beginAttempt(h, on: u)
-    setDeadline(h, in: times.streamIdle)
-    if downstreams[h].requestBody.isDone { _ = flushUpstream(u) }
   }
 
   /// The route that matched, if it changes the request's head.
@@ -149,7 +155,7 @@ extension ProxyCore {
       }
       downstreams[h].exchange.resends += 1
       facts.recordRetry(downstreams[h].exchange.requestSeries, reason)
-      let isHTTP2 = usesHTTP2(c, for: h)
+      let isHTTP2 = downstreams[h].exchange.method != .connect && usesHTTP2(c, for: h)
       guard case .ready(let u) = isHTTP2 ? openStream(c, e, for: h) : connect(c, e, for: h) else {
         tried = e
         continue

@@ -63,6 +63,9 @@ extension ProxyCore {
     for index in 0..<sessions.slotCount {
       if let s = sessions.handle(at: index) { closeSession(s) }
     }
+    for index in 0..<tunnels.slotCount {
+      if let t = tunnels.handle(at: index) { closeTunnel(t, reset: true) }
+    }
   }
 
   // MARK: Showing

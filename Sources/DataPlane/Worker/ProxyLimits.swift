@@ -11,6 +11,7 @@ struct ProxyTimes {
   let binding: UInt64
   let linger: UInt64
   let ping: UInt64
+  let tunnelIdle: UInt64?
   let request: UInt64?
 
   init(_ limits: ProxyLimits) {
@@ -22,6 +23,7 @@ struct ProxyTimes {
     binding = Self.nanoseconds(limits.binding)
     linger = Self.nanoseconds(limits.linger)
     ping = Self.nanoseconds(limits.ping)
+    tunnelIdle = limits.tunnelIdle.map(Self.nanoseconds)
     request = limits.request.map(Self.nanoseconds)
   }
 
@@ -50,6 +52,8 @@ public struct ProxyLimits: Sendable {
   public var ping = Duration.seconds(20)
   /// From head to last byte of answer: 504 `timeout`. None unless set.
   public var request: Duration?
+  /// No byte either way through a tunnel: both connections are reset. None unless set: a WebSocket may be silent for days.
+  public var tunnelIdle: Duration?
   /// Requests of one name waiting for their binding, per process: 503 `overload` beyond. 1024.
   public var pendingPerName = 1024
   /// Requests of one name under way, per process: 503 `overload` beyond. 4096.
@@ -70,6 +74,10 @@ public struct ProxyLimits: Sendable {
   public var interims: UInt8 = 8
   /// Downstream connections per process: beyond it, nothing is accepted until one closes. 100 000.
   public var downstreamConnections = 100_000
+
+  /// Tunnels (WebSocket, other switches of protocol, CONNECT) per process, requests that ask for one included: 503 `overload` beyond.
+  /// 20 000.
+  public var tunnels = 20_000
 
   /// What each HTTP/2 connection may ask of us; `streams` of `outbound.limits` is its `concurrentStreams`.
   public var http2 = HTTP2Settings()

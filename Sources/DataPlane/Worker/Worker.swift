@@ -50,6 +50,8 @@ final class Worker: LoopHandler {
     case TokenKind.upstream: core.upstreamReady(Handle(bits: token), readiness)
     case TokenKind.listener: accept(Handle(bits: token))
     case TokenKind.session: core.sessionReady(Handle(bits: token), readiness)
+    case TokenKind.tunnelCaller: core.tunnelReady(Handle(bits: token), .caller, readiness)
+    case TokenKind.tunnelService: core.tunnelReady(Handle(bits: token), .service, readiness)
     default: break
     }
   }
@@ -60,6 +62,7 @@ final class Worker: LoopHandler {
     case TokenKind.downstream: core.downstreamExpired(Handle(bits: token))
     case TokenKind.upstream: core.upstreamExpired(Handle(bits: token))
     case TokenKind.session: core.sessionExpired(Handle(bits: token))
+    case TokenKind.tunnelCaller: core.tunnelExpired(Handle(bits: token))
     case TokenKind.housekeeping:
       core.disposeBindings(underPressure: false)
       core.disposeClusters()
@@ -79,7 +82,7 @@ final class Worker: LoopHandler {
 
   func edge() {
     core.writeSessions()
-    if drainDeadline != nil, !saidDrained, core.downstreams.isEmpty, core.callerSessions == 0 {
+    if drainDeadline != nil, !saidDrained, core.downstreams.isEmpty, core.callerSessions == 0, core.tunnels.isEmpty {
       saidDrained = true
       notify(.drained(worker: index))
     }

@@ -46,17 +46,19 @@ extension FieldTable {
   }
 }
 
-/// The elements of a comma-separated list, without blanks around them; empty ones are given too.
-struct TokenList {
+/// The elements of a comma-separated list (RFC 9110 §5.6.1), without blanks around them; empty ones are given too.
+public struct TokenList {
   private var position: Int
   private let end: Int
 
-  init(_ range: Range<Int>) {
+  /// - Parameter range: where the list stands in the bytes that `next` gets.
+  public init(_ range: Range<Int>) {
     position = range.lowerBound
     end = range.upperBound
   }
 
-  mutating func next(_ s: Span<UInt8>) -> Range<Int>? {
+  /// Where the next element stands; nil behind the last.
+  public mutating func next(_ s: Span<UInt8>) -> Range<Int>? {
     guard position <= end else { return nil }
     var stop = position
     while stop < end, s[stop] != UInt8(ascii: ",") { stop &+= 1 }
