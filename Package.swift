@@ -65,7 +65,7 @@ let package = Package(
     // 3: HTTP/2 sessions, pure decisions, event loops
     module("HTTP2", layer: 3, ["CNGHTTP2", "HTTP", "Memory"]),
     module("Traffic", layer: 3, ["MeshProtocol", "HTTP", "Memory", hashTrees]),
-    module("Workers", layer: 3, ["SystemIO", "Memory"]),
+    module("Workers", layer: 3, ["SystemIO", "TLS", "Memory"]),
     // 4: our own endpoints: REST, admin, mesh stream, their clients; configuration files
     module("Serving", layer: 4, ["HTTP", "HTTP2", "TLS", "Workers", "SystemIO", "Memory", "Telemetry"]),
     module("Settings", layer: 4, ["CYAML"]),
@@ -77,8 +77,8 @@ let package = Package(
     module(
       "DataPlane", layer: 6,
       [
-        "MeshProtocol", "Memory", "Telemetry", "HTTP", "HTTP2", "SystemIO", "Traffic", "Workers", "Serving", "Settings",
-        "Discovery",
+        "MeshProtocol", "Memory", "Telemetry", "HTTP", "HTTP2", "SystemIO", "TLS", "Traffic", "Workers", "Serving",
+        "Settings", "Discovery",
       ]),
     module(
       "ControlPlane", layer: 6,

@@ -1,4 +1,5 @@
 import MeshProtocol
+import TLS
 import Traffic
 
 /// What a listener takes its callers' bytes for.
@@ -18,6 +19,8 @@ public struct OutboundPolicy: Sendable {
   /// How requests get their names, the first that gives one.
   public var identifiers = Identifier.standard
   public var listenerProtocol = ListenerProtocol.auto
+  /// What callers' connections are secured by at first; nil: they are in clear.
+  public var security: TLSContext?
   public var overrides = OverridePolicy()
   /// Whether a caller may ask with `heddle-explain` why its request goes where it goes.
   public var explains = true

@@ -59,6 +59,9 @@ struct ProxyConfiguration: Sendable {
   var namers: NamerConfiguration
   var limits: ProxyLimits
   var policy: OutboundPolicy
+  /// The files of `outbound.tls`, and what they held when `policy` was made of them.
+  private(set) var listenerSecurity: ListenerSecurity?
+  private(set) var securityMaterial: ListenerSecurity.Material?
   var workers: Int
   var drainGrace: Duration
   var logLevel: LogLevel
@@ -96,6 +99,7 @@ struct ProxyConfiguration: Sendable {
     (names, namers) = (keys.lists, keys.namers)
     limits = ProxyLimits(values)
     policy = OutboundPolicy(values, problems)
+    listenerSecurity = ListenerSecurity.read(values.tree("outbound.tls"), policy.listenerProtocol, problems)
     policy.identifiers = IdentifierKeys.read(
       values.tree("outbound.identifiers"), path: "outbound.identifiers", problems)
     workers = values.optionalInteger("workers") ?? max(1, min(processors, 256))
@@ -103,7 +107,21 @@ struct ProxyConfiguration: Sendable {
     logLevel = values.text("log.level").flatMap(LogLevel.init) ?? .info
     logFormat = values.text("log.format").flatMap(LogFormat.init) ?? .text
     check(problems)
+    loadSecurity(problems)
     try problems.check()
+  }
+
+  /// Reads the certificates, so that what is wrong with them shows before anything runs.
+  private mutating func loadSecurity(_ problems: ProblemList) {
+    guard let listenerSecurity, problems.problems.isEmpty else { return }
+    do throws(ListenerSecurityFault) {
+      let material = try listenerSecurity.load()
+      policy.security = try listenerSecurity.context(of: material)
+      securityMaterial = material
+    } catch {
+      problems.add(
+        Problem(path: "outbound.tls", message: error.description, origin: values.origin("outbound.tls")))
+    }
   }
 
   private static func read(

@@ -40,6 +40,10 @@ public enum ProxyKeys {
       "What callers speak: HTTP/2 where a connection begins with its preface and HTTP/1.1 else, or only the one that is declared."
     ),
     Setting(
+      "outbound.tls", .tree,
+      "Secures connections from callers: {certificates: [{chain, key}], client_ca, client: required or optional, minimum_version}, "
+        + "PEM files. Replaced files are taken up within 30 s, and on SIGHUP."),
+    Setting(
       "outbound.identifiers", .tree,
       "How requests get their names: a list of {kind: routes, header, method_and_host, path, header_path or static, …}, the first "
         + "that gives a name. Default: routes, then the Host header."),
@@ -164,7 +168,8 @@ public enum ProxyKeys {
       "Connections from applications; beyond it nothing is accepted until one closes."),
     Setting(
       "outbound.limits.tunnels", .integer(1...1_000_000), standard: "20000",
-      "Tunnels (WebSocket, CONNECT), in the whole process, requests that ask for one included; one more gets 503 overload."),
+      "Tunnels (WebSocket, CONNECT), in the whole process, requests that ask for one included; one more gets 503 overload."
+    ),
     Setting(
       "outbound.limits.streams", .integer(1...65_536), standard: "256",
       "Requests that one HTTP/2 connection may have under way; one more is refused (REFUSED_STREAM), and may be sent again."

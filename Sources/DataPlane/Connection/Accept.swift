@@ -1,6 +1,7 @@
 import HTTP
 import Memory
 import SystemIO
+import TLS
 import Workers
 
 extension ProxyCore {
@@ -24,14 +25,22 @@ extension ProxyCore {
     return true
   }
 
-  private mutating func adopt(_ socket: consuming Socket) {
+  private mutating func adopt(_ accepted: consuming Socket) {
+    let socket: PeerSocket
+    if let security {
+      socket = PeerSocket(accepted, securedBy: TLSSession(security))
+    } else {
+      socket = PeerSocket(accepted)
+    }
     if policy.listenerProtocol == .http2 {
       adoptSession(socket)
       return
     }
     let descriptor = socket.descriptor
+    // The handshake and the first head have the header time.
+    let time = security == nil ? times.connectionIdle : times.headTime
     let h = downstreams.insert(
-      Downstream(socket: socket, clock: ConnectionClock(deadline: now.adding(nanoseconds: times.connectionIdle))))
+      Downstream(socket: socket, clock: ConnectionClock(deadline: now.adding(nanoseconds: time))))
     let token = h.token(kind: TokenKind.downstream)
     do {
       try loop.add(descriptor, token: token, [.read, .write, .edgeTriggered])
@@ -40,7 +49,7 @@ extension ProxyCore {
       return
     }
     facts.gauges.downstreamConnections += 1
-    downstreams[h].clock.set(now.adding(nanoseconds: times.connectionIdle), token: token, on: loop)
+    downstreams[h].clock.set(now.adding(nanoseconds: time), token: token, on: loop)
   }
 
   /// Closes a caller's connection and lets go of whatever worked for it.
@@ -58,7 +67,8 @@ extension ProxyCore {
     buffers.reclaim(&gone.output)
     if gone.link.isStream { return forget(gone.stream, reset ? .internalError : .cancel) }
     loop.remove(gone.link.descriptor)
-    if reset { gone.link.setReset() }
+    if reset { gone.link.setReset() } else { gone.link.finish() }
+    if let fault = gone.link.security.fault { facts.recordTLSFault(fault) }
     facts.gauges.downstreamConnections -= 1
   }
 
@@ -71,7 +81,7 @@ extension ProxyCore {
       downstreams[h].mayRead = true
       goesOn = true
     }
-    if readiness.contains(.writable), !downstreams[h].output.isEmpty {
+    if readiness.contains(.writable), !downstreams[h].output.isEmpty || downstreams[h].link.hasUnsent {
       guard flushDownstream(h) else { return }
       if downstreams[h].output.count < limits.highWater, goOnWriting(h) { goesOn = true }
       guard downstreams.contains(h) else { return }

@@ -46,7 +46,9 @@ extension ProxyCore {
 
   /// Ends our side once the last byte is with the kernel. The caller has the linger time to end its own.
   private mutating func shutWhenFlushed(_ h: Handle) {
-    guard case .closing = downstreams[h].phase, downstreams[h].output.isEmpty, !downstreams[h].isShut else { return }
+    guard case .closing = downstreams[h].phase, downstreams[h].output.isEmpty, !downstreams[h].link.hasUnsent,
+      !downstreams[h].isShut
+    else { return }
     downstreams[h].isShut = true
     downstreams[h].link.shutdownWrite()
     setDeadline(h, in: times.linger)

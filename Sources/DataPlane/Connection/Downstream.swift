@@ -46,7 +46,7 @@ struct Downstream: ~Copyable {
     case closing(left: Int)
   }
 
-  init(socket: consuming Socket, clock: ConnectionClock) {
+  init(socket: consuming PeerSocket, clock: ConnectionClock) {
     link = .socket(socket)
     self.clock = clock
   }
@@ -63,13 +63,13 @@ struct Downstream: ~Copyable {
   var isFresh: Bool { exchange.started == .zero }
 
   /// Gives up the connection, which goes on as something else.
-  consuming func takeSocket() -> Socket? { link.takeSocket() }
+  consuming func takeSocket() -> PeerSocket? { link.takeSocket() }
 
   /// Reads once into `input`. A short read means that the kernel has no more for now.
   mutating func receive(atMost: Int) -> IOResult {
     let result = link.receive(into: &input, atMost: atMost)
     switch result {
-    case .bytes(let n): mayRead = n == atMost || sawHangup
+    case .bytes(let n): mayRead = n >= atMost || sawHangup
     case .wouldBlock: mayRead = false
     case .endOfFile, .failed: mayRead = false
     }
@@ -133,6 +133,13 @@ struct Downstream: ~Copyable {
   /// Gives the kernel what it takes of `output`.
   mutating func flush() -> IOResult {
     var total = 0
+    if link.hasUnsent {
+      switch link.flush() {
+      case .bytes: break
+      case .wouldBlock: return .bytes(0)
+      case let other: return other
+      }
+    }
     while !output.isEmpty {
       switch link.send(output, from: 0) {
       case .bytes(let n):

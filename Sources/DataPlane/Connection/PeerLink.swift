@@ -1,10 +1,11 @@
 import Memory
 import SystemIO
+import TLS
 
 /// What carries the bytes of a caller's requests, or of requests to an endpoint.
 enum PeerLink: ~Copyable {
   /// A connection of its own: HTTP/1.1.
-  case socket(Socket)
+  case socket(PeerSocket)
   /// One stream of a session: HTTP/2. Its bytes come and go as HTTP/1.1 text (`Multiplexing`).
   case stream
 
@@ -41,6 +42,38 @@ enum PeerLink: ~Copyable {
     }
   }
 
+  /// Encrypted bytes wait that the kernel has not taken.
+  var hasUnsent: Bool {
+    switch self {
+    case .socket(let socket): socket.hasUnsent
+    case .stream: false
+    }
+  }
+
+  /// Gives the kernel encrypted bytes that wait.
+  borrowing func flush() -> IOResult {
+    switch self {
+    case .socket(let socket): socket.flush()
+    case .stream: .bytes(0)
+    }
+  }
+
+  /// Under TLS, says that nothing more comes.
+  borrowing func finish() {
+    switch self {
+    case .socket(let socket): socket.finish()
+    case .stream: break
+    }
+  }
+
+  /// How TLS stands, and why it has failed, if there is any.
+  var security: (state: TLSSession.State?, fault: TLSError?) {
+    switch self {
+    case .socket(let socket): (socket.security, socket.fault)
+    case .stream: (nil, nil)
+    }
+  }
+
   /// Makes closing a reset, so that what was said cannot be taken for the whole.
   borrowing func setReset() {
     switch self {
@@ -74,7 +107,7 @@ enum PeerLink: ~Copyable {
   }
 
   /// Gives up the connection, which goes on as something else.
-  consuming func takeSocket() -> Socket? {
+  consuming func takeSocket() -> PeerSocket? {
     switch consume self {
     case .socket(let socket): socket
     case .stream: nil

@@ -1,3 +1,4 @@
+import TLS
 import Telemetry
 
 /// What one worker counts. Series are looked up once per binding and held; recording is by index, without allocation in
@@ -17,6 +18,7 @@ public struct FactBook: ~Copyable {
   private var tunnelBytes = ByteFacts()
   private var ejections: UInt64 = 0
   private var droppedFields = DroppedFields()
+  private var tlsFaults = TLSFaults()
   private var folded: UInt64 = 0
 
   private var arena = HistogramArena()
@@ -111,6 +113,9 @@ public struct FactBook: ~Copyable {
   /// Counts fields of a trailer section that were left out.
   public mutating func recordDropped(inTrailers count: Int) { droppedFields.trailers &+= UInt64(max(0, count)) }
 
+  /// Counts a caller's connection whose TLS failed.
+  public mutating func recordTLSFault(_ fault: TLSError) { tlsFaults.record(fault) }
+
   // MARK: Collection
 
   /// Takes what was counted since the last time and starts anew. `now` in microseconds of any steady clock.
@@ -122,6 +127,8 @@ public struct FactBook: ~Copyable {
     facts.ejections = ejections
     facts.folded = folded
     facts.droppedFields = droppedFields
+    facts.tlsFaults = tlsFaults
+    tlsFaults = TLSFaults()
     (bytes, tunnelBytes) = ([ByteFacts(), ByteFacts()], ByteFacts())
     (ejections, folded, droppedFields) = (0, 0, DroppedFields())
     collectRetries(into: &facts)

@@ -88,6 +88,7 @@ struct FactLedger: Sendable {
   private(set) var tunnelBytes = ByteFacts()
   private(set) var ejections: UInt64 = 0
   private(set) var droppedFields = DroppedFields()
+  private(set) var tlsFaults = TLSFaults()
   private(set) var folded: UInt64 = 0
   private var gauges: [WorkerGauges]
   private var balances: [[BalanceFact]]
@@ -115,6 +116,7 @@ struct FactLedger: Sendable {
     ejections = ejections.addingSaturating(facts.ejections)
     droppedFields.heads = droppedFields.heads.addingSaturating(facts.droppedFields.heads)
     droppedFields.trailers = droppedFields.trailers.addingSaturating(facts.droppedFields.trailers)
+    tlsFaults.add(facts.tlsFaults)
     folded = folded.addingSaturating(facts.folded)
     guard gauges.indices.contains(worker) else { return }
     gauges[worker] = facts.gauges

@@ -113,6 +113,7 @@ public struct WorkerFacts: Sendable {
   /// Endpoints ejected since the last collection.
   public var ejections: UInt64 = 0
   public var droppedFields = DroppedFields()
+  public var tlsFaults = TLSFaults()
   /// Series that found no room and were counted under `_other`.
   public var folded: UInt64 = 0
   /// Nothing counted.

@@ -23,7 +23,7 @@ extension ProxyCore {
 
   /// A caller's connection that speaks HTTP/2.
   @discardableResult
-  mutating func adoptSession(_ socket: consuming Socket) -> Handle? {
+  mutating func adoptSession(_ socket: consuming PeerSocket) -> Handle? {
     guard let s = openSession(socket, .caller) else { return nil }
     facts.gauges.downstreamConnections += 1
     callerSessions += 1

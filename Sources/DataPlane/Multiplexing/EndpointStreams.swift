@@ -47,7 +47,7 @@ extension ProxyCore {
   private mutating func connectSession(_ c: ClusterIndex, _ e: EndpointIndex) -> ConnectionFound {
     do {
       let socket = try Socket.connect(to: clusters[c].endpoints[Int(e)].endpoint.address)
-      guard let s = openSession(socket, .endpoint(c, e)) else { return .exhausted }
+      guard let s = openSession(PeerSocket(socket), .endpoint(c, e)) else { return .exhausted }
       clusters[c].endpoints[Int(e)].connections += 1
       clusters[c].endpoints[Int(e)].sessions.append(s)
       facts.gauges.upstreamActive += 1

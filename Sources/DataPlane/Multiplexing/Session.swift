@@ -10,7 +10,7 @@ import Workers
 /// HTTP/2 is spoken at the edge only. What a peer says on a stream becomes HTTP/1.1 text in the stream's input; the text in its
 /// output becomes frames. What is between the two sides is the same for both versions, and judges both by the same rules.
 struct Session: ~Copyable {
-  let socket: Socket
+  let socket: PeerSocket
   let http2: HTTP2Session
   let peer: Peer
   /// Frames that the kernel has not taken yet.
@@ -49,7 +49,7 @@ struct Session: ~Copyable {
     case lingering(left: Int)
   }
 
-  init(socket: consuming Socket, http2: HTTP2Session, peer: Peer, phase: Phase, clock: ConnectionClock) {
+  init(socket: consuming PeerSocket, http2: HTTP2Session, peer: Peer, phase: Phase, clock: ConnectionClock) {
     self.socket = socket
     self.http2 = http2
     self.peer = peer
@@ -61,7 +61,7 @@ struct Session: ~Copyable {
   mutating func receive(into input: inout ByteBuffer, atMost: Int) -> IOResult {
     let result = socket.receive(into: &input, atMost: atMost)
     switch result {
-    case .bytes(let n): mayRead = n == atMost || sawHangup
+    case .bytes(let n): mayRead = n >= atMost || sawHangup
     case .wouldBlock, .endOfFile, .failed: mayRead = false
     }
     return result
@@ -70,6 +70,13 @@ struct Session: ~Copyable {
   /// Gives the kernel what it takes of the frames that wait, up to about `limit` bytes; how many went.
   mutating func write(atMost limit: Int) -> IOResult {
     var total = 0
+    if socket.hasUnsent {
+      switch socket.flush() {
+      case .bytes: break
+      case .wouldBlock: return .bytes(0)
+      case let other: return other
+      }
+    }
     while true {
       if output.isEmpty {
         guard total < limit else { return .bytes(total) }
@@ -91,7 +98,10 @@ struct Session: ~Copyable {
   static let chunk = 16_384
 
   /// Nothing is left to say, and nothing to hear.
-  var isOver: Bool { output.isEmpty && !http2.wantsRead && !http2.wantsWrite }
+  var isOver: Bool { isFlushed && !http2.wantsRead && !http2.wantsWrite }
+
+  /// The kernel has taken every frame that was made.
+  var isFlushed: Bool { output.isEmpty && !socket.hasUnsent }
 
   var isClosing: Bool { if case .closing = phase { true } else { false } }
 

@@ -6,7 +6,7 @@ import Workers
 
 extension ProxyCore {
   /// Makes a session of this connection, nil when the kernel is out of watches: the peer sees a reset.
-  mutating func openSession(_ socket: consuming Socket, _ peer: Session.Peer) -> Handle? {
+  mutating func openSession(_ socket: consuming PeerSocket, _ peer: Session.Peer) -> Handle? {
     let descriptor = socket.descriptor
     let (role, phase, time) =
       switch peer {

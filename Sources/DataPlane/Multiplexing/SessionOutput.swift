@@ -39,7 +39,7 @@ extension ProxyCore {
       if n > 0 { resumeStalled(s) }
       guard sessions.contains(s) else { return }
       if http2.fault != nil { endSession(s) }
-      if sessions[s].output.isEmpty { afterWriting(s, moved: n) }
+      if sessions[s].isFlushed { afterWriting(s, moved: n) }
     case .wouldBlock: break
     case .endOfFile, .failed: closeSession(s)
     }

@@ -6,6 +6,7 @@ extension ProxyControl {
   func reload(_ changed: ProxyConfiguration) {
     log.level = changed.logLevel
     replaceNames(by: changed)
+    refreshSecurity()
     enqueue(.file(changed.dtab))
     let old = start.configuration.values
     let reloadable = ["dtab", "registry", "namers", "log.level"]

@@ -64,6 +64,10 @@ final class ProxyControl {
   var isStale = false
   var lastRefusal: (revision: UInt64, errors: [String])?
   var lastDisconnect = ""
+  /// What the certificates in use were made of, and what was wrong with newer ones.
+  var securityMaterial: ListenerSecurity.Material?
+  var securityFault = ""
+  var isReadingSecurity = false
   /// What of the state file is older than what is held.
   var unsaved = UnsavedState()
   /// Waits for the writing under way.
@@ -86,6 +90,7 @@ final class ProxyControl {
     ledger = FactLedger(workers: start.workers.count)
     reports = ReportQueue(instance: start.identity.instance, now: loop.now.milliseconds)
     hasConfiguration = start.configuration.isStandalone
+    securityMaterial = start.configuration.securityMaterial
   }
 
   /// Begins: what was kept on disk, then the controllers.
@@ -116,6 +121,7 @@ final class ProxyControl {
     collect()
     seconds &+= 1
     if seconds % Self.expiryPeriod == 0 { ledger.expire(now: loop.now.milliseconds) }
+    if seconds % Self.securityPeriod == 0 { refreshSecurity() }
     saveIfDue()
   }
 

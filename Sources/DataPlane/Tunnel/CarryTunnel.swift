@@ -57,7 +57,7 @@ extension ProxyCore {
 
   /// Gives the kernel what it takes for this peer.
   private mutating func flushTunnel(_ t: Handle, _ side: TunnelSide) {
-    if tunnels[t][side].output.isEmpty { return }
+    if tunnels[t][side].isFlushed { return }
     guard let sent = tunnels[t][side].flush() else {
       tunnels[t][side].setBroken()
       return touchTunnel(t)
@@ -90,7 +90,7 @@ extension ProxyCore {
   }
 
   private mutating func settle(_ t: Handle, _ side: TunnelSide) {
-    guard tunnels[t][side].output.isEmpty else { return }
+    guard tunnels[t][side].isFlushed else { return }
     buffers.reclaim(&tunnels[t][side].output)
     guard tunnels[t][side.other].hasEnded, !tunnels[t][side].isBroken else { return }
     if !tunnels[t][side].isShut { tunnels[t][side].shut() }

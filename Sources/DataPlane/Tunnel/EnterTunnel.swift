@@ -148,5 +148,5 @@ extension Upstream {
   }
 
   /// Gives up the connection, which goes on as something else.
-  fileprivate consuming func takeSocket() -> Socket? { link.takeSocket() }
+  fileprivate consuming func takeSocket() -> PeerSocket? { link.takeSocket() }
 }

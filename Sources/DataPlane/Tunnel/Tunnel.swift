@@ -70,7 +70,7 @@ enum TunnelSide {
 
 /// One peer of a tunnel.
 struct TunnelEnd: ~Copyable {
-  let socket: Socket
+  let socket: PeerSocket
   /// Bytes for this peer that the kernel has not taken yet.
   var output: ByteBuffer
   /// The kernel may have bytes of this peer for us (edge-triggered: we must remember).
@@ -83,21 +83,23 @@ struct TunnelEnd: ~Copyable {
   /// It was told that nothing more comes.
   var isShut = false
 
-  init(socket: consuming Socket, output: consuming ByteBuffer, sawHangup: Bool) {
+  init(socket: consuming PeerSocket, output: consuming ByteBuffer, sawHangup: Bool) {
     self.socket = socket
     self.output = output
     self.sawHangup = sawHangup
   }
 
   /// Bytes wait that it would take.
-  var isOwed: Bool { !isBroken && !output.isEmpty }
+  var isOwed: Bool { !isBroken && !isFlushed }
+  /// The kernel has taken all of it.
+  var isFlushed: Bool { output.isEmpty && !socket.hasUnsent }
 
   /// Reads once. A short read means that the kernel has no more for now.
   mutating func receive(into buffer: inout ByteBuffer) -> IOResult {
     let most = max(4096, buffer.writableCount)
     let result = socket.receive(into: &buffer, atMost: most)
     switch result {
-    case .bytes(let n): mayRead = n == most || sawHangup
+    case .bytes(let n): mayRead = n >= most || sawHangup
     case .wouldBlock: mayRead = false
     case .endOfFile, .failed:
       mayRead = false
@@ -109,6 +111,13 @@ struct TunnelEnd: ~Copyable {
   /// Gives the kernel what it takes of `output`. Returns how many bytes that was; nil when this peer takes no more.
   mutating func flush() -> Int? {
     var total = 0
+    if socket.hasUnsent {
+      switch socket.flush() {
+      case .bytes: break
+      case .wouldBlock: return 0
+      case .endOfFile, .failed: return nil
+      }
+    }
     while !output.isEmpty {
       switch socket.send(output, from: 0) {
       case .bytes(let n):

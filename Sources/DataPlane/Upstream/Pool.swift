@@ -31,7 +31,7 @@ extension ProxyCore {
       let descriptor = socket.descriptor
       let u = upstreams.insert(
         Upstream(
-          socket: socket, cluster: c, endpoint: e, phase: .connecting(h),
+          socket: PeerSocket(socket), cluster: c, endpoint: e, phase: .connecting(h),
           clock: ConnectionClock(deadline: now.adding(nanoseconds: times.connect))))
       let token = u.token(kind: TokenKind.upstream)
       do {

@@ -49,7 +49,9 @@ struct Upstream: ~Copyable {
     case idle
   }
 
-  init(socket: consuming Socket, cluster: ClusterIndex, endpoint: EndpointIndex, phase: Phase, clock: ConnectionClock) {
+  init(
+    socket: consuming PeerSocket, cluster: ClusterIndex, endpoint: EndpointIndex, phase: Phase, clock: ConnectionClock
+  ) {
     link = .socket(socket)
     self.cluster = cluster
     self.endpoint = endpoint

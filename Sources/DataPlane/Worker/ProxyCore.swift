@@ -2,6 +2,7 @@ import HTTP
 import Memory
 import MeshProtocol
 import SystemIO
+import TLS
 import Traffic
 import Workers
 
@@ -19,6 +20,8 @@ struct ProxyCore: ~Copyable {
   let worker: Int
   let limits: ProxyLimits
   let policy: OutboundPolicy
+  /// What callers' connections are secured by from now on; nil: they are in clear.
+  var security: TLSContext?
   let times: ProxyTimes
   /// This worker's slice of the per-name limits.
   let pendingPerName: Int
@@ -76,6 +79,7 @@ struct ProxyCore: ~Copyable {
     self.worker = worker
     self.limits = limits
     self.policy = policy
+    self.security = policy.security
     self.times = ProxyTimes(limits)
     self.pendingPerName = max(1, limits.pendingPerName / workers)
     self.workers = workers

@@ -120,6 +120,7 @@ final class Worker: LoopHandler {
       notify(.running(worker: index, generation: table.generation))
     case .endpoints(let set): core.update(set)
     case .requeueShare(let share): core.takeRequeueShare(share)
+    case .secure(let context): core.security = context
     case .collect(let ticket):
       notify(.collected(worker: index, ticket: ticket, core.collect()))
     case .describe(let ticket, let view):

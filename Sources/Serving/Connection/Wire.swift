@@ -141,7 +141,7 @@ struct Wire: ~Copyable {
   private mutating func receive(_ secure: SecureLayer, on loop: ServiceLoop) -> Received {
     loop.buffers.lend(&input)
     let before = input.count
-    let result = secure.receive(socket, into: &input, atMost: Self.readBytes, on: loop)
+    let result = secure.receive(socket, into: &input, atMost: Self.readBytes)
     loop.buffers.reclaim(&input)
     if case .bytes = result { receivedAt = loop.now }
     if case .wouldBlock = result { return .nothing }
@@ -156,7 +156,10 @@ struct Wire: ~Copyable {
   }
 
   private mutating func flush(_ secure: SecureLayer, on loop: ServiceLoop) -> Flushed {
-    while let result = secure.send(&output, socket, on: loop) {
+    while true {
+      let count = secure.seal(output.span)
+      output.removeFirst(count)
+      guard let result = secure.flush(socket) else { break }
       switch result {
       case .bytes: sentAt = loop.now
       case .wouldBlock: return watch(interest.union(.write), on: loop) ? .waiting : .failed

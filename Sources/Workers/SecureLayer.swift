@@ -1,0 +1,69 @@
+import Memory
+import SystemIO
+import TLS
+
+/// TLS between a connection's buffers and its socket: the buffers' bytes are the application's, this layer's are the network's.
+public final class SecureLayer {
+  /// Application bytes encrypted at a time. Why: what is encrypted can no longer be taken back, and waits in memory twice.
+  public static let pieceBytes = 16_384
+
+  private var session: TLSSession
+  /// Storage only within a call.
+  private var incoming = ByteBuffer()
+  /// Encrypted, for the socket.
+  private var sealed = ByteBuffer()
+  /// Why the session is over, once it failed.
+  public private(set) var fault: TLSError?
+
+  public init(_ session: consuming TLSSession) { self.session = session }
+
+  public var state: TLSSession.State { session.state }
+  public var peerCertificate: TLSCertificate? { session.peerCertificate }
+  public var applicationProtocol: String? { session.applicationProtocol }
+  /// Encrypted bytes wait for the socket.
+  public var hasOutput: Bool { !sealed.isEmpty }
+
+  /// Begins the handshake, a client's.
+  public func start() {
+    do { try session.start(output: &sealed) } catch { note(error) }
+  }
+
+  /// Reads once from the socket, up to `atMost` bytes; what they held for the application comes into `plaintext`.
+  /// - Returns: what the socket said; `.bytes` counts its bytes, not the application's.
+  public func receive(_ socket: borrowing Socket, into plaintext: inout ByteBuffer, atMost: Int) -> IOResult {
+    let result = socket.receive(into: &incoming, atMost: atMost)
+    switch result {
+    case .bytes:
+      do { try session.receive(incoming.span, plaintext: &plaintext, output: &sealed) } catch { note(error) }
+    case .endOfFile: do { try session.connectionEnded() } catch { note(error) }
+    case .wouldBlock, .failed: break
+    }
+    incoming.release()
+    return result
+  }
+
+  /// Encrypts the first bytes of `plaintext`, once the handshake is done and nothing older waits; how many. They wait for `flush`.
+  public func seal(_ plaintext: Span<UInt8>) -> Int {
+    guard sealed.isEmpty, state == .established || state == .closed else { return 0 }
+    let count = min(plaintext.count, Self.pieceBytes)
+    do { try session.send(plaintext.extracting(0..<count), output: &sealed) } catch { note(error) }
+    return count
+  }
+
+  /// Gives the socket what waits, once. Nil: nothing waits.
+  public func flush(_ socket: borrowing Socket) -> IOResult? {
+    guard !sealed.isEmpty else { return nil }
+    let result = socket.send(sealed)
+    if case .bytes(let count) = result { sealed.removeFirst(count) }
+    if sealed.isEmpty { sealed.release() }
+    return result
+  }
+
+  /// Says good-bye as far as the socket takes it at once.
+  public func finish(_ socket: borrowing Socket) {
+    session.close(output: &sealed)
+    if !sealed.isEmpty { _ = socket.send(sealed) }
+  }
+
+  private func note(_ error: TLSError) { if fault == nil { fault = error } }
+}
