@@ -85,6 +85,9 @@ extension HTTP2Session {
     switch type {
     // The peer answers our DATA with WINDOW_UPDATEs, at most two each; those are no flood.
     case NGHTTP2_DATA.rawValue: idleFrames.refund(2)
+    case NGHTTP2_GOAWAY.rawValue:
+      let code = unsafe HTTP2ErrorCode(rawValue: frame.pointee.goaway.error_code)
+      if code != .noError, reproach == nil { reproach = code }
     case NGHTTP2_RST_STREAM.rawValue where role == .server:
       // A reset that the peer made us send counts like one it sent (CVE-2025-8671).
       let code = unsafe HTTP2ErrorCode(rawValue: frame.pointee.rst_stream.error_code)

@@ -44,6 +44,8 @@ import Memory
   var resets: TokenBucket
   var idleFrames: TokenBucket
   var emptyFrames = 0
+  /// What we told the peer that it did wrong, with a GOAWAY that ends the connection.
+  public internal(set) var reproach: HTTP2ErrorCode?
   /// The first fault; nothing is received after it.
   public internal(set) var fault: HTTP2Fault?
 

@@ -131,27 +131,7 @@ struct Downstream: ~Copyable {
   }
 
   /// Gives the kernel what it takes of `output`.
-  mutating func flush() -> IOResult {
-    var total = 0
-    if link.hasUnsent {
-      switch link.flush() {
-      case .bytes: break
-      case .wouldBlock: return .bytes(0)
-      case let other: return other
-      }
-    }
-    while !output.isEmpty {
-      switch link.send(output, from: 0) {
-      case .bytes(let n):
-        output.removeFirst(n)
-        total += n
-      case .wouldBlock: return .bytes(total)
-      case .endOfFile: return .endOfFile
-      case .failed(let code): return .failed(code)
-      }
-    }
-    return .bytes(total)
-  }
+  mutating func flush() -> IOResult { link.write(&output) }
 }
 
 /// What one request needs remembered until its answer is complete. Indexes, no references: nothing is retained per request.

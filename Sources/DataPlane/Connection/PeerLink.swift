@@ -50,11 +50,11 @@ enum PeerLink: ~Copyable {
     }
   }
 
-  /// Gives the kernel encrypted bytes that wait.
-  borrowing func flush() -> IOResult {
+  /// Gives the kernel all that it takes, and takes that off `output`.
+  borrowing func write(_ output: inout ByteBuffer) -> IOResult {
     switch self {
-    case .socket(let socket): socket.flush()
-    case .stream: .bytes(0)
+    case .socket(let socket): socket.write(&output)
+    case .stream: .wouldBlock
     }
   }
 

@@ -75,9 +75,28 @@ struct PeerSocket: ~Copyable {
     }
   }
 
+  /// Gives the kernel all that it takes of `output`, and takes that off. `.bytes` with some left means that it takes no more now.
+  borrowing func write(_ output: inout ByteBuffer) -> IOResult {
+    var total = 0
+    switch flush() {
+    case .bytes: break
+    case .wouldBlock: return .bytes(0)
+    case let other: return other
+    }
+    while !output.isEmpty {
+      switch send(output, from: 0) {
+      case .bytes(let n):
+        output.removeFirst(n)
+        total += n
+      case .wouldBlock: return .bytes(total)
+      case let other: return other
+      }
+    }
+    return .bytes(total)
+  }
+
   /// Gives the kernel encrypted bytes that wait. `.bytes` when none are left.
-  @discardableResult
-  borrowing func flush() -> IOResult {
+  private borrowing func flush() -> IOResult {
     guard let secure else { return .bytes(0) }
     while let result = secure.flush(socket) {
       switch result {

@@ -102,9 +102,7 @@ extension ProxyCore {
   /// Gives the caller credit for what has left the input: that is the back-pressure on its stream.
   mutating func giveCredit(toCaller h: Handle) {
     guard let credit = downstreams[h].stream.credit(left: downstreams[h].input.count) else { return }
-    let stream = downstreams[h].stream
-    sessions[stream.session].http2.consume(stream.id, credit)
-    markDirty(stream.session)
+    give(credit, on: downstreams[h].stream)
   }
 
   /// The caller, or its whole connection, is done with this stream.

@@ -40,7 +40,7 @@ extension ProxyCore {
   }
 
   private mutating func sessionWithRoom(_ c: ClusterIndex, _ e: EndpointIndex) -> Handle? {
-    let limit = Int(limits.http2.concurrentStreams)
+    let limit = min(Int(limits.http2.concurrentStreams), max(1, clusters[c].endpoints[Int(e)].allowedStreams))
     return clusters[c].endpoints[Int(e)].sessions.first { sessions[$0].hasRoom(limit: limit) }
   }
 
@@ -178,9 +178,7 @@ extension ProxyCore {
   /// Gives the endpoint credit for what has left the input.
   mutating func giveCredit(toEndpoint u: Handle) {
     guard let credit = upstreams[u].stream.credit(left: upstreams[u].input.count) else { return }
-    let stream = upstreams[u].stream
-    sessions[stream.session].http2.consume(stream.id, credit)
-    markDirty(stream.session)
+    give(credit, on: upstreams[u].stream)
   }
 
   // MARK: End

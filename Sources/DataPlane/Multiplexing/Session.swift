@@ -70,27 +70,14 @@ struct Session: ~Copyable {
   /// Gives the kernel what it takes of the frames that wait, up to about `limit` bytes; how many went.
   mutating func write(atMost limit: Int) -> IOResult {
     var total = 0
-    if socket.hasUnsent {
-      switch socket.flush() {
-      case .bytes: break
-      case .wouldBlock: return .bytes(0)
+    while true {
+      switch socket.write(&output) {
+      case .bytes(let n): total += n
       case let other: return other
       }
-    }
-    while true {
-      if output.isEmpty {
-        guard total < limit else { return .bytes(total) }
-        _ = http2.write(into: &output, limit: Self.chunk)  // a fault of the session shows in `http2.fault`
-        if output.isEmpty { return .bytes(total) }
-      }
-      switch socket.send(output, from: 0) {
-      case .bytes(let n):
-        output.removeFirst(n)
-        total += n
-      case .wouldBlock: return .bytes(total)
-      case .endOfFile: return .endOfFile
-      case .failed(let code): return .failed(code)
-      }
+      guard isFlushed, total < limit else { return .bytes(total) }
+      _ = http2.write(into: &output, limit: Self.chunk)  // a fault of the session shows in `http2.fault`
+      if output.isEmpty { return .bytes(total) }
     }
   }
 

@@ -88,11 +88,19 @@ extension ProxyCore {
   mutating func takeEvents(_ s: Handle, _ http2: HTTP2Session) {
     let peer = sessions[s].peer
     while let event = http2.nextEvent() {
-      if case .settings = event.kind { sessions[s].isSettled = true }
+      if case .settings = event.kind { settled(s, http2) }
       switch peer {
       case .caller: takeCallerEvent(event, of: s, http2)
       case .endpoint: takeEndpointEvent(event, http2)
       }
+    }
+  }
+
+  /// The peer has said what it allows.
+  private mutating func settled(_ s: Handle, _ http2: HTTP2Session) {
+    sessions[s].isSettled = true
+    if case .endpoint(let c, let e) = sessions[s].peer {
+      clusters[c].endpoints[Int(e)].allowedStreams = http2.peerConcurrentStreams
     }
   }
 
@@ -102,6 +110,13 @@ extension ProxyCore {
     sessionInput.removeAll()
     if left < n { return closeSession(s) }
     sessions[s].phase = .lingering(left: left - n)
+  }
+
+  /// Lets the peer send so many bytes more on a stream. An answer that is complete may outlive its session.
+  mutating func give(_ credit: Int, on stream: StreamText) {
+    guard sessions.contains(stream.session) else { return }
+    sessions[stream.session].http2.consume(stream.id, credit)
+    markDirty(stream.session)
   }
 
   // MARK: End

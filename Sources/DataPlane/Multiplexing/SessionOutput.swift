@@ -55,7 +55,7 @@ extension ProxyCore {
 
   /// Ends our side. The peer has the linger time to end its own.
   private mutating func linger(_ s: Handle) {
-    closeStreams(of: s, .upstreamReset)
+    closeStreams(of: s, sessions[s].http2.reproach == nil ? .upstreamReset : .upstreamProtocol)
     sessions[s].phase = .lingering(left: limits.lingerBytes)
     sessions[s].socket.shutdownWrite()
     setSessionDeadline(s, in: times.linger)

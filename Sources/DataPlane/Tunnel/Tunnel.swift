@@ -110,24 +110,11 @@ struct TunnelEnd: ~Copyable {
 
   /// Gives the kernel what it takes of `output`. Returns how many bytes that was; nil when this peer takes no more.
   mutating func flush() -> Int? {
-    var total = 0
-    if socket.hasUnsent {
-      switch socket.flush() {
-      case .bytes: break
-      case .wouldBlock: return 0
-      case .endOfFile, .failed: return nil
-      }
+    switch socket.write(&output) {
+    case .bytes(let n): n
+    case .wouldBlock: 0
+    case .endOfFile, .failed: nil
     }
-    while !output.isEmpty {
-      switch socket.send(output, from: 0) {
-      case .bytes(let n):
-        output.removeFirst(n)
-        total += n
-      case .wouldBlock: return total
-      case .endOfFile, .failed: return nil
-      }
-    }
-    return total
   }
 
   /// This peer takes nothing more. It may have said its last before it left, so it is read to its end.

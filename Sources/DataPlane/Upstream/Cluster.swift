@@ -194,6 +194,8 @@ struct EndpointSlot {
   var idle = Handle.none
   /// HTTP/2 connections, those that take no more requests included.
   var sessions: [Handle] = []
+  /// Streams that the endpoint allowed on the last connection that it said so on; what libnghttp2 takes for granted before.
+  var allowedStreams = 100
   var backoff = ConnectBackoff()
 
   /// Tells this tenant of the slot from earlier ones.

@@ -114,6 +114,23 @@ final class RawConnection {
     }.text
   }
 
+  /// The next bytes; none when nothing came within `patience` milliseconds, nil when the other side has closed.
+  func readBytes(patience: Int32) throws -> [UInt8]? {
+    buffer.removeAll()
+    while true {
+      switch socket.receive(into: &buffer, atMost: 65_536) {
+      case .bytes:
+        defer { buffer.removeAll() }
+        return copy(of: buffer)
+      case .wouldBlock:
+        let poller = try Poller()
+        try poller.add(socket.descriptor, token: 1, [.read])
+        if poller.wait(milliseconds: patience) == 0 { return [] }
+      case .endOfFile, .failed: return nil
+      }
+    }
+  }
+
   /// Counts bytes until the other side closes or so many have come.
   func count(upTo limit: Int) throws -> Int {
     var total = 0
