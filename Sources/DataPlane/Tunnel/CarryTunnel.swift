@@ -12,6 +12,8 @@ extension ProxyCore {
     if !readiness.isDisjoint(with: [.readable, .hangup, .error]), !tunnels[t][side].hasEnded {
       tunnels[t][side].mayRead = true
     }
+    // Reading, which would tell as well, is over for it.
+    if readiness.contains(.error), tunnels[t][side].hasEnded { tunnels[t][side].setBroken() }
     carryOn(t)
   }
 

@@ -58,7 +58,25 @@ struct ProxyConfigurationTests {
     #expect(limits.highWater == standard.highWater)
     #expect(limits.lingerBytes == standard.lingerBytes && limits.linger == standard.linger)
     #expect(limits.interims == standard.interims)
+    #expect(limits.tunnels == standard.tunnels && limits.tunnelIdle == standard.tunnelIdle)
     #expect(limits.downstreamConnections == standard.downstreamConnections)
+  }
+
+  @Test("Which protocols may be switched to")
+  func upgrades() throws {
+    let standard = try proxyConfiguration().policy
+    #expect(standard.upgrades == .standard && !standard.allowsConnect)
+    #expect(try proxyConfiguration("outbound: {upgrades: []}").policy.upgrades == UpgradeTokens())
+    let several = try proxyConfiguration("outbound: {upgrades: [WebSocket, chat/2], connect: true}").policy
+    #expect(several.upgrades.names == [Array("websocket".utf8), Array("chat/2".utf8)] && several.allowsConnect)
+    for refused in ["h2c", "H2C", "HTTP/2.0", "h2c/1"] {
+      #expect(problems("outbound: {upgrades: [\(refused)]}").first?.contains("cannot be tunnelled") == true)
+    }
+    for malformed in ["\"\"", "a b", "/1", "a/", "a/b/c"] {
+      #expect(problems("outbound: {upgrades: [\(malformed)]}").first?.contains("expected the name") == true)
+    }
+    let many = (0...UpgradeTokens.limit).map { "p\($0)" }.joined(separator: ", ")
+    #expect(problems("outbound: {upgrades: [\(many)]}").first?.contains("at most 32") == true)
   }
 
   @Test("A whole file")

@@ -159,6 +159,67 @@ final class RawConnection {
     }
   }
 
+  /// A head with its empty line; what comes behind it is left for later. Without that line: all up to the close.
+  func readHead() throws -> String {
+    while true {
+      let text = take(removing: false)
+      if let end = text.firstRange(of: "\r\n\r\n") {
+        let head = String(text[..<end.upperBound])
+        buffer.removeFirst(head.utf8.count)
+        return head
+      }
+      switch socket.receive(into: &buffer, atMost: 65_536) {
+      case .bytes: continue
+      case .wouldBlock: try wait(for: [.read])
+      case .endOfFile, .failed: return take(removing: true)
+      }
+    }
+  }
+
+  /// What has come, at least one byte; empty when the other side has said its last. Throws when it has reset the connection.
+  func readSome() throws -> [UInt8] {
+    while buffer.isEmpty {
+      switch socket.receive(into: &buffer, atMost: 65_536) {
+      case .bytes: continue
+      case .wouldBlock: try wait(for: [.read])
+      case .endOfFile: return []
+      case .failed(let code): throw SystemError(code: code, call: "receive")
+      }
+    }
+    let bytes = copy(of: buffer)
+    buffer.removeAll()
+    return bytes
+  }
+
+  /// Everything up to the other side's last byte. Throws when it has reset the connection.
+  func readToOrderlyEnd() throws -> String {
+    var all: [UInt8] = []
+    while true {
+      let more = try readSome()
+      if more.isEmpty { return String(decoding: all, as: UTF8.self) }
+      all += more
+    }
+  }
+
+  /// Whether the connection ends by a reset; whatever comes before is dropped.
+  func endsByReset() throws -> Bool {
+    do throws(SystemError) {
+      while true {
+        buffer.removeAll()
+        switch socket.receive(into: &buffer, atMost: 65_536) {
+        case .bytes: continue
+        case .wouldBlock: break
+        case .endOfFile: return false
+        case .failed(let code): throw SystemError(code: code, call: "receive")
+        }
+        guard (try? wait(for: [.read])) != nil else { return false }
+      }
+    } catch { return error.code == 104 }  // ECONNRESET
+  }
+
+  /// Says the last byte of this side, and goes on reading.
+  func endWriting() { socket.shutdownWrite() }
+
   func readToEnd() throws -> String { try read { _ in false }.text }
 
   func reset() { socket.setReset() }
