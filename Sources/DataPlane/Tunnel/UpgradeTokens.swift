@@ -91,12 +91,10 @@ private func isAlike(_ element: Span<UInt8>, _ name: [UInt8]) -> Bool {
   return true
 }
 
-/// A byte of a token (RFC 9110 §5.6.2).
+/// A byte of a token (RFC 9110 §5.6.2) in lower case.
 private func isTokenByte(_ byte: UInt8) -> Bool {
   switch byte {
-  case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-    UInt8(ascii: "0")...UInt8(ascii: "9"):
-    true
+  case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
   default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
   }
 }

@@ -37,7 +37,8 @@ extension ProxyCore {
 
   /// A stream, an idle connection or a new one, as the name's protocol wants it.
   private mutating func connection(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
-    if downstreams[h].exchange.method == .connect { return connect(c, e, for: h) }  // what goes through it is no HTTP of ours
+    // What goes through a CONNECT is no HTTP of ours: it needs a connection of its own.
+    if downstreams[h].exchange.method == .connect { return connect(c, e, for: h) }
     return usesHTTP2(c, for: h) ? openStream(c, e, for: h) : takeIdle(c, e) ?? connect(c, e, for: h)
   }
 

@@ -133,7 +133,7 @@ final class RawConnection {
 
   /// Counts bytes until the other side closes or so many have come.
   func count(upTo limit: Int) throws -> Int {
-    var total = 0
+    var total = buffer.count  // what came behind something that was read
     while total < limit {
       buffer.removeAll()
       switch socket.receive(into: &buffer, atMost: 65_536) {

@@ -7,7 +7,7 @@ extension Mesh {
   }
 }
 
-/// The interpreter with grpcio, where there is one: `make test` makes it and says where in `HEDDLE_PYTHON`.
+/// The interpreter with the libraries of scripts/python-test.txt, where there is one: `make test` makes it and says where in `HEDDLE_PYTHON`.
 let python = ProcessInfo.processInfo.environment["HEDDLE_PYTHON"]
 
 /// mesh_client.py beside this file's folder: a proxy's end of the stream that shares no code with ours.
