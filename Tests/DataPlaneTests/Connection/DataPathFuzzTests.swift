@@ -21,6 +21,7 @@ import Traffic
     try storm.expectNothingLeft()
     let attempts = storm.attempts
     #expect(attempts > rounds / 10, "too few requests came through to mean anything: \(attempts)")
+    #expect(storm.tunnelled > 0, "no request became a tunnel")
   }
 }
 
@@ -54,7 +55,9 @@ private struct Storm {
         try connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(path.utf8.count)\r\n\r\n\(path)")
       }
     }
-    proxy = try ProxyHarness(dtab: Self.dtab(0, echo.port), limits: Self.limits)
+    var policy = OutboundPolicy()
+    policy.allowsConnect = true
+    proxy = try ProxyHarness(dtab: Self.dtab(0, echo.port), limits: Self.limits, policy: policy)
     clean = try proxy.connect()
     requests = Mutator(corpus: WireCorpus.requests, alphabet: WireCorpus.alphabet, seed: 0x57)
     random = SeededRandom(seed: 0x0e ^ fuzzSeed)
@@ -71,6 +74,9 @@ private struct Storm {
     limits.binding = .milliseconds(100)
     limits.highWater = 8192
     limits.turn = 4096
+    limits.linger = .milliseconds(300)
+    limits.tunnelIdle = .seconds(1)
+    limits.tunnels = 8
     limits.lingerBytes = 4096
     limits.pendingPerName = 4
     limits.inFlightPerName = 16
@@ -171,6 +177,13 @@ private struct Storm {
     }
   }
 
+  /// Bytes that went through tunnels.
+  var tunnelled: UInt64 {
+    proxy.told.reduce(into: 0) { sum, notice in
+      if case .collected(_, _, let facts) = notice { sum += facts.tunnelBytes.received + facts.tunnelBytes.sent }
+    }
+  }
+
   func expectCleanAnswer(_ round: Int) throws {
     try clean.send("GET /\(round) HTTP/1.1\r\nHost: echo\r\n\r\n")
     let answer = try clean.readAnswer()
@@ -189,7 +202,7 @@ private struct Storm {
       try wait {
         let open = try proxy.gauges()
         return open.requestsInFlight == 0 && open.requestsPending == 0 && open.upstreamActive == 0
-          && open.upstreamIdle == 0 && open.downstreamConnections == expected
+          && open.upstreamIdle == 0 && open.tunnels == 0 && open.downstreamConnections == expected
       }
     } catch { Issue.record("still open: \(try proxy.gauges()), expected \(expected) callers") }
     let endpoints = try proxy.describe(.endpoints())

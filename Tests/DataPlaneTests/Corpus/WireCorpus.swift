@@ -13,6 +13,9 @@ enum WireCorpus {
     "GET / HTTP/1.1\r\nHost: web\r\nl5d-ctx-dtab: /svc => /svc/x ; /svc/x => 2 * /#/registry/web & ~\r\nVia: 1.1 heddle\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: nobody\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\nHost: 1.2.3.4.5:x\r\n\r\n",
     "POST /large HTTP/1.1\r\nHost: web\r\nContent-Length: 40000\r\n\r\n" + String(repeating: "b", count: 40_000),
+    "GET /ws HTTP/1.1\r\nHost: web\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET / HTTP/1.1\r\nHost: web\r\n\r\n",
+    "POST /ws HTTP/1.1\r\nHost: split\r\nConnection: upgrade\r\nUpgrade: x, websocket\r\nContent-Length: 2\r\n\r\nhihello\r\n\r\n",
+    "CONNECT web:1 HTTP/1.1\r\nHost: web:1\r\n\r\nhello\r\n\r\n",
     "CONNECT web:1 HTTP/1.1\r\nHost: web:1\r\n\r\n", "OPTIONS * HTTP/1.1\r\nHost: dead\r\n\r\n",
   ]
 
@@ -25,6 +28,8 @@ enum WireCorpus {
     "HTTP/1.1 503 Busy\r\nl5d-success-class: 0.5\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n",
     "HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n" + String(repeating: "a", count: 60_000),
     "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+    "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\nhello\r\n\r\n",
   ]
 
   static let alphabet = "\r\n\r\n \t:,;=/*_-0189aAfFxXzZ\"#@[]%?.|&~!$>\u{0}\u{7f}\u{e9}"
