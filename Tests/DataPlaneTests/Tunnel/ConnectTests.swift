@@ -1,3 +1,5 @@
+import HTTP2
+import TestSupport
 import Testing
 
 @testable import DataPlane
@@ -14,7 +16,7 @@ import Testing
 
   @Test func bytesGoToAnEndpointOfTheName() throws {
     let server = try ScriptedServer { connection, server, _ in try Switch.echo(connection, server) }
-    let proxy = try ProxyHarness(to: server, policy: Self.policy)
+    let proxy = try ProxyHarness(server, policy: Self.policy)
     let caller = try proxy.connect()
     try caller.send(Self.request + "early")
     let text = try caller.read { $0.hasSuffix("early") }.text
@@ -35,7 +37,7 @@ import Testing
       try connection.send("220 ready\r\n")
       try Switch.echo(connection, server)
     }
-    let proxy = try ProxyHarness(to: server, policy: Self.policy)
+    let proxy = try ProxyHarness(server, policy: Self.policy)
     let caller = try proxy.connect()
     try caller.send(Self.request)
     #expect(try caller.read { $0.hasSuffix("ready\r\n") }.text == "HTTP/1.1 200 OK\r\n\r\n220 ready\r\n")
@@ -55,11 +57,21 @@ import Testing
     #expect(try proxy.gauges().tunnels == 0)
   }
 
+  @Test func itIsNotOfferedOverHTTP2() throws {
+    let server = try Switch.service()
+    let proxy = try ProxyHarness(server, policy: Self.policy)
+    let caller = try proxy.caller()
+    let fields: HeaderList = [":method": "CONNECT", ":authority": "web:443"]
+    let stream = try #require(caller.session.submitRequest(fields, endStream: false))
+    caller.finish(stream)
+    #expect(caller.status[stream] == "405" && server.connections == 0)
+  }
+
   @Test func tunnelsAreBounded() throws {
     let server = try ScriptedServer { connection, server, _ in try Switch.echo(connection, server) }
     var limits = ProxyLimits.patient
     limits.tunnels = 1
-    let proxy = try ProxyHarness(to: server, limits: limits, policy: Self.policy)
+    let proxy = try ProxyHarness(server, limits: limits, policy: Self.policy)
     let open = try proxy.tunnel(Self.request)
     let refused = try proxy.send(Self.request)
     #expect(refused.status == 503 && refused.field("heddle-error") == "overload")

@@ -31,15 +31,6 @@ enum Switch {
 }
 
 extension ProxyHarness {
-  /// A proxy that leads `web` to this service.
-  convenience init(
-    to server: ScriptedServer, limits: ProxyLimits = .patient, policy: OutboundPolicy = OutboundPolicy(),
-    kernelBytes: Int32? = nil
-  ) throws {
-    try self.init(
-      dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)", limits: limits, policy: policy, kernelBytes: kernelBytes)
-  }
-
   /// A connection that has switched protocols.
   func tunnel(_ request: String = Switch.request) throws -> RawConnection {
     let caller = try connect()

@@ -46,7 +46,7 @@ import Traffic
       }
       _ = try connection.readToEnd()
     }
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     let caller = try proxy.tunnel()
     let stalledAt: Int
     if sender == "service" {
@@ -71,7 +71,7 @@ import Traffic
     let server = try Switch.service()
     var limits = ProxyLimits.patient
     limits.highWater = 4096
-    let proxy = try ProxyHarness(to: server, limits: limits)
+    let proxy = try ProxyHarness(server, limits: limits)
     let caller = try proxy.tunnel()
     var (sent, received) = (0, 0)
     while received < bytes.count {
@@ -91,7 +91,7 @@ import Traffic
       let heard = try connection.readToOrderlyEnd()
       try connection.send("heard \(heard)")
     }
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     let caller = try proxy.tunnel()
     try caller.send("good bye")
     caller.endWriting()
@@ -107,7 +107,7 @@ import Traffic
       let text = try connection.readToOrderlyEnd()
       heard.withLock { $0 = text }
     }
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     let caller = try proxy.tunnel()
     #expect(try caller.readToOrderlyEnd() == "good bye")
     #expect(try proxy.gauges().tunnels == 1)
@@ -123,7 +123,7 @@ import Traffic
     let server = try Switch.service { connection, _ in try connection.send(bytes) }
     var limits = ProxyLimits.patient
     limits.highWater = 4096
-    let proxy = try ProxyHarness(to: server, limits: limits)
+    let proxy = try ProxyHarness(server, limits: limits)
     let caller = try proxy.tunnel()
     #expect(try Self.takes(bytes, caller))
     #expect(try caller.readSome().isEmpty)
@@ -135,7 +135,7 @@ import Traffic
     let server = try Switch.service { connection, server in
       if try connection.endsByReset() { server.release() }
     }
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     var caller: RawConnection? = try proxy.tunnel()
     caller?.reset()
     caller = nil
@@ -148,7 +148,7 @@ import Traffic
       _ = try connection.readSome()
       connection.reset()
     }
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     let caller = try proxy.tunnel()
     try caller.send("x")
     #expect(try caller.endsByReset())
@@ -160,7 +160,7 @@ import Traffic
     let server = try Switch.service { connection, _ in try connection.send("good bye") }
     var limits = ProxyLimits.patient
     limits.linger = .milliseconds(50)
-    let proxy = try ProxyHarness(to: server, limits: limits)
+    let proxy = try ProxyHarness(server, limits: limits)
     let caller = try proxy.tunnel()
     #expect(try caller.readToOrderlyEnd() == "good bye")
     try wait {
@@ -178,7 +178,7 @@ import Traffic
     }
     var limits = ProxyLimits.patient
     limits.linger = .milliseconds(50)
-    let proxy = try ProxyHarness(to: server, limits: limits)
+    let proxy = try ProxyHarness(server, limits: limits)
     let caller = try proxy.tunnel()
     #expect(try caller.readToOrderlyEnd().isEmpty)
     try caller.send("x")
@@ -194,7 +194,7 @@ import Traffic
     (limits.streamIdle, limits.connectionIdle, limits.headTime) = (.milliseconds(300), .milliseconds(50), .milliseconds(50))
     limits.request = .milliseconds(300)
     limits.poolIdle = .milliseconds(50)
-    let proxy = try ProxyHarness(to: server, limits: limits)
+    let proxy = try ProxyHarness(server, limits: limits)
     let caller = try proxy.tunnel()
     for _ in 0..<600 { pause() }  // longer than any of these
     try caller.send("still here")
@@ -207,7 +207,7 @@ import Traffic
     }
     var limits = ProxyLimits.patient
     limits.tunnelIdle = .milliseconds(50)
-    let proxy = try ProxyHarness(to: server, limits: limits)
+    let proxy = try ProxyHarness(server, limits: limits)
     let caller = try proxy.tunnel()
     #expect(try caller.endsByReset())
     try wait { server.isReleased }
@@ -215,7 +215,7 @@ import Traffic
 
   @Test func drainingLeavesTunnelsTheirGrace() throws {
     let server = try Switch.service()
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     let caller = try proxy.tunnel()
     proxy.worker.send(.drain(grace: .seconds(3600)))
     for _ in 0..<1500 { pause() }  // past what draining gives idle callers
@@ -230,7 +230,7 @@ import Traffic
     let server = try Switch.service { connection, server in
       if try connection.endsByReset() { server.release() }
     }
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     let caller = try proxy.tunnel()
     proxy.worker.send(.drain(grace: .milliseconds(50)))
     #expect(try caller.endsByReset())

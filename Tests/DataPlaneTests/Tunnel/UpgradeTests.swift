@@ -1,3 +1,5 @@
+import MeshProtocol
+import SystemIO
 import TestSupport
 import Testing
 
@@ -18,7 +20,7 @@ import Testing
 
   @Test func theOfferGoesToTheServiceAndItsAgreementToTheCaller() throws {
     let server = try Switch.service()
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     let caller = try proxy.connect()
     try caller.send(Switch.request)
     let head = try caller.read { $0.hasSuffix("\r\n\r\n") }.text
@@ -47,7 +49,7 @@ import Testing
   ])
   func otherOffersAreIgnored(_ token: String, _ line: String, _ fields: String) throws {
     let server = try ScriptedServer.answering(ForwardingTests.hello)
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     let caller = try proxy.connect()
     try caller.send(Self.offering(token, head: line, more: fields))
     if line.hasPrefix("POST") {
@@ -62,7 +64,7 @@ import Testing
 
   @Test func withoutTheConnectionOptionItIsNoOffer() throws {
     let server = try ScriptedServer.answering(ForwardingTests.hello)
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     #expect(try proxy.get("web", fields: "Upgrade: websocket\r\n").status == 200)
     #expect(RawAnswer.field("upgrade", in: try #require(server.requests.first)) == nil)
   }
@@ -70,7 +72,7 @@ import Testing
   /// Of several protocols the allowed ones go on, as they stand and in their order.
   @Test func severalProtocols() throws {
     let server = try Switch.service(answer: Switch.answer.replacing("websocket", with: "CHAT/2"))
-    let proxy = try ProxyHarness(to: server, policy: Self.allowing("websocket", "chat/2"))
+    let proxy = try ProxyHarness(server, policy: Self.allowing("websocket", "chat/2"))
     let caller = try proxy.tunnel(Self.offering("h2c, Chat/2,", more: "Upgrade: other, WebSocket\r\n"))
     #expect(RawAnswer.field("upgrade", in: try #require(server.requests.first)) == "Chat/2, WebSocket")
     try caller.send("hello")
@@ -82,7 +84,7 @@ import Testing
   func aSwitchThatWasNotOfferedIs502(_ token: String?) throws {
     let field = token.map { "Upgrade: \($0)\r\n" } ?? ""
     let server = try Switch.service(answer: Switch.answer.replacing("Upgrade: websocket\r\n", with: field))
-    let proxy = try ProxyHarness(to: server, policy: Self.allowing("websocket", "chat"))
+    let proxy = try ProxyHarness(server, policy: Self.allowing("websocket", "chat"))
     let answer = try proxy.send(Switch.request)
     #expect(answer.status == 502 && answer.field("heddle-error") == "upstream-protocol", "\(answer)")
     #expect(answer.field("upgrade") == nil)
@@ -90,7 +92,7 @@ import Testing
 
   @Test func aSwitchThatNobodyAskedForIs502() throws {
     let server = try Switch.service()
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     let answer = try proxy.get("web")
     #expect(answer.status == 502 && answer.field("heddle-error") == "upstream-protocol")
   }
@@ -100,7 +102,7 @@ import Testing
   ])
   func aServiceThatDoesNotSwitchAnswersAsUsual(_ refusal: String) throws {
     let server = try ScriptedServer.answering(refusal)
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     let caller = try proxy.connect()
     for _ in 0..<3 {
       try caller.send(Switch.request)
@@ -113,7 +115,7 @@ import Testing
 
   @Test func aBodyThatIsCompleteGoesBefore() throws {
     let server = try Switch.service()
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     let caller = try proxy.tunnel(
       Self.offering("websocket", head: "POST / HTTP/1.1", more: "Content-Length: 5\r\n") + "first" + "second")
     #expect(try #require(server.requests.first).hasSuffix("\r\n\r\nfirst"))
@@ -123,7 +125,7 @@ import Testing
   /// Bytes behind the heads belong to the tunnel, whoever sends them first.
   @Test func bytesThatComeWithTheHeads() throws {
     let server = try Switch.service(answer: Switch.answer + "from the service")
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     let caller = try proxy.connect()
     try caller.send(Switch.request + "from the caller")
     let text = try caller.read { $0.hasSuffix("from the caller") }.text
@@ -140,7 +142,7 @@ import Testing
       try connection.send(Array(whole[number...]))
       try Switch.echo(connection, server)
     }
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     for _ in 0...whole.count {
       let caller = try proxy.connect()
       try caller.send(Switch.request)
@@ -155,7 +157,7 @@ import Testing
     let server = try Switch.service()
     var limits = ProxyLimits.patient
     limits.tunnels = 2
-    let proxy = try ProxyHarness(to: server, limits: limits)
+    let proxy = try ProxyHarness(server, limits: limits)
     var open = [try proxy.tunnel(), try proxy.tunnel()]
     let refused = try proxy.send(Switch.request)
     #expect(refused.status == 503 && refused.field("heddle-error") == "overload" && refused.field("retry-after") == "1")
@@ -177,7 +179,7 @@ import Testing
     }
     var limits = ProxyLimits.patient
     limits.tunnels = 1
-    let proxy = try ProxyHarness(to: server, limits: limits)
+    let proxy = try ProxyHarness(server, limits: limits)
     let first = try proxy.connect()
     try first.send(Switch.request)
     try wait { server.requests.count == 1 }
@@ -187,12 +189,39 @@ import Testing
     for _ in 0..<3 { #expect(try proxy.send(Switch.request).status == 200) }
   }
 
+  // MARK: HTTP/2
+
+  /// It knows no such switch (RFC 9113 §8.6), on neither side.
+  @Test func aServiceReachedByHTTP2SeesNoOffer() throws {
+    let server = try ScriptedServer.answering(ForwardingTests.hello)
+    let back = try ProxyHarness(server)
+    let front = try ProxyHarness(dtab: "/svc => /#/registry")
+    let endpoint = Endpoint(address: .loopback(port: back.port), text: "127.0.0.1:\(back.port)")
+    front.answerWants(
+      EndpointSet(
+        name: try Path(parsing: "/#/registry/web"), version: 1, state: .bound, endpoints: [endpoint],
+        serviceProtocol: .http2))
+    let answer = try front.send(Switch.request)
+    #expect(answer.status == 200 && answer.body == "hello")
+    let request = try #require(server.requests.first)
+    #expect(RawAnswer.field("upgrade", in: request) == nil && RawAnswer.field("connection", in: request) == nil)
+    #expect(RawAnswer.field("x-key", in: request) == "1")
+  }
+
+  @Test func aSwitchIsNoAnswerToACallerOfHTTP2() throws {
+    let proxy = try ProxyHarness(try Switch.service())
+    let caller = try proxy.caller()
+    let stream = caller.ask()
+    caller.finish(stream)
+    #expect(caller.status[stream] == "502" && caller.heads[stream]?["heddle-error"] == "upstream-protocol")
+  }
+
   @Test func aCallerThatLeavesBeforeTheSwitchCancelsIt() throws {
     let server = try ScriptedServer { connection, server, _ in
       _ = try server.readRequest(connection)
       if try connection.readToEnd().isEmpty { server.release() }
     }
-    let proxy = try ProxyHarness(to: server)
+    let proxy = try ProxyHarness(server)
     var caller: RawConnection? = try proxy.connect()
     try caller?.send(Switch.request)
     try wait { server.requests.count == 1 }
