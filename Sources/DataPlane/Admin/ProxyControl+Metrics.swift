@@ -72,8 +72,7 @@ extension ProxyControl {
     page.begin("heddle_fields_dropped_total", .counter, help: "Fields that were not forwarded for their names.")
     page.sample(ledger.droppedFields.heads, [("part", "head")])
     page.sample(ledger.droppedFields.trailers, [("part", "trailers")])
-    page.begin(
-      "heddle_tls_faults_total", .counter, help: "Connections from applications whose TLS failed, by reason.")
+    page.begin("heddle_tls_faults_total", .counter, help: "Connections from applications whose TLS failed.")
     for reason in TLSFaults.Reason.allCases { page.sample(ledger.tlsFaults[reason], [("reason", reason.rawValue)]) }
     page.begin("heddle_endpoint_ejections_total", .counter, help: "Endpoints taken out of balancing.")
     page.sample(ledger.ejections)
