@@ -44,7 +44,8 @@ struct PeerSocket: ~Copyable {
     let before = input.count
     while true {
       let result = secure.receive(socket, into: &input, atMost: SecureLayer.pieceBytes)
-      _ = secure.flush(socket)  // the handshake's answer, or the alert that says what is wrong; the rest when it is writable
+      // The handshake's answer, or the alert that says what is wrong; the rest goes when the socket is writable.
+      _ = secure.flush(socket)
       if secure.fault != nil { return .failed(Self.protocolError) }
       let taken = input.count - before
       switch result {
