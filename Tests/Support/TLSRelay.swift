@@ -11,7 +11,10 @@ public final class TLSRelay: @unchecked Sendable {
   ///   - backend: port of the plain server.
   ///   - leaf: what it presents.
   ///   - clients: PEM of the authority whose certificates callers must have; nil: anybody.
-  public init(to backend: UInt16, _ leaf: TestAuthority.Leaf, clients: [UInt8]? = nil) throws {
+  ///   - saysGoodbye: false closes connections without `close_notify`, as one who cuts them on the way does.
+  public init(
+    to backend: UInt16, _ leaf: TestAuthority.Leaf, clients: [UInt8]? = nil, saysGoodbye: Bool = true
+  ) throws {
     let folder = NSTemporaryDirectory() + "heddle-relay-" + UUID().uuidString
     self.folder = folder
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -25,7 +28,7 @@ public final class TLSRelay: @unchecked Sendable {
       try clients.map { try write("clients.pem", $0) } ?? "",
     ]
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = ["python3", "-c", Self.script, String(backend)] + paths
+    process.arguments = ["python3", "-c", Self.script, String(backend), saysGoodbye ? "close" : "abort"] + paths
     let output = Pipe()
     process.standardOutput = output
     // Its end tells the relay that the test is over, however it ends.
@@ -51,7 +54,7 @@ public final class TLSRelay: @unchecked Sendable {
 
   private static let script = """
     import asyncio, os, ssl, sys, threading
-    backend, leaf, key, clients = sys.argv[1:5]
+    backend, end, leaf, key, clients = sys.argv[1:6]
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(leaf, key)
     context.set_alpn_protocols(["http/1.1"])
@@ -65,6 +68,8 @@ public final class TLSRelay: @unchecked Sendable {
                 await sink.drain()
         except OSError:
             pass
+        if end == "abort":
+            sink.transport.abort()
         sink.close()
     async def serve(reader, writer):
         back_reader, back_writer = await asyncio.open_connection("127.0.0.1", int(backend))

@@ -26,8 +26,8 @@ final class ConsulNamer: Namer {
   }
 
   func watch(_ name: Path, _ tell: @escaping (Finding) -> Void) -> any NamerWatch {
-    let parts = name.segments.map(\.text)
-    guard parts.count == segments, parts.allSatisfy(RequestTarget.isSegment) else {
+    let parts = name.segments.compactMap(RequestTarget.text)
+    guard parts.count == segments, name.count == segments else {
       let form = settings.includesTag ? "/<datacenter>/<tag>/<service>" : "/<datacenter>/<service>"
       return SettledWatch(context, .negative("expected \(form), found \(name)"), tell)
     }
@@ -124,9 +124,10 @@ final class ConsulWatch: NamerWatch {
   private func ask() {
     guard !isEnded, turn != nil, call == nil else { return }
     let wait = namer.turns.isCrowded ? Self.shortWait : Self.longWait
-    // Consul adds up to a sixteenth to the wait.
-    let times = HTTPTimes(idle: wait + wait / 16 + .seconds(15), total: wait + wait / 16 + .seconds(60))
     let asked = index.value
+    // Consul adds up to a sixteenth to the wait; without an index it does not wait.
+    let longest = asked == 0 ? .zero : wait + wait / 16
+    let times = HTTPTimes(idle: longest + .seconds(15), total: longest + .seconds(60))
     let began = namer.context.now
     call = namer.source.ask(
       "GET", question.target(namer.settings, index: asked, wait: wait), times: times

@@ -53,8 +53,8 @@ final class FileNamer: Namer {
   }
 
   func watch(_ name: Path, _ tell: @escaping (Finding) -> Void) -> any NamerWatch {
-    guard let file = name.segments.first?.text, !file.hasPrefix("."), !file.utf8.contains(0x2f),
-      !file.utf8.contains(0), !file.unicodeScalars.contains("\u{fffd}")
+    guard let segment = name.segments.first, segment.isText, case let file = segment.text, !file.hasPrefix("."),
+      !file.utf8.contains(0x2f), !file.utf8.contains(0)
     else {
       tell(.negative("\(name) is no name of a file"))
       return EndedWatch()

@@ -113,7 +113,10 @@ final class CollectionWatch {
       if hasLasted { return perform(step) }
       timer = context.loop.schedule(after: Self.breath) { [weak self] in self?.perform(step) }
     case .failed(let fault) where fault.status == 410: forgotten()
-    case .failed(let fault): broke(fault.description)
+    case .failed(let fault):
+      // It had stood: what broke it is a new trouble, whatever was before.
+      if context.now >= beganAt + Self.lasting { machine.heard(nil) }
+      broke(fault.description)
     }
   }
 

@@ -1,3 +1,5 @@
+import MeshProtocol
+
 /// Builds a request target of texts from elsewhere.
 enum RequestTarget {
   /// One segment of a path, or one part of a query: everything but letters, digits and `-._~` as `%XX` (RFC 3986 §2.3).
@@ -22,9 +24,14 @@ enum RequestTarget {
       + parts.map { $0.value.isEmpty ? $0.name : "\($0.name)=\(encoded($0.value))" }.joined(separator: "&")
   }
 
-  /// Whether a text can be one segment of a path: `.` and `..` would lead elsewhere, whatever their encoding.
-  static func isSegment(_ text: String) -> Bool {
-    !text.isEmpty && text != "." && text != ".." && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
+  /// The text of a name's segment that can be one segment of a request's path; nil for any other. `.` and `..` would lead elsewhere,
+  /// whatever their encoding; a slash would make two of one; bytes that are no UTF-8 would all read alike.
+  static func text(_ segment: Segment) -> String? {
+    let text = segment.text
+    guard text != ".", text != "..", text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "/") }),
+      segment.isText
+    else { return nil }
+    return text
   }
 
   private static func digit(_ nibble: UInt8) -> String { String(nibble, radix: 16, uppercase: true) }

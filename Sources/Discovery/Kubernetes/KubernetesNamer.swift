@@ -22,7 +22,10 @@ final class KubernetesNamer: Namer {
 
   func watch(_ name: Path, _ tell: @escaping (Finding) -> Void) -> any NamerWatch {
     let parts = name.segments.map { $0.text.lowercased() }
-    guard parts.count == 3, Self.isLabel(parts[0]), Self.isLabel(parts[2]) else {
+    // Lower case of some letters beyond ASCII is an ASCII letter.
+    guard parts.count == 3, name.segments.allSatisfy({ $0.bytes.allSatisfy { $0 < 0x80 } }), Self.isLabel(parts[0]),
+      Self.isLabel(parts[2])
+    else {
       return SettledWatch(context, .negative("expected /<namespace>/<port>/<service>, found \(name)"), tell)
     }
     let namespace =

@@ -54,7 +54,7 @@ final class MarathonNamer: Namer {
   // MARK: Names
 
   func watch(_ name: Path, _ tell: @escaping (Finding) -> Void) -> any NamerWatch {
-    guard name.segments.allSatisfy({ RequestTarget.isSegment($0.text) }) else {
+    guard name.segments.allSatisfy({ RequestTarget.text($0) != nil }) else {
       return SettledWatch(context, .negative("\(name) is no app"), tell)
     }
     lastID += 1

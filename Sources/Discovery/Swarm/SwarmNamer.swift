@@ -62,7 +62,7 @@ final class SwarmNamer: Namer {
   // MARK: Names
 
   func watch(_ name: Path, _ tell: @escaping (Finding) -> Void) -> any NamerWatch {
-    guard name.count == 2 else {
+    guard name.count == 2, name.segments.allSatisfy(\.isText) else {
       return SettledWatch(context, .negative("expected /<service>/<port>, found \(name)"), tell)
     }
     lastID += 1
@@ -142,6 +142,8 @@ final class SwarmNamer: Namer {
     _ services: JSON, _ tasks: JSON, _ nodes: Result<SourceAnswer, SourceFault>, _ done: (Bool) -> Void
   ) {
     guard case .success(let nodes) = nodes else { return failed(nodes, done) }
+    // Nobody asks any more: what nobody keeps up to date must not wait for the next who asks.
+    guard !asked.isEmpty else { return done(false) }
     do throws(ObjectFault) {
       let new = try SwarmBook(services: services, tasks: tasks, nodes: nodes.json, network: settings.network)
       let isNews = new != book || stale != nil

@@ -54,7 +54,7 @@ struct ServersetName: Equatable {
   /// What ZooKeeper takes as one part of a path (its Programmer's Guide, "Data Model"); nil for anything else.
   private static func label(_ segment: Segment) -> String? {
     let text = segment.text
-    guard text != ".", text != "..", Array(text.utf8) == segment.bytes, text.unicodeScalars.allSatisfy(isAllowed) else {
+    guard segment.isText, text != ".", text != "..", text.unicodeScalars.allSatisfy(isAllowed) else {
       return nil
     }
     return text

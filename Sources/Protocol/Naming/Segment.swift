@@ -39,6 +39,9 @@ public struct Segment: Hashable, Comparable, Sendable, CustomStringConvertible {
 
   public var bytes: [UInt8] { scalars.unicodeScalars.map { UInt8(truncatingIfNeeded: $0.value) } }
 
+  /// Whether the bytes are UTF-8: only then does no other segment have the same `text`.
+  public var isText: Bool { isASCII || text.utf8.elementsEqual(bytes) }
+
   /// The bytes read as UTF-8; broken sequences become U+FFFD.
   public var text: String { isASCII ? scalars : String(decoding: bytes, as: UTF8.self) }
 

@@ -5,7 +5,7 @@ import Synchronization
 @testable import Discovery
 
 /// A Consul agent as far as a namer sees one: blocking queries on the health of services.
-final class FakeConsul: Sendable {
+final class FakeConsul: FakeSource {
   private struct Waiting: Sendable {
     let path: String
     let query: [String: String]
@@ -23,17 +23,13 @@ final class FakeConsul: Sendable {
   }
 
   private let state = Mutex<State>(State())
-  private let started = Mutex<FakeServer?>(nil)
+  let server: FakeServer
 
   init() throws {
-    let server = try FakeServer { [weak self] request, respond in self?.handle(request, respond) }
-    started.withLock { $0 = server }
+    server = try FakeServer()
+    server.serve(self)
   }
 
-  var server: FakeServer {
-    guard let server = started.withLock({ $0 }) else { fatalError("not started") }
-    return server
-  }
   var waitingCount: Int { state.withLock { $0.waiting.count } }
   var mostWaiting: Int { state.withLock { $0.mostWaiting } }
 
@@ -65,19 +61,20 @@ final class FakeConsul: Sendable {
     return ready.map { ($0, answer(state, $0.path, $0.query)) }
   }
 
-  private func handle(_ request: HTTPRequest, _ respond: Responder) {
+  func handle(_ request: HTTPRequest, _ respond: Responder) {
+    let path = "/" + (request.pathSegments ?? []).joined(separator: "/")
     let query = Dictionary((request.queryItems ?? []).map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
     let response: HTTPResponse? = state.withLock { state in
       if let token = state.token, request.headers["x-consul-token"] != token {
         return HTTPResponse(status: 403, text: "Permission denied")
       }
       let index = query["index"].flatMap { UInt64($0) } ?? 0
-      if index > 0, current(state, request.path, query) <= index {
-        state.waiting.append(Waiting(path: request.path, query: query, index: index, respond: respond))
+      if index > 0, current(state, path, query) <= index {
+        state.waiting.append(Waiting(path: path, query: query, index: index, respond: respond))
         state.mostWaiting = max(state.mostWaiting, state.waiting.count)
         return nil
       }
-      return answer(state, request.path, query)
+      return answer(state, path, query)
     }
     if let response { respond.respond(response) }
   }

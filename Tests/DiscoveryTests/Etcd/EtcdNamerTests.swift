@@ -160,12 +160,13 @@ private enum SystemKill {
 
 /// Passes lists on to etcd, and refuses watches until it is opened.
 private final class Relay: Sendable {
-  private let started = Mutex<FakeServer?>(nil)
+  let server: FakeServer
   private let isOpen = Atomic<Bool>(false)
 
   init(to url: String) throws {
     let port = UInt16(url.split(separator: ":").last ?? "") ?? 0
-    let server = try FakeServer { [weak self] request, respond in
+    server = try FakeServer()
+    server.serve { [weak self] request, respond in
       let isWatch = request.path == "/v3/watch"
       guard !isWatch || self?.isOpen.load(ordering: .relaxed) == true else {
         return respond.respond(HTTPResponse(status: 503))
@@ -182,12 +183,6 @@ private final class Relay: Sendable {
         stream.finish()
       }
     }
-    started.withLock { $0 = server }
-  }
-
-  var server: FakeServer {
-    guard let server = started.withLock({ $0 }) else { fatalError("not started") }
-    return server
   }
 
   func open() { isOpen.store(true, ordering: .relaxed) }
@@ -199,7 +194,8 @@ private final class Relay: Sendable {
     .babbling(#"{"header":{"revision":"1"},"kvs":[{"key":"!"}]}"#),
   ])
   func whatIsNoEtcdFailsItsNames(mood: Mood) async throws {
-    let server = try FakeServer { _, respond in respond.respond(HTTPResponse(status: 404)) }
+    let server = try FakeServer()
+    server.serve { _, respond in respond.respond(HTTPResponse(status: 404)) }
     server.set(mood)
     let discovering = try Discovering("kind: io.l5d.etcd\nurl: \(server.url)")
     #expect(await discovering.want("/#/io.l5d.etcd/web") { $0.state == .failed } != nil)

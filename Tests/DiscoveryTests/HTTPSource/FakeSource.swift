@@ -19,6 +19,12 @@ enum Mood: Sendable {
   case babbling(String)
 }
 
+/// A source as far as its namer sees one, behind a server of its own.
+protocol FakeSource: AnyObject, Sendable {
+  var server: FakeServer { get }
+  func handle(_ request: HTTPRequest, _ respond: Responder)
+}
+
 /// A source's HTTP server on loopback, on a loop of its own; what it serves is its handler's affair.
 final class FakeServer: Sendable {
   let address: SocketAddress
@@ -28,16 +34,26 @@ final class FakeServer: Sendable {
   private let kept = Mutex<[Responder]>([])
   private let current = Mutex<Mood>(.up)
 
-  init(
-    address: SocketAddress = .loopback(port: 0), _ handler: @escaping @Sendable (HTTPRequest, Responder) -> Void
-  ) throws {
+  private let box: HandlerBox
+
+  /// Answers nothing before it serves something.
+  init(address: SocketAddress = .loopback(port: 0)) throws {
     let box = HandlerBox()
+    self.box = box
     let (executor, parts) = try ServiceLoop.start(name: "fake-source") { loop in
       let server = try HTTPServer(loop: loop, address: address, handler: box)
       return (server.localAddress, loop.confine(server))
     }
     self.executor = executor
     (self.address, server) = parts
+  }
+
+  /// Its requests are the source's, which is not kept.
+  func serve(_ source: some FakeSource) {
+    serve { [weak source] request, respond in source?.handle(request, respond) }
+  }
+
+  func serve(_ handler: @escaping @Sendable (HTTPRequest, Responder) -> Void) {
     box.set { [weak self] request, respond in self?.handle(request, respond, handler) }
   }
 
@@ -74,10 +90,12 @@ final class Discovering: Sendable {
   let service: DiscoveryService
   let told = Told()
 
-  /// - Parameter namer: the keys of the namer's entry, one per line.
-  init(_ namer: String) throws {
+  /// - Parameters:
+  ///   - namer: the keys of the namer's entry, one per line.
+  ///   - grace: how long a name that lost its endpoints keeps them.
+  init(_ namer: String, grace: String = "0s") throws {
     let entry = namer.split(separator: "\n").map { "    \($0)" }.joined(separator: "\n")
-    let yaml = "namers:\n  -\n\(entry)\n    grace: 0s"
+    let yaml = "namers:\n  -\n\(entry)\n    grace: \(grace)"
     var limits = NameLimits()
     limits.linger = .zero
     limits.pace = .zero

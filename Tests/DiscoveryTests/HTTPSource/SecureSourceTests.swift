@@ -37,9 +37,10 @@ import Testing
   /// Kept until the test has ended.
   private var relays: [TLSRelay] = []
 
-  private func relay(to server: FakeServer, clients: Bool = false) throws -> TLSRelay {
+  private func relay(to address: SocketAddress, clients: Bool = false, saysGoodbye: Bool = true) throws -> TLSRelay {
     let relay = try TLSRelay(
-      to: server.address.port, Self.leaf.get(), clients: clients ? Self.authority.get().certificate : nil)
+      to: address.port, Self.leaf.get(), clients: clients ? Self.authority.get().certificate : nil,
+      saysGoodbye: saysGoodbye)
     relays.append(relay)
     return relay
   }
@@ -55,7 +56,7 @@ import Testing
     "caFile: $/ca.pem, certFile: $/me.pem, keyFile: $/me.key",
   ])
   func asksWhomItTrusts(tls: String) async throws {
-    let relay = try relay(to: consul.server, clients: tls.contains("certFile"))
+    let relay = try relay(to: consul.server.address, clients: tls.contains("certFile"))
     let discovering = try discovering(relay, tls)
     #expect(await discovering.wants(name, bound: ["10.0.0.1:80"]))
   }
@@ -66,20 +67,36 @@ import Testing
     ("certFile: $/ca.pem, keyFile: $/me.key", "does not belong"),
   ])
   func saysWhyItDoesNotAsk(tls: String?, reason: String) async throws {
-    let discovering = try discovering(try relay(to: consul.server), tls)
+    let discovering = try discovering(try relay(to: consul.server.address), tls)
     let state = await discovering.want(name) { $0.state == .failed }
     #expect(state?.reason.contains(reason) == true, "\(state?.reason ?? "nothing told")")
     #expect(consul.server.requests.isEmpty)
   }
 
   @Test func callersWithoutACertificateAreRefused() async throws {
-    let discovering = try discovering(try relay(to: consul.server, clients: true), "caFile: $/ca.pem")
+    let discovering = try discovering(try relay(to: consul.server.address, clients: true), "caFile: $/ca.pem")
     #expect(await discovering.want(name) { $0.state == .failed } != nil)
     #expect(consul.server.requests.isEmpty)
   }
 
+  /// An answer without a length ends where the connection ends. Whoever cuts the connection cannot say `close_notify`: his cut
+  /// is no end, or the half of a list would be believed.
+  @Test(arguments: [false, true]) func anAnswerCutWithoutCloseNotifyIsNotBelieved(saysGoodbye: Bool) async throws {
+    let link = try FaultyLink(to: consul.server.address)
+    defer { link.end() }
+    let relay = try relay(to: link.address, saysGoodbye: saysGoodbye)
+    let discovering = try discovering(relay, "caFile: $/ca.pem")
+    #expect(await discovering.wants(name, bound: ["10.0.0.1:80"]))
+    link.set(.saying("HTTP/1.1 200 OK\r\nX-Consul-Index: 1\r\nConnection: close\r\n\r\n[]"))
+    #expect(await discovering.wait(name) { saysGoodbye ? $0.state == .negative : !$0.reason.isEmpty } != nil)
+    #expect(await eventually { link.accepted >= 3 })
+    #expect(discovering.told.all.last?.endpoints.isEmpty == saysGoodbye, "\(discovering.told.all)")
+    link.set(.none)
+    #expect(await discovering.wait(name) { $0.has(["10.0.0.1:80"]) && $0.reason.isEmpty } != nil)
+  }
+
   @Test func aFileThatComesLaterCounts() async throws {
-    let discovering = try discovering(try relay(to: consul.server), "caFile: $/late.pem")
+    let discovering = try discovering(try relay(to: consul.server.address), "caFile: $/late.pem")
     #expect(await discovering.want(name) { $0.state == .failed } != nil)
     try write("late.pem", Self.authority.get().certificate)
     #expect(await discovering.sees(name, bound: ["10.0.0.1:80"]))
@@ -89,7 +106,7 @@ import Testing
     let cluster = try FakeKubernetes()
     cluster.put(FakeKubernetes.services, FakeKubernetes.service("web"))
     cluster.put(FakeKubernetes.slices, FakeKubernetes.slice("web-1", of: "web", ["10.0.0.1"]))
-    let relay = try relay(to: cluster.server, clients: true)
+    let relay = try relay(to: cluster.server.address, clients: true)
     let data = try Data(Self.caller.get().certificate).base64EncodedString()
     let config = """
       current-context: main

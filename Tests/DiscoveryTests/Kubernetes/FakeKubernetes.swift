@@ -5,7 +5,7 @@ import Synchronization
 @testable import Discovery
 
 /// A Kubernetes API server as far as a namer sees one: lists in pages, watches with history, bookmarks, 410.
-final class FakeKubernetes: Sendable {
+final class FakeKubernetes: FakeSource {
   private struct Event: Sendable {
     let collection: String
     let version: Int
@@ -29,17 +29,11 @@ final class FakeKubernetes: Sendable {
   static let slices = "/apis/discovery.k8s.io/v1/namespaces/prod/endpointslices"
 
   private let state = Mutex<State>(State())
-  private let started: Mutex<FakeServer?>
+  let server: FakeServer
 
   init() throws {
-    started = Mutex(nil)
-    let server = try FakeServer { [weak self] request, respond in self?.handle(request, respond) }
-    started.withLock { $0 = server }
-  }
-
-  var server: FakeServer {
-    guard let server = started.withLock({ $0 }) else { fatalError("not started") }
-    return server
+    server = try FakeServer()
+    server.serve(self)
   }
 
   // MARK: The cluster changes
@@ -116,7 +110,7 @@ final class FakeKubernetes: Sendable {
 
   // MARK: Requests
 
-  private func handle(_ request: HTTPRequest, _ respond: Responder) {
+  func handle(_ request: HTTPRequest, _ respond: Responder) {
     let query = Dictionary((request.queryItems ?? []).map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
     state.withLock { state in
       if let token = state.token, request.headers["authorization"] != "Bearer \(token)" {
