@@ -116,6 +116,47 @@ struct StoreTests {
     #expect(plane.listener.changes.withLock { $0.map(\.after.revision) } == [2, 3])
   }
 
+  /// Bad-inputs 109: while one reads, the write-ahead log cannot begin anew and grows. Nobody waits for the reader, he keeps seeing
+  /// what he began with, and when he has gone the log is used again from its start.
+  @Test func aLogThatAReaderHoldsGrowsAndIsTakenIntoTheFileAfterwards() async throws {
+    let plane = try Plane()
+    await plane.rule("/a", "/b")
+    func logBytes() throws -> Int {
+      try FileManager.default.attributesOfItem(atPath: plane.store.path + "-wal")[.size] as? Int ?? 0
+    }
+    /// Pages of the log, and how many of these the main file has.
+    func checkpoint(_ kind: Database.CheckpointMode) async throws -> (pages: Int, taken: Int) {
+      let result = try await plane.store.database.writeWithoutTransaction { db in try db.checkpoint(kind) }
+      return (result.walFrameCount, result.checkpointedFrameCount)
+    }
+    var configuration = Configuration()
+    configuration.allowsUnsafeTransactions = true
+    let reader = try DatabaseQueue(path: plane.store.path, configuration: configuration)
+    let count = "SELECT count(*) FROM resources"
+    try await reader.writeWithoutTransaction { db in try db.execute(sql: "BEGIN") }
+    let seen = try await reader.unsafeRead { db in try Int.fetchOne(db, sql: count) }
+    let table = { (round: Int) in JSON.array((0..<2000).map { ["prefix": .string("/p\(round)x\($0)"), "destination": "/x"] }) }
+    for round in 0..<8 { #expect(await plane.at("PUT", "/dtab", ["dtab": table(round)]).status == 200) }
+    let held = try await checkpoint(.passive)
+    #expect(held.taken < held.pages, "the reader holds nothing: \(held)")
+    let grown = try logBytes()
+    // SQLite begins the log anew at 1000 pages when nobody holds it.
+    #expect(grown > 1000 * 4096, "\(grown) bytes")
+    #expect(await plane.at("GET", "/rules?limit=1").status == 200)
+    #expect(try await reader.unsafeRead { db in try Int.fetchOne(db, sql: count) } == seen)
+
+    try await reader.writeWithoutTransaction { db in try db.execute(sql: "COMMIT") }
+    try reader.close()
+    let free = try await checkpoint(.passive)
+    #expect(free.taken == free.pages, "\(free)")
+    #expect(await plane.rule("/c", "/d").status == 201)
+    #expect(try logBytes() <= grown, "the log went on growing")
+    #expect(plane.controller.state("default")?.rules.count == 2001)
+    await plane.controller.close()
+    try plane.store.close()
+    #expect(try Plane(folder: plane.folder, clock: plane.clock).controller.state("default")?.rules.count == 2001)
+  }
+
   @Test func fullDiskAnswers503AndLeavesNothingHalf() async throws {
     let plane = try Plane()
     await plane.rule("/a", "/b")
