@@ -102,7 +102,7 @@ import Testing
     }
   }
 
-  @Test func unroutableNamesSayWhy() throws {
+  @Test func unroutableNamesSayWhy() throws {  // item 78
     let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/1 ; /svc/loop => /svc/loop")
     let none = try proxy.get("nobody")
     #expect(none.status == 502 && none.field("heddle-error") == "no-route")

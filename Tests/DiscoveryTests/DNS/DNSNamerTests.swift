@@ -55,7 +55,7 @@ import Testing
     #expect(stale?.state == .bound && stale?.endpoints.count == 1)
   }
 
-  @Test func aNameThatVanishesIsKeptForTheGrace() async throws {
+  @Test func aNameThatVanishesIsKeptForTheGrace() async throws {  // item 92
     try server.hosts("10.0.0.1 web.test\n")
     try server.start()
     let patient = try start(grace: "1h")
