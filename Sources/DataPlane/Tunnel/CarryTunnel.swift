@@ -59,7 +59,7 @@ extension ProxyCore {
 
   /// Gives the kernel what it takes for this peer.
   private mutating func flushTunnel(_ t: Handle, _ side: TunnelSide) {
-    if tunnels[t][side].isFlushed { return }
+    if tunnels[t][side].isFlushed || tunnels[t][side].isBroken { return }
     guard let sent = tunnels[t][side].flush() else {
       tunnels[t][side].setBroken()
       return touchTunnel(t)

@@ -65,36 +65,6 @@ struct LargeConfigurationTests {
     caller.stop()
   }
 
-  /// Of 2 × 50 MB, one is the resources' bytes, which a proxy keeps, and one the table that is made of them.
-  @Test("Item 105: a configuration of 50 MB is taken in parts, in at most twice its size, while requests go on")
-  func fiftyMegabytes() throws {
-    let (controller, application) = (try FakeController(), try Application())
-    defer { controller.kill() }
-    let proxy = try ProxyProcess(mesh: controller.port)
-    try #require(controller.heard("hello nothing", within: Self.patience))
-    var set = ResourceSet()
-    set.rule("base", "/svc", "/#/registry")
-    controller.send(.snapshot(set.snapshot(1)))
-    try #require(controller.heard("ack 1", within: Self.patience))
-    let caller = Calling(proxy)
-    defer { caller.stop() }
-    try #require(controller.heard("subscribe /#/registry/users", within: Self.patience))
-    controller.send(.endpoints(endpointsMessage("/#/registry/users", [application.address])))
-    try #require(eventually(within: Self.patience) { caller.answered > 0 })
-
-    let rest = String(repeating: "/" + String(repeating: "x", count: 1023), count: 10)
-    let (parts, bytes) = Self.parts(base: set, revision: 2, rules: 5000) { "/#/registry/s\($0)\(rest)" }
-    #expect(bytes > 50_000_000 && parts.count > bytes / Self.partBytes)
-    let (start, before, failed) = (try proxy.memory("VmHWM"), caller.answered, caller.failed)
-    for part in parts { controller.send(.snapshot(part)) }
-    try #require(controller.heard("ack 2", within: Self.patience))
-    #expect(caller.answered > before, "no request was answered while the table was made")
-    #expect(caller.failed == failed, "requests failed")
-    #expect(try proxy.admin("/readyz?verbose").contains("revision 2, 5001 rules"))
-    let peak = try proxy.memory("VmHWM") - start
-    #expect(peak <= 2 * bytes, "\(peak >> 20) MB more for \(bytes >> 20) MB")
-  }
-
   private static func hash(of parts: [Heddle_Mesh_V1_Snapshot]) -> SetHash {
     var hash = SetHash.empty
     for part in parts { for resource in part.resources { hash.insert(SetHash(of: Array(resource))) } }
@@ -102,14 +72,11 @@ struct LargeConfigurationTests {
   }
 
   /// The base and all rules as a controller cuts them.
-  private static func parts(
-    base: ResourceSet, revision: UInt64, rules: Int = rules,
-    destination: (Int) -> String = { "/#/registry/s\($0)" }
-  ) -> ([Heddle_Mesh_V1_Snapshot], bytes: Int) {
+  private static func parts(base: ResourceSet, revision: UInt64) -> ([Heddle_Mesh_V1_Snapshot], bytes: Int) {
     var resources = base.resources.map(\.bytes)
     for number in 0..<rules {
       var one = ResourceSet()
-      one.rule("r\(number)", "/svc/s\(number)", destination(number))
+      one.rule("r\(number)", "/svc/s\(number)", "/#/registry/s\(number)")
       resources.append(one.resources[0].bytes)
     }
     var parts: [Heddle_Mesh_V1_Snapshot] = []
