@@ -1,3 +1,4 @@
+import MeshProtocol
 import Settings
 import SystemIO
 import TLS
@@ -107,9 +108,12 @@ struct ListenerSecurity: Hashable, Sendable {
     }
   }
 
-  /// The bytes of the files: what is compared to see whether they were replaced.
-  struct Material: Hashable, Sendable {
+  /// The bytes of the files. There are keys among them: kept only until a context is made.
+  struct Material: Sendable {
     fileprivate var files: [[UInt8]] = []
+
+    /// What tells whether the files were replaced.
+    var fingerprint: [SetHash] { files.map { SetHash(of: $0) } }
   }
 }
 

@@ -59,9 +59,9 @@ struct ProxyConfiguration: Sendable {
   var namers: NamerConfiguration
   var limits: ProxyLimits
   var policy: OutboundPolicy
-  /// The files of `outbound.tls`, and what they held when `policy` was made of them.
+  /// The files of `outbound.tls`, and the fingerprint of what `policy` was made of.
   private(set) var listenerSecurity: ListenerSecurity?
-  private(set) var securityMaterial: ListenerSecurity.Material?
+  private(set) var securityFingerprint: [SetHash] = []
   var workers: Int
   var drainGrace: Duration
   var logLevel: LogLevel
@@ -117,7 +117,7 @@ struct ProxyConfiguration: Sendable {
     do throws(ListenerSecurityFault) {
       let material = try listenerSecurity.load()
       policy.security = try listenerSecurity.context(of: material)
-      securityMaterial = material
+      securityFingerprint = material.fingerprint
     } catch {
       problems.add(
         Problem(path: "outbound.tls", message: error.description, origin: values.origin("outbound.tls")))

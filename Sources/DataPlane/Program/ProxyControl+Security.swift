@@ -1,3 +1,4 @@
+import MeshProtocol
 import TLS
 
 extension ProxyControl {
@@ -8,12 +9,13 @@ extension ProxyControl {
   func refreshSecurity() {
     guard let security = start.configuration.listenerSecurity, let confined, !isReadingSecurity else { return }
     isReadingSecurity = true
-    let known = securityMaterial
+    let known = securityFingerprint
     start.blocking.execute {
       let result = Result { () throws(ListenerSecurityFault) -> RenewedSecurity? in
         let material = try security.load()
-        return material == known
-          ? nil : RenewedSecurity(material: material, context: try security.context(of: material))
+        let fingerprint = material.fingerprint
+        if fingerprint == known { return nil }
+        return RenewedSecurity(fingerprint: fingerprint, context: try security.context(of: material))
       }
       confined.execute { $0.take(result) }
     }
@@ -24,7 +26,7 @@ extension ProxyControl {
     switch result {
     case .success(nil): securityFault = ""
     case .success(let renewed?):
-      securityMaterial = renewed.material
+      securityFingerprint = renewed.fingerprint
       securityFault = ""
       for worker in workers { worker.send(.secure(renewed.context)) }
       log.info("tls", "certificates renewed")
@@ -39,6 +41,6 @@ extension ProxyControl {
 }
 
 private struct RenewedSecurity: Sendable {
-  let material: ListenerSecurity.Material
+  let fingerprint: [SetHash]
   let context: TLSContext
 }

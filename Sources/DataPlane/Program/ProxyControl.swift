@@ -64,8 +64,8 @@ final class ProxyControl {
   var isStale = false
   var lastRefusal: (revision: UInt64, errors: [String])?
   var lastDisconnect = ""
-  /// What the certificates in use were made of, and what was wrong with newer ones.
-  var securityMaterial: ListenerSecurity.Material?
+  /// Tells the certificates in use from newer ones, and what was wrong with these.
+  var securityFingerprint: [SetHash]
   var securityFault = ""
   var isReadingSecurity = false
   /// What of the state file is older than what is held.
@@ -90,7 +90,7 @@ final class ProxyControl {
     ledger = FactLedger(workers: start.workers.count)
     reports = ReportQueue(instance: start.identity.instance, now: loop.now.milliseconds)
     hasConfiguration = start.configuration.isStandalone
-    securityMaterial = start.configuration.securityMaterial
+    securityFingerprint = start.configuration.securityFingerprint
   }
 
   /// Begins: what was kept on disk, then the controllers.
