@@ -68,7 +68,7 @@ extension ProxyCore {
     if gone.link.isStream { return forget(gone.stream, reset ? .internalError : .cancel) }
     loop.remove(gone.link.descriptor)
     if reset { gone.link.setReset() } else { gone.link.finish() }
-    if let fault = gone.link.security.fault { facts.recordTLSFault(fault) }
+    if let fault = gone.link.fault { facts.recordTLSFault(fault) }
     facts.gauges.downstreamConnections -= 1
   }
 
@@ -105,17 +105,15 @@ extension ProxyCore {
     guard downstreams.contains(h) else { return }
     guard downstreams[h].clock.isDue(token: h.token(kind: TokenKind.downstream), on: loop) else { return }
     switch downstreams[h].phase {
-    case .idle where !downstreams[h].output.isEmpty:
+    case .idle where !downstreams[h].output.isEmpty || downstreams[h].link.hasUnsent:
       beginClosing(h)  // a slow reader still gets the end of its last answer
     case .idle, .closing, .settling: closeDownstream(h)
     case .head: refuse(h, .badRequest, status: 408, text: "the head did not arrive within the header time")
+    case .waiting where downstreams[h].exchange.isOverdue(at: now),
+      .exchanging where downstreams[h].exchange.isOverdue(at: now):
+      fail(h, .deadline, text: "the caller's deadline is over")
     case .waiting: fail(h, .bindingTimeout, text: "no answer for this name within the binding time")
-    case .exchanging:
-      if downstreams[h].exchange.hasDeadline, now >= downstreams[h].exchange.mustEnd {
-        fail(h, .deadline, text: "the caller's deadline is over")
-      } else {
-        fail(h, .timeout, text: "the service was silent for too long")
-      }
+    case .exchanging: fail(h, .timeout, text: "the service was silent for too long")
     }
     if downstreams.contains(h) { advance(h) }
   }

@@ -172,6 +172,10 @@ struct Exchange {
   var grpcCode: GRPCStatus.Code?
   /// `mustEnd` is the caller's own deadline.
   var hasDeadline = false
+
+  /// The caller waits no longer, by its own word.
+  func isOverdue(at now: Instant) -> Bool { hasDeadline && now >= mustEnd }
+
   var explains = ExplanationWish.none
   /// The request may become a tunnel.
   var mayTunnel = false

@@ -66,11 +66,11 @@ enum PeerLink: ~Copyable {
     }
   }
 
-  /// How TLS stands, and why it has failed, if there is any.
-  var security: (state: TLSSession.State?, fault: TLSError?) {
+  /// Why TLS has failed, once it has.
+  var fault: TLSError? {
     switch self {
-    case .socket(let socket): (socket.security, socket.fault)
-    case .stream: (nil, nil)
+    case .socket(let socket): socket.fault
+    case .stream: nil
     }
   }
 

@@ -25,11 +25,8 @@ struct PeerSocket: ~Copyable {
   }
 
   var descriptor: Int32 { socket.descriptor }
-  var isSecure: Bool { secure != nil }
   /// Why TLS has failed, once it has.
   var fault: TLSError? { secure?.fault }
-  /// How TLS stands; nil in clear.
-  var security: TLSSession.State? { secure?.state }
   /// Encrypted bytes wait that the kernel has not taken: `flush` when it takes more.
   var hasUnsent: Bool { secure?.hasOutput ?? false }
 

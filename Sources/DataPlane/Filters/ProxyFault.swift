@@ -125,7 +125,7 @@ func writeDocument(_ json: String, close: Bool, withoutBody: Bool, into output: 
   output.append("\n")
 }
 
-/// Bytes of an error's text in a header: it must never itself burst the caller's head limit.
+/// Characters of an error's text in a header: it must never itself burst the caller's head limit.
 private let longestErrorText = 4096
 
 /// The text of a header value: visible ASCII but `%` as it is, all other bytes as %XX (RFC 3986 2.1). Cut at 4 KiB.

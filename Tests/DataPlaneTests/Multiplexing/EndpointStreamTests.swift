@@ -140,6 +140,31 @@ import Traffic
     #expect(answer.status == 502 && answer.field("heddle-error") == "upstream-protocol", "\(answer)")
   }
 
+  /// A gRPC caller's deadline is told as such, whether its call has reached a service or still waits for the name.
+  @Test(arguments: [true, false]) func aCallersDeadlineIsItsOwn(isBound: Bool) throws {
+    let service = try HTTP2Service()  // answers nothing
+    let proxy = isBound ? try proxy(to: [service.port]) : try ProxyHarness(dtab: "/svc => /#/registry")
+    let client = try client(of: proxy)
+    let call = client.request(
+      "POST", "/a.B/C", authority: "web", headers: [("content-type", "application/grpc"), ("grpc-timeout", "50m"), ("te", "trailers")],
+      body: [0, 0, 0, 0, 0])
+    client.run { client.isOver(call) }
+    #expect(client.heads[call]?["grpc-status"] == "4")
+    #expect(client.heads[call]?["heddle-error"] == "deadline")
+    #expect(try proxy.gauges().requestsInFlight == 0)
+  }
+
+  @Test func aTimeoutThatIsNoneIsRefused() throws {
+    let service = try HTTP2Service()
+    let proxy = try proxy(to: [service.port])
+    let client = try client(of: proxy)
+    let call = client.request(
+      "POST", "/a.B/C", authority: "web", headers: [("content-type", "application/grpc"), ("grpc-timeout", "soon")], body: [])
+    client.run { client.isOver(call) }
+    #expect(client.heads[call]?["grpc-status"] == "3")
+    #expect(service.connections == 0)
+  }
+
   @Test func nobodyListens() throws {
     let port = try { () throws -> UInt16 in
       let socket = try Socket.listen(on: SocketAddress(host: "127.0.0.1", port: 0)!)
