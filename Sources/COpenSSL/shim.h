@@ -57,6 +57,25 @@ static inline int copenssl_name_at(const GENERAL_NAMES *names, int index, const 
   return name->type;
 }
 
+static inline GENERAL_NAMES *copenssl_names_new(void) { return sk_GENERAL_NAME_new_null(); }
+/// Appends a name of the kind GEN_DNS, GEN_URI or GEN_IPADD; 1 when done.
+static inline int copenssl_names_add(GENERAL_NAMES *names, int kind, const unsigned char *bytes, int count) {
+  GENERAL_NAME *name = GENERAL_NAME_new();
+  ASN1_STRING *text = kind == GEN_IPADD ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
+  if (name == NULL || text == NULL || ASN1_STRING_set(text, bytes, count) != 1) {
+    GENERAL_NAME_free(name);
+    ASN1_STRING_free(text);
+    return 0;
+  }
+  GENERAL_NAME_set0_value(name, kind, text);
+  if (sk_GENERAL_NAME_push(names, name) > 0) return 1;
+  GENERAL_NAME_free(name);
+  return 0;
+}
+
+/// A new key on P-256; a macro over a call with variadic arguments.
+static inline EVP_PKEY *copenssl_make_p256(void) { return EVP_EC_gen("P-256"); }
+
 /// The subject or issuer as RFC 2253 writes it, letters beyond ASCII as they are.
 static inline int copenssl_print_name(BIO *sink, const X509_NAME *name) {
   return X509_NAME_print_ex(sink, name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB);
