@@ -116,7 +116,7 @@ struct ControlStreamMachine {
     case .delta(let step): take(replica.received(step), at: now)
     case .current(let current): take(replica.received(current), at: now)
     case .endpoints(let endpoints): take(endpoints, at: now, wall: wall)
-    case .heartbeat: break
+    case .heartbeat, .trust: break
     case .goAway(let goAway):
       leave(.goAway(reason: String(goAway.reason.prefix(200))), retryAfter: .milliseconds(Int64(goAway.retryAfterMs)))
     }

@@ -38,6 +38,7 @@ private struct Bench {
         case .subscribe(let subscribe): "subscribe \(subscribe.name) \(subscribe.version)"
         case .unsubscribe(let unsubscribe): "unsubscribe \(unsubscribe.name)"
         case .heartbeat(let heartbeat): "heartbeat \(heartbeat.revision)"
+        case .trustHeld(let held): "trust \(held.version)"
         }
       case .leave(let pause): "leave \(pause)"
       case .compile(let candidate): "compile \(candidate.version.revision)"

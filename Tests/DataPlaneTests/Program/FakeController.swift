@@ -119,6 +119,7 @@ final class FakeController: Sendable {
         case .subscribe(let subscribe): "subscribe \(subscribe.name)"
         case .unsubscribe(let unsubscribe): "unsubscribe \(unsubscribe.name)"
         case .heartbeat: "heartbeat"
+        case .trustHeld: "trust held"
         }
       }
     }
