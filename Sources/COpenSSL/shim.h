@@ -27,6 +27,10 @@ static inline void copenssl_set_options(SSL_CTX *context) {
 static inline int copenssl_set_server_name(SSL *session, const char *name) {
   return SSL_set_tlsext_host_name(session, name) == 1;
 }
+static inline void copenssl_set_longest_chain(SSL_CTX *context, long bytes) {
+  SSL_CTX_set_max_cert_list(context, bytes);
+}
+static inline void copenssl_free(void *memory) { OPENSSL_free(memory); }
 static inline void copenssl_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
 static inline void copenssl_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
 
@@ -35,6 +39,8 @@ static inline STACK_OF(X509) *copenssl_certificates_new(void) { return sk_X509_n
 static inline int copenssl_certificates_push(STACK_OF(X509) *stack, X509 *certificate) {
   return sk_X509_push(stack, certificate);
 }
+static inline int copenssl_certificates_count(const STACK_OF(X509) *stack) { return sk_X509_num(stack); }
+static inline X509 *copenssl_certificate_at(const STACK_OF(X509) *stack, int index) { return sk_X509_value(stack, index); }
 static inline void copenssl_certificates_free(STACK_OF(X509) *stack) { sk_X509_pop_free(stack, X509_free); }
 
 // A subject alternative name is a union behind a tag.

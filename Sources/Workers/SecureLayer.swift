@@ -19,6 +19,8 @@ public final class SecureLayer {
 
   public var state: TLSSession.State { session.state }
   public var peerCertificate: TLSCertificate? { session.peerCertificate }
+  /// See `TLSSession.hasExpiredPeer`.
+  public var hasExpiredPeer: Bool { session.hasExpiredPeer }
   public var applicationProtocol: String? { session.applicationProtocol }
   /// Encrypted bytes wait for the socket.
   public var hasOutput: Bool { !sealed.isEmpty }
@@ -26,6 +28,12 @@ public final class SecureLayer {
   /// Begins the handshake, a client's.
   public func start() {
     do { try session.start(output: &sealed) } catch { note(error) }
+  }
+
+  /// Takes bytes that were read from the socket before it was known that they are TLS; what they held for the application comes into
+  /// `plaintext`.
+  public func receive(_ bytes: Span<UInt8>, into plaintext: inout ByteBuffer) {
+    do { try session.receive(bytes, plaintext: &plaintext, output: &sealed) } catch { note(error) }
   }
 
   /// Reads once from the socket, up to `atMost` bytes; what they held for the application comes into `plaintext`.

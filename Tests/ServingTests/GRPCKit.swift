@@ -12,7 +12,7 @@ final class TestMesh: GRPCService {
 
   init(events: Collected<String>) { self.events = events }
 
-  func opened(_ stream: Handle, path: String, headers: HeaderList, peer: SocketAddress) -> GRPCStatus? {
+  func opened(_ stream: Handle, path: String, headers: HeaderList, peer: GRPCPeer) -> GRPCStatus? {
     events.add("opened \(path)" + (path == "/test/Watch" ? "" : " \(headers["x-node"] ?? "-")"))
     if path == "/test/Unknown" { return GRPCStatus(.unimplemented, "no method \(path): 100%") }
     open.append(stream)

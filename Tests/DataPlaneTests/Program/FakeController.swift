@@ -36,7 +36,7 @@ final class FakeController: Sendable {
 
     init(_ heard: Heard) { self.heard = heard }
 
-    func opened(_ stream: Handle, path: String, headers: HeaderList, peer: SocketAddress) -> GRPCStatus? {
+    func opened(_ stream: Handle, path: String, headers: HeaderList, peer: GRPCPeer) -> GRPCStatus? {
       if path.hasSuffix("/Sync") {
         sync = stream
         heard.streams.withLock { $0 += 1 }
