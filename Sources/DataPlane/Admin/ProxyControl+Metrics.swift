@@ -11,6 +11,7 @@ extension ProxyControl {
     writeTraffic(to: &page)
     writeConfiguration(to: &page)
     writeEndpoints(to: &page)
+    writeIdentity(to: &page)
     writeProcess(to: &page)
     return HTTPResponse(status: 200, contentType: Exposition.contentType, text: page.text + local.exposition)
   }

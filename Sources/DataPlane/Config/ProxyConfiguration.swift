@@ -50,6 +50,8 @@ struct ProxyConfiguration: Sendable {
   var zone: String
   var mesh: [ControllerAddress]
   var statePath: String?
+  /// Where the proxy's identity in the mesh is from; nil without a mesh or a place to keep it.
+  var identity: IdentitySettings?
   var outbound: SocketAddress
   var admin: SocketAddress
   var observe: SocketAddress?
@@ -89,6 +91,7 @@ struct ProxyConfiguration: Sendable {
     zone = values.text("zone") ?? ""
     mesh = Self.mesh(values, problems)
     statePath = values.text("state.path")
+    identity = IdentitySettings.read(values, problems)
     outbound = Self.address("outbound.listen", values, problems) ?? .loopback(port: 4140)
     admin = Self.address("admin.listen", values, problems) ?? .loopback(port: 9990)
     observe = Self.address("observe.listen", values, problems)

@@ -29,6 +29,17 @@ public enum ProxyKeys {
       "state.path", .text, environment: "HEDDLE_STATE", option: "--state",
       "File for the last applied configurations and endpoints, from which a proxy starts when no controller answers. "
         + "Locked: a second proxy on it refuses to start. Without it nothing is kept."),
+    Setting(
+      "identity.join_token", .text, environment: "HEDDLE_JOIN_TOKEN",
+      "A join token (heddle identity token create): the proxy gets its certificate with it, and its connection to the controller is "
+        + "mutual TLS from then on. Used only while no certificate is kept. A secret: rather in a file, or the environment."),
+    Setting(
+      "identity.join_token_file", .text, environment: "HEDDLE_JOIN_TOKEN_FILE",
+      "A file with the join token, read anew for each attempt to join."),
+    Setting(
+      "identity.path", .text, environment: "HEDDLE_IDENTITY",
+      "Folder for the proxy's key, certificate and trusted roots (key.pem, leaf.pem, bundle.pem, readable by their owner only). "
+        + "Default: identity, beside state.path. When they are there the proxy uses them, with or without a token."),
   ]
 
   private static let listeners = [

@@ -100,7 +100,8 @@ public final class ProxyProgram: Sendable {
     let start = ControlStart(
       configuration: configuration, identity: try Self.identity(configuration), log: log, workers: workers,
       table: table,
-      compiler: compiler, blocking: kept.executor, state: kept.keeper, restored: kept.state)
+      compiler: compiler, blocking: kept.executor, state: kept.keeper, restored: kept.state,
+      meshIdentity: kept.identity)
     let (controlling, made) = try ServiceLoop.start(name: "control") { loop in
       try Self.startControl(loop, start, onDrained)
     }
@@ -115,16 +116,31 @@ public final class ProxyProgram: Sendable {
     let executor: LoopExecutor
     let keeper: Confined<StateKeeper>?
     let state: KeptState?
+    let identity: KeptIdentity?
+  }
+
+  /// What the thread for blocking work found on disk.
+  private struct Found: Sendable {
+    var keeper: Confined<StateKeeper>?
+    var state = LoadedState()
+    var identity: KeptIdentity?
   }
 
   private static func openState(_ configuration: ProxyConfiguration, _ log: Log) throws -> Kept {
-    let (executor, opened) = try ServiceLoop.start(name: "blocking") { loop -> (Confined<StateKeeper>?, LoadedState) in
-      guard let path = configuration.statePath else { return (nil, LoadedState()) }
-      let keeper = StateKeeper(try StateStore(path: path))
-      return (loop.confine(keeper), keeper.load(namespace: configuration.namespace))
+    let (executor, found) = try ServiceLoop.start(name: "blocking") { loop in
+      var found = Found()
+      if let path = configuration.statePath {
+        let keeper = StateKeeper(try StateStore(path: path))
+        found.keeper = loop.confine(keeper)
+        found.state = keeper.load(namespace: configuration.namespace)
+      }
+      found.identity = try configuration.identity?.open(namespace: configuration.namespace)
+      return found
     }
-    for fault in opened.1.faults { log.error("state", "a state file is of no use", [("file", fault)]) }
-    return Kept(executor: executor, keeper: opened.0, state: configuration.isStandalone ? nil : opened.1.state)
+    for fault in found.state.faults { log.error("state", "a state file is of no use", [("file", fault)]) }
+    return Kept(
+      executor: executor, keeper: found.keeper, state: configuration.isStandalone ? nil : found.state.state,
+      identity: found.identity)
   }
 
   private static func startWorkers(
