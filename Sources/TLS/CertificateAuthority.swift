@@ -15,8 +15,8 @@ public struct CertificateTemplate: Sendable {
   /// Subject alternative names.
   public var uris: [String]
   public var dnsNames: [String]
-  /// 4 or 16 bytes each.
-  public var addresses: [[UInt8]]
+  /// Numeric, of IPv4 or IPv6.
+  public var addresses: [String]
   /// Seconds since 1970.
   public var notBefore: Int64
   public var notAfter: Int64
@@ -24,7 +24,7 @@ public struct CertificateTemplate: Sendable {
   public var serial: [UInt8]
 
   public init(
-    _ use: Use, commonName: String = "", uris: [String] = [], dnsNames: [String] = [], addresses: [[UInt8]] = [],
+    _ use: Use, commonName: String = "", uris: [String] = [], dnsNames: [String] = [], addresses: [String] = [],
     notBefore: Int64, notAfter: Int64, serial: [UInt8]
   ) {
     (self.use, self.commonName, self.uris, self.dnsNames, self.addresses) = (use, commonName, uris, dnsNames, addresses)

@@ -47,19 +47,28 @@ struct CertificateDraft {
         unsafe X509_NAME_add_entry_by_txt(subject, "CN", Int32(MBSTRING_UTF8), text, Int32(clamping: text.count), -1, 0) == 1)
     }
     try Self.check(unsafe X509_set_issuer_name(draft.pointer, X509_get_subject_name(issuer.pointer)) == 1)
-    let names =
-      template.uris.map { (GEN_URI, Array($0.utf8)) } + template.dnsNames.map { (GEN_DNS, Array($0.utf8)) }
-      + template.addresses.map { (GEN_IPADD, $0) }
-    if names.isEmpty { return }
-    let list = unsafe copenssl_names_new()
-    defer { unsafe GENERAL_NAMES_free(list) }
-    for (kind, bytes) in names {
-      try Self.check(unsafe copenssl_names_add(list, kind, bytes, Int32(clamping: bytes.count)) == 1)
+    if template.uris.isEmpty, template.dnsNames.isEmpty, template.addresses.isEmpty { return }
+    let names = unsafe copenssl_names_new()
+    defer { unsafe GENERAL_NAMES_free(names) }
+    let texts = template.uris.map { (GEN_URI, $0) } + template.dnsNames.map { (GEN_DNS, $0) }
+    for (kind, text) in texts {
+      let bytes = Array(text.utf8)
+      try Self.check(unsafe copenssl_names_add(names, kind, bytes, Int32(clamping: bytes.count)) == 1)
+    }
+    for address in template.addresses {
+      let bytes = try Self.bytes(ofAddress: address)
+      try Self.check(unsafe copenssl_names_add(names, GEN_IPADD, bytes, Int32(bytes.count)) == 1)
     }
     // Without a subject the names are all there is: whoever cannot read them must not take it (RFC 5280 §4.2.1.6).
     let isCritical: Int32 = template.commonName.isEmpty ? 1 : 0
-    let list2 = unsafe UnsafeMutableRawPointer(list)
-    try Self.check(unsafe X509_add1_ext_i2d(draft.pointer, NID_subject_alt_name, list2, isCritical, 0) == 1)
+    let value = unsafe UnsafeMutableRawPointer(names)
+    try Self.check(unsafe X509_add1_ext_i2d(draft.pointer, NID_subject_alt_name, value, isCritical, 0) == 1)
+  }
+
+  private static func bytes(ofAddress text: String) throws(TLSSetupError) -> [UInt8] {
+    guard let string = unsafe a2i_IPADDRESS(text) else { throw .refused("'\(text)' is no numeric address") }
+    defer { unsafe ASN1_OCTET_STRING_free(string) }
+    return unsafe Array(UnsafeBufferPointer(start: ASN1_STRING_get0_data(string), count: Int(ASN1_STRING_length(string))))
   }
 
   private func setExtensions(_ use: CertificateTemplate.Use) throws(TLSSetupError) {

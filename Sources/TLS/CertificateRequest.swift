@@ -59,6 +59,11 @@ public struct CertificateRequest: Sendable {
     guard unsafe X509_REQ_verify(read, key) == 1 else { throw .badSignature }
   }
 
+  /// As `Certificate.publicKeyHash`.
+  public var publicKeyHash: [UInt8] {
+    DER.sha256(unsafe DER.bytes { unsafe i2d_X509_PUBKEY(X509_REQ_get_X509_PUBKEY(request.pointer), $0) })
+  }
+
   @unsafe var publicKey: OpaquePointer? { unsafe X509_REQ_get0_pubkey(request.pointer) }
 
   /// How each SubjectPublicKeyInfo of a P-256 key begins, down to the mark of an uncompressed point (RFC 5480 §2).

@@ -18,7 +18,7 @@ import Testing
     of authority: CertificateAuthority, key: PrivateKey = PrivateKey(), names: [String] = ["spiffe://heddle.local/ns/a/sa/b"]
   ) throws -> Certificate {
     let template = CertificateTemplate(
-      .leaf, uris: names, dnsNames: ["users.test"], addresses: [[127, 0, 0, 1], [UInt8](repeating: 0, count: 15) + [1]],
+      .leaf, uris: names, dnsNames: ["users.test"], addresses: ["127.0.0.1", "::1"],
       notBefore: start, notAfter: start + 60, serial: serial)
     return try authority.issue(template, for: CertificateRequest(key))
   }
@@ -89,7 +89,7 @@ import Testing
     var faults: [CertificateTemplate] = []
     for change: (inout CertificateTemplate) -> Void in [
       { $0.notAfter = $0.notBefore }, { $0.serial = [] }, { $0.serial = [0x80] + [UInt8](repeating: 0, count: 15) },
-      { $0.serial.append(1) }, { $0.commonName = String(repeating: "x", count: 65) },
+      { $0.serial.append(1) }, { $0.addresses = ["localhost"] }, { $0.commonName = String(repeating: "x", count: 65) },
     ] {
       var bad = good
       change(&bad)
