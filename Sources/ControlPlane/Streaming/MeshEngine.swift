@@ -45,7 +45,7 @@ final class MeshEngine: GRPCService {
 
   // MARK: GRPCService
 
-  func opened(_ stream: Handle, path: String, headers: HeaderList, peer: SocketAddress) -> GRPCStatus? {
+  func opened(_ stream: Handle, path: String, headers: HeaderList, peer: GRPCPeer) -> GRPCStatus? {
     switch path {
     case Self.syncPath:
       if let refusal = hub.opened(stream, now: loop.now) { return refusal }

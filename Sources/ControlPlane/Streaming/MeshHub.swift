@@ -104,7 +104,7 @@ final class MeshHub {
     case .nack(let nack): refused(session, nack)
     case .subscribe(let subscribe): subscribed(session, subscribe)
     case .unsubscribe(let unsubscribe): unsubscribed(session, unsubscribe.name)
-    case .heartbeat: break
+    case .heartbeat, .trustHeld: break
     }
   }
 

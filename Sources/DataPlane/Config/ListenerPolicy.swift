@@ -29,6 +29,8 @@ public enum ListenerTrust: String, Sendable {
 public struct InboundApplication: Hashable, Sendable {
   /// Its concrete name, with a numeric address: `/$/inet/127.0.0.1/8080`.
   public let name: Path
+  /// Where it listens.
+  public var port: UInt16 { name.segments.last.flatMap { UInt16($0.text) } ?? 0 }
   /// What its requests are counted under, a logical name such as `/svc/users`.
   public let service: String
   /// What it speaks.
@@ -60,6 +62,8 @@ public struct ListenerPolicy: Sendable {
   public var upgrades = UpgradeTokens.standard
   /// Whether CONNECT makes a tunnel to a service.
   public var allowsConnect = false
+  /// None but callers with an identity of the mesh are taken.
+  public var takesMeshOnly = false
   /// Each connection begins with a PROXY protocol header; one without is closed.
   public var expectsProxyHeader = false
   /// Whether services are told who the caller is (`x-forwarded-for`, `x-forwarded-proto`).

@@ -34,7 +34,7 @@ extension ProxyCore {
     } else {
       socket = PeerSocket(accepted)
     }
-    if listeners[l].policy.listenerProtocol == .http2, !origin.awaitsProxyHeader {
+    if listeners[l].policy.listenerProtocol == .http2, origin.greeting == .none, listeners[l].meshSecurity == nil {
       var origin = origin
       origin.isSecure = security != nil
       adoptSession(socket, from: origin)
@@ -53,7 +53,7 @@ extension ProxyCore {
     }
     facts.gauges.downstreamConnections += 1
     downstreams[h].clock.set(now.adding(nanoseconds: time), token: token, on: loop)
-    if listeners[l].policy.listenerProtocol == .tcp, !origin.awaitsProxyHeader { beginRaw(h, as: .declared) }
+    if listeners[l].policy.listenerProtocol == .tcp, origin.greeting == .none { beginRaw(h, as: .declared) }
   }
 
   /// How long a new connection may say nothing.

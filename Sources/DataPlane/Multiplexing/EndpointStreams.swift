@@ -7,10 +7,13 @@ import SystemIO
 // input.
 
 extension ProxyCore {
-  /// Whether this caller's request goes to this name over HTTP/2: where the service says so, and where it says nothing for gRPC, which
-  /// has no other way.
-  mutating func usesHTTP2(_ c: ClusterIndex, for h: Handle) -> Bool {
-    switch clusters[c].serviceProtocol {
+  /// Whether this caller's request goes to this endpoint over HTTP/2: to a proxy of the mesh, where the service says so, and where it says
+  /// nothing for gRPC, which has no other way. What goes through a CONNECT is no HTTP of ours: it needs a connection of its own.
+  mutating func usesHTTP2(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> Bool {
+    if downstreams[h].exchange.method == .connect { return false }
+    // A connection can only switch protocols as a whole.
+    if isInMesh(c, e) { return downstreams[h].exchange.offer.isEmpty }
+    return switch clusters[c].serviceProtocol {
     case .http2: true
     case .automatic: downstreams[h].exchange.isGRPC && downstreams[h].link.isStream
     case .http1, .tcp: false
@@ -46,8 +49,7 @@ extension ProxyCore {
 
   private mutating func connectSession(_ c: ClusterIndex, _ e: EndpointIndex) -> ConnectionFound {
     do {
-      let socket = try Socket.connect(to: clusters[c].endpoints[Int(e)].endpoint.address)
-      guard let s = openSession(PeerSocket(socket), .endpoint(c, e)) else { return .exhausted }
+      guard let s = openSession(try openForHTTP2(c, e), .endpoint(c, e)) else { return .exhausted }
       clusters[c].endpoints[Int(e)].connections += 1
       clusters[c].endpoints[Int(e)].sessions.append(s)
       facts.gauges.upstreamActive += 1
@@ -66,10 +68,27 @@ extension ProxyCore {
       closeSession(s)
       return false
     }
+    buffers.lend(&sessionInput)
+    switch sessions[s].socket.shakeHands(into: &sessionInput) {
+    case .handshaking: return false
+    case .failed(let fault):
+      facts.recordEndpointTLSFault(fault)
+      closeSession(s)
+      return false
+    case .established, .closed: break
+    }
+    if sessions[s].socket.isSecure, sessions[s].socket.applicationProtocol != "h2" {
+      facts.recordEndpointTLSFault(.nothingInCommon("h2"))
+      closeSession(s)
+      return false
+    }
     clusters[c].endpoints[Int(e)].backoff.succeeded()
     sessions[s].phase = .open
     markDirty(s)
     restSession(s)
+    if !sessionInput.isEmpty { takeFrames(s) }  // what came behind the handshake
+    guard sessions.contains(s) else { return false }
+    sessions[s].mayRead = true
     return true
   }
 

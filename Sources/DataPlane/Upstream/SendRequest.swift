@@ -37,9 +37,9 @@ extension ProxyCore {
 
   /// A stream, an idle connection or a new one, as the name's protocol wants it.
   private mutating func connection(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
-    // What goes through a CONNECT is no HTTP of ours: it needs a connection of its own.
+    if usesHTTP2(c, e, for: h) { return openStream(c, e, for: h) }
     if downstreams[h].exchange.method == .connect { return connect(c, e, for: h) }
-    return usesHTTP2(c, for: h) ? openStream(c, e, for: h) : takeIdle(c, e) ?? connect(c, e, for: h)
+    return takeIdle(c, e) ?? connect(c, e, for: h)
   }
 
   private mutating func start(_ h: Handle, on u: Handle, leaf: Int32, headLength: Int) {
@@ -158,7 +158,7 @@ extension ProxyCore {
       }
       downstreams[h].exchange.resends += 1
       facts.recordRetry(downstreams[h].exchange.requestSeries, reason)
-      let isHTTP2 = downstreams[h].exchange.method != .connect && usesHTTP2(c, for: h)
+      let isHTTP2 = usesHTTP2(c, e, for: h)
       guard case .ready(let u) = isHTTP2 ? openStream(c, e, for: h) : connect(c, e, for: h) else {
         tried = e
         continue

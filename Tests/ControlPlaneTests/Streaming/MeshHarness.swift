@@ -303,7 +303,7 @@ final class TestProxy {
       if case .resubscribe = endpoints[message.name, default: EndpointReplica(name: message.name)].received(message) {
         answers.append(.subscribe(endpoints[message.name]?.subscription ?? Heddle_Mesh_V1_Subscribe()))
       }
-    case .heartbeat, .goAway: break
+    case .heartbeat, .goAway, .trust: break
     }
   }
 
