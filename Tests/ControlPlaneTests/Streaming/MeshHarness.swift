@@ -164,12 +164,12 @@ final class MeshHarness {
 
   /// Opens a stream and says Hello with what the proxy holds.
   @discardableResult
-  func connect(_ proxy: TestProxy, pumping: Bool = true) -> Handle {
+  func connect(_ proxy: TestProxy, from peer: StreamPeer = StreamPeer(), pumping: Bool = true) -> Handle {
     lastStream += 1
     let stream = Handle(index: lastStream, generation: 1)
     proxy.stream = stream
     proxies[stream] = proxy
-    guard hub.opened(stream, now: time.now) == nil else { return stream }
+    guard hub.opened(stream, from: peer, now: time.now) == nil else { return stream }
     say(proxy, .hello(proxy.hello), pumping: pumping)
     return stream
   }
@@ -254,6 +254,8 @@ final class TestProxy {
   var stream = Handle.none
   var node: String
   var namespace = "default"
+  var capabilities: [String] = []
+  var inbound: Heddle_Mesh_V1_Inbound?
   var replica = ConfigurationReplica()
   var endpoints: [String: EndpointReplica] = [:]
   /// What came, by kind, since the last `forget`.
@@ -278,6 +280,8 @@ final class TestProxy {
     hello.node = node
     hello.instanceID = id
     hello.namespace = namespace
+    hello.capabilities = capabilities
+    if let inbound { hello.inbound = inbound }
     if let held = replica.held { hello.last = held.wire }
     return hello
   }
@@ -303,7 +307,11 @@ final class TestProxy {
       if case .resubscribe = endpoints[message.name, default: EndpointReplica(name: message.name)].received(message) {
         answers.append(.subscribe(endpoints[message.name]?.subscription ?? Heddle_Mesh_V1_Subscribe()))
       }
-    case .heartbeat, .goAway, .trust: break
+    case .trust(let bundle):
+      var held = Heddle_Mesh_V1_TrustHeld()
+      held.version = bundle.version
+      answers.append(.trustHeld(held))
+    case .heartbeat, .goAway: break
     }
   }
 
