@@ -114,7 +114,7 @@ let package = Package(
     tests(
       "DataPlaneTests",
       [
-        "DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "HTTP2", "SystemIO", "Memory", "Telemetry",
+        "DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "HTTP2", "SystemIO", "TLS", "Memory", "Telemetry",
         "TestSupport",
       ]),
     tests(

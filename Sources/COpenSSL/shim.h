@@ -30,7 +30,6 @@ static inline int copenssl_set_server_name(SSL *session, const char *name) {
 static inline void copenssl_set_longest_chain(SSL_CTX *context, long bytes) {
   SSL_CTX_set_max_cert_list(context, bytes);
 }
-static inline void copenssl_free(void *memory) { OPENSSL_free(memory); }
 static inline void copenssl_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
 static inline void copenssl_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
 

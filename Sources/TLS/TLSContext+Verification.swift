@@ -4,8 +4,8 @@ import COpenSSL
 struct PeerJudgement: Sendable {
   /// See `TLSSettings`.
   let trustDomain: String?
-  /// The one URI name that the certificate must have; nil: any.
-  let uri: String?
+  /// What the one URI name of the certificate must be; nil: anything.
+  let uri: TLSPeerURI?
   /// Seconds for which an expired certificate is forgiven.
   let grace: Int
 
@@ -16,7 +16,7 @@ struct PeerJudgement: Sendable {
     let uris = unsafe TLSCertificate(certificate).uris
     guard uris.count == 1 else { return .noIdentity }
     if let trustDomain, !uris[0].hasPrefix("spiffe://\(trustDomain)/") { return .wrongTrustDomain }
-    if let uri, uris[0] != uri { return .wrongIdentity }
+    if let uri, !uri.fits(uris[0]) { return .wrongIdentity }
     return nil
   }
 
@@ -62,22 +62,11 @@ let trustByKey: @convention(c) (OpaquePointer?, UnsafeMutableRawPointer?) -> Int
   let presented = unsafe X509_STORE_CTX_get0_untrusted(store)
   for index in 0..<(unsafe max(0, copenssl_certificates_count(presented))) {
     guard let certificate = unsafe copenssl_certificate_at(presented, index),
-      unsafe publicKeyFingerprint(certificate) == wanted
+      unsafe X509_up_ref(certificate) == 1
     else { continue }
-    unsafe X509_up_ref(certificate)
-    unsafe copenssl_certificates_push(anchors, certificate)
+    let hash = unsafe Certificate(owning: certificate).publicKeyHash
+    if hash == wanted, unsafe X509_up_ref(certificate) == 1 { unsafe copenssl_certificates_push(anchors, certificate) }
   }
   unsafe X509_STORE_CTX_set0_trusted_stack(store, anchors)
   return unsafe X509_verify_cert(store) == 1 ? 1 : 0
-}
-
-/// SHA-256 of a certificate's SubjectPublicKeyInfo as DER; empty when there is none.
-@unsafe func publicKeyFingerprint(_ certificate: OpaquePointer) -> [UInt8] {
-  var encoded: UnsafeMutablePointer<UInt8>?
-  let count = unsafe i2d_X509_PUBKEY(X509_get_X509_PUBKEY(certificate), &encoded)
-  guard count > 0, let bytes = unsafe encoded else { return [] }
-  defer { unsafe copenssl_free(bytes) }
-  var digest = [UInt8](repeating: 0, count: 32)
-  let isDone = unsafe EVP_Digest(bytes, Int(count), &digest, nil, EVP_sha256(), nil)
-  return isDone == 1 ? digest : []
 }

@@ -27,8 +27,8 @@ import Memory
   /// - Parameter serverName: a client's: the host name or numeric address that the server's certificate must be for; a name
   ///   also goes to the server (SNI). Nil checks the certificate's chain alone: the caller looks at `peerCertificate`.
   ///   A server's sessions pass it over.
-  /// - Parameter peerURI: the URI name that the peer's certificate must have, and no other: compared byte by byte. Nil: any.
-  public init(_ context: TLSContext, serverName: String? = nil, peerURI: String? = nil) {
+  /// - Parameter peerURI: the URI name that the peer's certificate must have, and no other. Nil: any.
+  public init(_ context: TLSContext, serverName: String? = nil, peerURI: TLSPeerURI? = nil) {
     self.context = context
     guard let made = unsafe SSL_new(context.context.pointer), let bio = unsafe BIO_new(context.method.pointer) else {
       fatalError("no memory for a TLS session")

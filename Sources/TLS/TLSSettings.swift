@@ -25,6 +25,24 @@ public enum TLSPeerCheck: Hashable, Sendable {
   case none
 }
 
+/// The URI name that a peer's certificate must have, as its only one.
+public enum TLSPeerURI: Hashable, Sendable {
+  /// Compared byte by byte.
+  case exactly(String)
+  /// `spiffe://`, any trust domain, and this path, which begins with `/`: for a first contact, when the trust domain is not known.
+  case path(String)
+
+  func fits(_ uri: String) -> Bool {
+    switch self {
+    case .exactly(let expected): return uri == expected
+    case .path(let path):
+      let scheme = "spiffe://"
+      guard uri.hasPrefix(scheme), let slash = uri.dropFirst(scheme.count).firstIndex(of: "/") else { return false }
+      return uri[slash...] == path
+    }
+  }
+}
+
 /// What a `TLSContext` is made of.
 public struct TLSSettings: Sendable {
   public var trust: TLSTrust

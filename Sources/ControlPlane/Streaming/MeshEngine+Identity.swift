@@ -3,6 +3,7 @@ import Memory
 import MeshProtocol
 import Serving
 import SystemIO
+import TLS
 
 /// Certificates over the mesh port: Sign, the bundle, and what the port itself presents.
 extension MeshEngine {
@@ -12,6 +13,12 @@ extension MeshEngine {
       GRPCStatus(.unauthenticated, "over TLS a proxy's streams need its certificate; Sign gives one for a join token")
     case .notAProxy: GRPCStatus(.permissionDenied, "the certificate of this connection is no proxy's of this mesh")
     }
+  }
+
+  /// A caller that was refused, or that refuses us, before any call.
+  func failed(_ fault: TLSError, peer: SocketAddress) {
+    identity?.counters.failed(fault)
+    log?.info("identity", "TLS on the mesh port failed", [("reason", fault.description), ("peer", "\(peer)")])
   }
 
   // MARK: Sign

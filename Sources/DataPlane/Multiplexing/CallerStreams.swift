@@ -16,26 +16,34 @@ extension ProxyCore {
     buffers.reclaim(&gone.output)
     loop.remove(gone.link.descriptor)
     facts.gauges.downstreamConnections -= 1
-    guard let socket = gone.takeSocket(), let s = adoptSession(socket) else { return sessionInput.removeAll() }
+    var origin = gone.origin
+    origin.isSecure = gone.isSecure
+    guard let socket = gone.takeSocket(), let s = adoptSession(socket, from: origin) else {
+      return sessionInput.removeAll()
+    }
     takeFrames(s)
     if sessions.contains(s) { readSession(s) }
   }
 
   /// A caller's connection that speaks HTTP/2.
   @discardableResult
-  mutating func adoptSession(_ socket: consuming PeerSocket) -> Handle? {
-    guard let s = openSession(socket, .caller) else { return nil }
+  mutating func adoptSession(_ socket: consuming PeerSocket, from origin: Origin) -> Handle? {
+    guard let s = openSession(socket, .caller(origin)) else { return nil }
     facts.gauges.downstreamConnections += 1
     callerSessions += 1
     return s
   }
 
-  mutating func takeCallerEvent(_ event: HTTP2Event, of s: Handle, _ http2: HTTP2Session) {
+  mutating func takeCallerEvent(_ event: HTTP2Event, of s: Handle, from origin: Origin, _ http2: HTTP2Session) {
     let h = Handle(bits: event.tag)
     switch event.kind {
-    case .request(let fields, let ends): beginStream(insertStream(s, event), fields, hasBody: !ends)
+    case .request(let fields, let ends): beginStream(insertStream(s, origin, event), fields, hasBody: !ends)
     case .tooLarge:
-      if downstreams.contains(h) { closeDownstream(h, reset: true) } else { refuseLargeHead(insertStream(s, event)) }
+      if downstreams.contains(h) {
+        closeDownstream(h, reset: true)
+      } else {
+        refuseLargeHead(insertStream(s, origin, event))
+      }
     case .data(let range): takeRequestData(range, event.stream, of: h, http2)
     case .trailers(let fields): endRequestText(h, fields)
     case .ended: endRequestText(h, nil)
@@ -52,12 +60,12 @@ extension ProxyCore {
 
   // MARK: Frames become text
 
-  private mutating func insertStream(_ s: Handle, _ event: HTTP2Event) -> Handle {
+  private mutating func insertStream(_ s: Handle, _ origin: Origin, _ event: HTTP2Event) -> Handle {
     let deadline = now.adding(nanoseconds: times.streamIdle)
     var stream = StreamText()
     stream.session = s
     stream.id = event.stream
-    let h = downstreams.insert(Downstream(stream: stream, clock: ConnectionClock(deadline: deadline)))
+    let h = downstreams.insert(Downstream(stream: stream, from: origin, clock: ConnectionClock(deadline: deadline)))
     sessions[s].http2.setTag(h.bits, on: event)
     downstreams[h].clock.set(deadline, token: h.token(kind: TokenKind.downstream), on: loop)
     return h

@@ -97,5 +97,5 @@ extension SystemError {
   /// EWOULDBLOCK of a lock.
   fileprivate var isLocked: Bool { code == 11 && "\(call)" == "flock" }
   /// ENOENT.
-  fileprivate var isMissing: Bool { code == 2 }
+  var isMissing: Bool { code == 2 }
 }

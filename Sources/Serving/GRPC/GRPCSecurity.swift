@@ -25,9 +25,9 @@ public struct GRPCClientSecurity: Sendable {
   /// A client's, with `h2` among its protocols.
   public var context: TLSContext
   /// The URI name that the server's certificate must have; nil: its chain alone counts.
-  public var serverURI: String?
+  public var serverURI: TLSPeerURI?
 
-  public init(context: TLSContext, serverURI: String? = nil) {
+  public init(context: TLSContext, serverURI: TLSPeerURI? = nil) {
     self.context = context
     self.serverURI = serverURI
   }

@@ -28,6 +28,7 @@ private struct Bench {
   mutating func said() throws -> [String] {
     try machine.takeActions().compactMap { action in
       switch action {
+      case .trust(let bundle): "trust \(bundle.version)"
       case .learned: nil
       case .send(let bytes):
         switch try Heddle_Mesh_V1_ProxyMessage.decode(bytes) {
