@@ -134,7 +134,7 @@ enum TLSCertificateClock { static let now = Int64(Date().timeIntervalSince1970) 
     #expect(try refusal(mesh.leaf([Self.users], from: 600)) == .notYetValid)
     #expect(try refusal(MeshKit().leaf([Self.users], from: -7200, to: -600)) == .unknownIssuer)
     // A root whose time is over.
-    let over = try MeshKit("an old root", days: -1 + 0)
+    let over = try MeshKit("an old root", days: -1)
     let late = try over.context(.client, over.leaf([Self.books]), grace: .seconds(1_000_000))
     let outcome = try meet(late, over.context(.server, over.leaf([Self.users])), expecting: .exactly(Self.users))
     #expect(fault(outcome.client) == .expired)

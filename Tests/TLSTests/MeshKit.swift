@@ -10,7 +10,7 @@ struct MeshKit: Sendable {
 
   init(_ name: String = "mesh root", days: Int64 = 365) throws {
     let template = CertificateTemplate(
-      .authority, commonName: name, notBefore: Self.now - 86_400, notAfter: Self.now + days * 86_400, serial: Self.serial())
+      .authority, commonName: name, notBefore: Self.now - 2 * 86_400, notAfter: Self.now + days * 86_400, serial: Self.serial())
     authority = try CertificateAuthority(selfSigned: template, key: PrivateKey())
   }
 

@@ -1,4 +1,5 @@
 import Synchronization
+import TLS
 import Telemetry
 
 /// What is counted of identities, for `/metrics`.
@@ -14,6 +15,7 @@ final class IdentityCounters: Sendable {
     var issued: [Kind: UInt64] = [:]
     var refused: [SignRefusal.Label: UInt64] = [:]
     var rotations: UInt64 = 0
+    var faults: [String: UInt64] = [:]
   }
 
   private let state = Mutex(State())
@@ -22,17 +24,22 @@ final class IdentityCounters: Sendable {
   func refused(_ label: SignRefusal.Label) { state.withLock { $0.refused[label, default: 0] &+= 1 } }
   func rotated() { state.withLock { $0.rotations &+= 1 } }
 
+  /// A connection to the mesh port whose TLS failed.
+  func failed(_ fault: TLSError) { state.withLock { $0.faults[fault.label, default: 0] &+= 1 } }
+
   func issuedCount(_ kind: Kind) -> UInt64 { state.withLock { $0.issued[kind] ?? 0 } }
   func refusedCount(_ label: SignRefusal.Label) -> UInt64 { state.withLock { $0.refused[label] ?? 0 } }
 
   func write(to out: inout Exposition) {
-    let (issued, refused, rotations) = state.withLock { ($0.issued, $0.refused, $0.rotations) }
+    let (issued, refused, rotations, faults) = state.withLock { ($0.issued, $0.refused, $0.rotations, $0.faults) }
     out.begin("heddle_certificates_issued_total", .counter, help: "Certificates given to proxies.")
     for kind in Kind.allCases { out.sample(issued[kind] ?? 0, [("kind", kind.rawValue)]) }
     out.begin("heddle_certificates_refused_total", .counter, help: "Requests for a certificate that were refused.")
     for label in SignRefusal.Label.allCases { out.sample(refused[label] ?? 0, [("reason", label.rawValue)]) }
     out.begin("heddle_ca_rotations_total", .counter, help: "Times that a new root began to issue by itself.")
     out.sample(rotations)
+    out.begin("heddle_mesh_tls_faults_total", .counter, help: "Connections to the mesh port whose TLS failed, by why.")
+    for (reason, count) in faults.sorted(by: { $0.key < $1.key }) { out.sample(count, [("reason", reason)]) }
   }
 }
 

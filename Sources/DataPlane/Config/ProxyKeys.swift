@@ -34,14 +34,16 @@ public enum ProxyKeys {
     Setting(
       "identity.join_token", .text, environment: "HEDDLE_JOIN_TOKEN",
       "A join token (heddle identity token create): the proxy gets its certificate with it, and its connection to the controller is "
-        + "mutual TLS from then on. Used only while no certificate is kept. A secret: rather in a file, or the environment."),
+        + "mutual TLS from then on. Used only while no certificate is kept. A secret: rather in a file, or the environment."
+    ),
     Setting(
       "identity.join_token_file", .text, environment: "HEDDLE_JOIN_TOKEN_FILE",
       "A file with the join token, read anew for each attempt to join."),
     Setting(
       "identity.path", .text, environment: "HEDDLE_IDENTITY",
       "Folder for the proxy's key, certificate and trusted roots (key.pem, leaf.pem, bundle.pem, readable by their owner only). "
-        + "Default: identity, beside state.path. When they are there the proxy uses them, with or without a token."),
+        + "Default: state.path with .identity behind it. When they are there the proxy uses them, with or without a token."
+    ),
   ]
 
   private static let clients = [

@@ -42,15 +42,16 @@ final class IdentityDesk {
   /// What `held` will be once the disk has it.
   private var wanted: Held?
   private var token: JoinToken?
-  private var tokenFault = ""
+  private(set) var tokenFault = ""
   private var isReadingToken = false
-  private var isAlarming = false
+  private(set) var isAlarming = false
   private var isJoining = false
   private(set) var counters = IdentityCounters()
 
   /// - Parameter wall: seconds since 1970.
   init(
-    _ settings: IdentitySettings, _ contents: IdentityFolder.Contents, namespace: String, log: Log, blocking: LoopExecutor,
+    _ settings: IdentitySettings, _ contents: IdentityFolder.Contents, namespace: String, log: Log,
+    blocking: LoopExecutor,
     wall: @escaping () -> Int64 = { Int64(clamping: wallClockMilliseconds() / 1000) }
   ) {
     self.settings = settings
@@ -130,7 +131,8 @@ final class IdentityDesk {
       request.csr = .init(CertificateRequest(key).der)
       request.joinToken = token.text
       return .join(
-        GRPCClientSecurity(context: context, serverURI: .path(SPIFFEID.controllerPath)), request: request.encodedBytes())
+        GRPCClientSecurity(context: context, serverURI: .path(SPIFFEID.controllerPath)), request: request.encodedBytes()
+      )
     } catch {
       failed("\(error)")
       return .later(Self.pause)
@@ -287,22 +289,6 @@ final class IdentityDesk {
     }
   }
 
-  // MARK: What it shows
-
-  /// Why there is no certificate, or what is the matter with it; for readiness.
-  var detail: String {
-    let reason = [tokenFault, machine.failure].filter { !$0.isEmpty }.joined(separator: "; ")
-    guard let holding = machine.holding, let id else {
-      if case .none = machine.state { return "no certificate, and no join token to get one with" }
-      return "no certificate yet: " + (reason.isEmpty ? "no controller answered" : reason)
-    }
-    let left = holding.life.notAfter - now
-    var text = left >= 0 ? "\(id), certificate valid for \(left) s" : "\(id), certificate expired \(-left) s ago"
-    if isAlarming { text += "; ALARM: it is not renewed" }
-    if !reason.isEmpty { text += ": \(reason)" }
-    return text
-  }
-
   private func sayAlarm() {
     let alarms = machine.isAlarming(at: now)
     defer { isAlarming = alarms }
@@ -312,12 +298,4 @@ final class IdentityDesk {
   private static func joins(_ machine: IdentityMachine) -> Bool {
     if case .joining = machine.state { true } else { false }
   }
-}
-
-/// What the desk counts, for `/metrics`.
-struct IdentityCounters {
-  var renewals: UInt64 = 0
-  var failures: UInt64 = 0
-  var bundlesRefused: UInt64 = 0
-  var writeFailures: UInt64 = 0
 }

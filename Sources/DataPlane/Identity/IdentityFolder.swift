@@ -37,7 +37,8 @@ struct IdentityFolder: Sendable {
       guard let bundle = try read(bundleFile), let leaf = try read(leafFile) else { return contents }
       let trust = MeshTrust(roots: try Certificate.all(pem: bundle), outageGrace: Self.grace(in: bundle))
       contents.trust = trust
-      contents.issued = try IssuedIdentity(chain: try Certificate.all(pem: leaf), key: key, trust: trust, namespace: namespace)
+      contents.issued = try IssuedIdentity(
+        chain: try Certificate.all(pem: leaf), key: key, trust: trust, namespace: namespace)
     } catch {
       contents.faults.append("\(path): \(error)")
     }

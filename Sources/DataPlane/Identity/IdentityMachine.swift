@@ -52,7 +52,8 @@ struct IdentityMachine {
 
   /// - Parameter life: of the certificate that was kept, if one was.
   init(
-    life: CertificateLife?, canJoin: Bool, outageGrace: Int64, at now: Int64, using random: inout some RandomNumberGenerator
+    life: CertificateLife?, canJoin: Bool, outageGrace: Int64, at now: Int64,
+    using random: inout some RandomNumberGenerator
   ) {
     self.canJoin = canJoin
     self.outageGrace = outageGrace

@@ -26,9 +26,13 @@ struct IdentitySettings: Sendable {
     let (text, file) = (values.text("identity.join_token"), values.text("identity.join_token_file"))
     let given = text != nil ? "identity.join_token" : file != nil ? "identity.join_token_file" : "identity.path"
     let isWanted = text != nil || file != nil || values.text("identity.path") != nil
-    if isWanted, values.texts("mesh").isEmpty { note(given, "there is no mesh to join", hint: "set mesh, or leave this out") }
-    guard let path = values.text("identity.path") ?? values.text("state.path").map(Self.beside) else {
-      if isWanted { note(given, "there is no place for the key and the certificate", hint: "set identity.path or state.path") }
+    if isWanted, values.texts("mesh").isEmpty {
+      note(given, "there is no mesh to join", hint: "set mesh, or leave this out")
+    }
+    guard let path = values.text("identity.path") ?? values.text("state.path").map({ $0 + ".identity" }) else {
+      if isWanted {
+        note(given, "there is no place for the key and the certificate", hint: "set identity.path or state.path")
+      }
       return nil
     }
     if path.isEmpty { note("identity.path", "expected the path of a folder") }
@@ -65,11 +69,6 @@ struct IdentitySettings: Sendable {
 
   var hasToken: Bool {
     if case .none = token { false } else { true }
-  }
-
-  private static func beside(_ state: String) -> String {
-    guard let slash = state.lastIndex(of: "/") else { return "identity" }
-    return state[...slash] + "identity"
   }
 }
 

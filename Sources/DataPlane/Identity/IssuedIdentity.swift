@@ -43,9 +43,13 @@ struct IssuedIdentity: Hashable, Sendable {
   /// - Parameter namespace: ours; an identity of another one would be refused with our first words on the stream.
   /// - Throws: why it is of no use.
   init(chain: [Certificate], key: PrivateKey, trust: MeshTrust, namespace: String) throws(IdentityFault) {
-    guard let leaf = chain.first, chain.count <= Self.longestChain else { throw .chain("it has \(chain.count) certificates") }
+    guard let leaf = chain.first, chain.count <= Self.longestChain else {
+      throw .chain("it has \(chain.count) certificates")
+    }
     guard leaf.publicKeyHash == key.publicKeyHash else { throw .anotherKey }
-    guard leaf.facts.uris.count == 1, let id = SPIFFEID(leaf.facts.uris[0]) else { throw .noIdentity(leaf.facts.summary) }
+    guard leaf.facts.uris.count == 1, let id = SPIFFEID(leaf.facts.uris[0]) else {
+      throw .noIdentity(leaf.facts.summary)
+    }
     guard id.namespace == namespace else { throw .anotherNamespace(id, namespace) }
     for (signed, signer) in zip(chain, chain.dropFirst()) where !signed.isSigned(by: signer) {
       throw .chain("\(signed.facts.summary) is not signed by \(signer.facts.summary)")

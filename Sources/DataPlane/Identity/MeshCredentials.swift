@@ -27,7 +27,8 @@ public struct MeshCredentials: Sendable {
     spiffeID = issued.id.description
     controllerID = SPIFFEID.controller(of: issued.id.trustDomain)
     var settings = TLSSettings(
-      trust: .certificates(pem: Certificate.pem(trust.roots)), identities: [try TLSIdentity(chain: issued.chain, key: key)],
+      trust: .certificates(pem: Certificate.pem(trust.roots)),
+      identities: [try TLSIdentity(chain: issued.chain, key: key)],
       protocols: Self.protocols, minimumVersion: .v13)
     settings.trustDomain = issued.id.trustDomain
     // A controller issues its own certificate: it has no excuse for an old one.

@@ -49,8 +49,7 @@ extension ProxyControl: IdentityDeskOwner {
 
   func writeIdentity(to page: inout Exposition) {
     guard let identity else { return }
-    page.begin(
-      "heddle_identity_expiry_seconds", .gauge, help: "Until the proxy's certificate ends; below 0 it has ended.")
+    page.begin("heddle_identity_expiry_seconds", .gauge, help: "Until the certificate ends; below 0 it has ended.")
     if let holding = identity.machine.holding { page.sample(Double(holding.life.notAfter - identity.now)) }
     page.begin("heddle_identity_renewals_total", .counter, help: "Requests for the proxy's certificate, by what came.")
     page.sample(identity.counters.renewals, [("result", "ok")])

@@ -89,7 +89,8 @@ final class ProxyControl {
     local = LocalNames(start.configuration, loop: loop, blocking: start.blocking, log: start.log)
     identity = start.meshIdentity.map { kept in
       IdentityDesk(
-        kept.settings, kept.contents, namespace: start.configuration.namespace, log: start.log, blocking: start.blocking)
+        kept.settings, kept.contents, namespace: start.configuration.namespace, log: start.log, blocking: start.blocking
+      )
     }
     machine = ControlStreamMachine(identity: start.identity)
     swap = TableSwap(workers: start.workers.count)

@@ -241,10 +241,10 @@ struct ProxyConfigurationTests {
     let configuration = try proxyConfiguration(
       "mesh: 10.0.0.1\nstate: {path: /var/lib/heddle/state}\n", environment: ["HEDDLE_JOIN_TOKEN": Self.token.text])
     let identity = try #require(configuration.identity)
-    #expect(identity.folder.path == "/var/lib/heddle/identity")
+    #expect(identity.folder.path == "/var/lib/heddle/state.identity")
     #expect(try identity.isWanted && identity.readToken() == Self.token)
     let bare = try proxyConfiguration("mesh: 10.0.0.1\nstate: {path: state}\n").identity
-    #expect(bare?.folder.path == "identity" && bare?.isWanted == false && bare?.hasToken == false)
+    #expect(bare?.folder.path == "state.identity" && bare?.isWanted == false && bare?.hasToken == false)
     #expect(try proxyConfiguration("mesh: 10.0.0.1\n").identity == nil)
     #expect(try proxyConfiguration("mesh: 10.0.0.1\nidentity: {path: /x}\n").identity?.isWanted == true)
     #expect(try proxyConfiguration("state: {path: /x/state}\n").identity == nil)

@@ -248,6 +248,7 @@ struct JoinTests {
       #expect(try proxy.admin("/identity/renew", method: "POST").status == 202)
       #expect(after.heard("Sign by \(Self.users)"))
       #expect(try eventually { try proxy.admin("/identity").text?.contains(hexadecimal(mesh.root)) == false })
+      #expect(eventually { after.said.filter { $0.hasPrefix("hello") }.count == 2 })
       after.sendTrust(6)
       #expect(after.heard("trusts 6"))
       proxy.end()
