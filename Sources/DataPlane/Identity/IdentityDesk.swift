@@ -88,12 +88,16 @@ final class IdentityDesk {
   /// To be called about once a second.
   func tick() {
     machine.tick(at: now)
+    if machine.isOverdue(at: now) {
+      failed("the controller did not answer within \(IdentityMachine.answerTime) s")
+      owner?.identityNeedsConnection()
+    }
     if Self.joins(machine) != isJoining {
       isJoining.toggle()
       if isJoining { owner?.identityNeedsConnection() }
     }
     if isJoining, token == nil { readToken() }
-    if machine.wish(at: now) == .renew, owner?.identityAsks(renewal) == true { machine.asked() }
+    if machine.wish(at: now) == .renew, owner?.identityAsks(renewal) == true { machine.asked(at: now) }
     sayAlarm()
   }
 
@@ -146,7 +150,7 @@ final class IdentityDesk {
   }
 
   /// The request to join has gone out.
-  func joinAsked() { machine.asked() }
+  func joinAsked() { machine.asked(at: now) }
 
   /// The connection ended.
   func lost(_ reason: String) { machine.interrupted(reason) }

@@ -9,6 +9,8 @@ struct IdentityMachine {
   /// Seconds of the longest pause between two attempts; the bound doubles up to it from one second.
   static let longestPause: Int64 = 60
 
+  /// Seconds within which a controller answers. Why: signing takes it milliseconds, and one write of its store.
+  static let answerTime: Int64 = 30
   /// Seconds between a certificate and the asking for the next, at least: a clock that is far ahead of the controller's, by which each
   /// one is old, must not make a flood.
   static let leastInterval: Int64 = 10
@@ -26,7 +28,8 @@ struct IdentityMachine {
     var failures = 0
     /// The next one, not before this.
     var nextAt: Int64
-    var isUnderWay = false
+    /// Since when one is under way.
+    var askedAt: Int64?
     /// Why the last one failed; empty before.
     var reason = ""
   }
@@ -69,7 +72,7 @@ struct IdentityMachine {
   mutating func tick(at now: Int64) {
     switch state {
     case .held(let holding) where now >= holding.renewAt: state = .renewing(holding, Attempts(nextAt: now))
-    case .renewing(let holding, let attempts) where canJoin && !attempts.isUnderWay && isLost(holding, at: now):
+    case .renewing(let holding, let attempts) where canJoin && attempts.askedAt == nil && isLost(holding, at: now):
       state = .joining(Attempts(nextAt: now), past: holding)
     default: break
     }
@@ -77,14 +80,23 @@ struct IdentityMachine {
 
   func wish(at now: Int64) -> Wish {
     switch state {
-    case .joining(let attempts, _) where !attempts.isUnderWay && now >= attempts.nextAt: .join
-    case .renewing(_, let attempts) where !attempts.isUnderWay && now >= attempts.nextAt: .renew
+    case .joining(let attempts, _) where attempts.askedAt == nil && now >= attempts.nextAt: .join
+    case .renewing(_, let attempts) where attempts.askedAt == nil && now >= attempts.nextAt: .renew
     default: .nothing
     }
   }
 
   /// What was wished for is under way; `signed` or `failed` follows.
-  mutating func asked() { change { $0.isUnderWay = true } }
+  mutating func asked(at now: Int64) { change { $0.askedAt = now } }
+
+  /// What was asked for should have been answered by now: that attempt has failed.
+  func isOverdue(at now: Int64) -> Bool {
+    switch state {
+    case .none, .held: false
+    case .joining(let attempts, _), .renewing(_, let attempts):
+      attempts.askedAt.map { now >= $0 + Self.answerTime } ?? false
+    }
+  }
 
   /// A certificate came.
   mutating func signed(_ life: CertificateLife, at now: Int64, using random: inout some RandomNumberGenerator) {
@@ -100,7 +112,7 @@ struct IdentityMachine {
       attempts.failures += 1
       let bound = min(Self.longestPause, 1 << Int64(min(attempts.failures, 6)))
       attempts.nextAt = now + Int64.random(in: 1...bound, using: &random)
-      attempts.isUnderWay = false
+      attempts.askedAt = nil
       attempts.reason = reason
     }
   }
@@ -108,7 +120,7 @@ struct IdentityMachine {
   /// The connection ended, before or after asking: no answer came. The link's own schedule says when the next one is tried.
   mutating func interrupted(_ reason: String) {
     change { attempts in
-      attempts.isUnderWay = false
+      attempts.askedAt = nil
       attempts.reason = reason
     }
   }

@@ -28,8 +28,9 @@ import Testing
   mutating func joins() {
     var machine = machine(nil, at: 1000)
     #expect(machine.wish(at: 1000) == .join)
-    machine.asked()
+    machine.asked(at: 1000)
     #expect(machine.wish(at: 5000) == .nothing)
+    #expect(!machine.isOverdue(at: 1029) && machine.isOverdue(at: 1030))
     machine.signed(life, at: 1000, using: &random)
     #expect(machine.holding?.life == life)
     #expect(machine.wish(at: 1000) == .nothing)
@@ -81,7 +82,7 @@ import Testing
     var longest: Int64 = 0
     for round in 1...40 {
       try #require(machine.wish(at: now) == .join)
-      machine.asked()
+      machine.asked(at: now)
       machine.failed("round \(round)", at: now, using: &random)
       #expect(machine.failure == "round \(round)")
       #expect(machine.wish(at: now) == .nothing)
@@ -92,8 +93,9 @@ import Testing
       now += pause
     }
     #expect(longest > 30)
-    machine.asked()
+    machine.asked(at: now)
     machine.interrupted("gone")
+    #expect(!machine.isOverdue(at: now + 1000))
     #expect(machine.wish(at: now) == .join && machine.failure == "gone")
   }
 
@@ -102,7 +104,7 @@ import Testing
     var machine = machine(life, at: 1000)
     let holding = try #require(machine.holding)
     machine.tick(at: holding.renewAt)
-    machine.asked()
+    machine.asked(at: holding.renewAt)
     machine.failed("no", at: holding.renewAt, using: &random)
     #expect(!machine.isAlarming(at: holding.alarmAt - 1))
     #expect(machine.isAlarming(at: holding.alarmAt))
