@@ -7,8 +7,11 @@ public func readFile(_ path: String, limit: Int) throws(SystemError) -> [UInt8] 
   var bytes: [UInt8] = []
   var count = 0
   while true {
-    // Not the size that the system tells: files in /proc say 0.
-    if count == bytes.count { bytes.append(contentsOf: repeatElement(0, count: max(4096, count))) }
+    // By what the system tells of the size, so that a large file does not take twice its size; files in /proc say 0.
+    if count == bytes.count {
+      let rest = file.size.map { $0 < limit ? $0 + 1 - count : 0 } ?? 0
+      bytes.append(contentsOf: repeatElement(0, count: rest > 0 ? rest : max(4096, count)))
+    }
     let added = try file.read(into: &bytes, from: count)
     count += added
     if count > limit { throw SystemError(code: EFBIG, call: "read") }
@@ -18,23 +21,62 @@ public func readFile(_ path: String, limit: Int) throws(SystemError) -> [UInt8] 
   return bytes
 }
 
+/// Gives the bytes of the file at `path` to `take` one piece after another, however large it is.
+public func readFile(_ path: String, inPieces take: (Span<UInt8>) -> Void) throws(SystemError) {
+  let file = try Descriptor(opening: path, O_RDONLY)
+  var piece = [UInt8](repeating: 0, count: filePiece)
+  while true {
+    let count = try file.read(into: &piece, from: 0)
+    if count == 0 { return }
+    take(piece.span.extracting(0..<count))
+  }
+}
+
+/// Bytes of a file that are read or written at once.
+public let filePiece = 64 << 10
+
+/// Gives the file at `path` another name, in place of what has that name; also after a power loss.
+public func moveFile(_ path: String, to other: String) throws(SystemError) {
+  if path.utf8.contains(0) || other.utf8.contains(0) { throw SystemError(code: EINVAL, call: "rename") }
+  if unsafe rename(path, other) != 0 { throw .last("rename") }
+  try synchronizeDirectory(of: other)
+}
+
 /// Replaces the file at `path` by `bytes`, so that a reader, or this machine after a power loss, finds the old bytes or
 /// the new ones and nothing between: written beside it, synchronised, renamed, and the directory synchronised. Blocks
 /// for the disk.
 /// - Parameter mode: The permissions of the new file.
 public func writeAtomically(_ path: String, _ bytes: [UInt8], mode: UInt32 = 0o644) throws(SystemError) {
+  try writeAtomically(path, mode: mode) { write throws(SystemError) in try write(bytes) }
+}
+
+/// The same with bytes that come in pieces: `body` calls what it is given with each of them.
+public func writeAtomically(
+  _ path: String, mode: UInt32 = 0o644, _ body: (([UInt8]) throws(SystemError) -> Void) throws(SystemError) -> Void
+) throws(SystemError) {
   if path.utf8.contains(0) { throw SystemError(code: EINVAL, call: "open") }
   let temporary = "\(path).\(getpid())-\(try temporarySuffix()).tmp"
   do throws(SystemError) {
     let file = try Descriptor(opening: temporary, O_WRONLY | O_CREAT | O_EXCL, mode: mode)
     if fchmod(file.number, mode) != 0 { throw .last("fchmod") }  // `open` cuts the mode by the umask
-    try file.write(bytes)
+    try write(file, body)
     try file.synchronize()
     if unsafe rename(temporary, path) != 0 { throw .last("rename") }
   } catch {
     _ = unsafe unlink(temporary)  // best effort: the first error is the one to tell
     throw error
   }
+  try synchronizeDirectory(of: path)
+}
+
+private func write(
+  _ file: borrowing Descriptor, _ body: (([UInt8]) throws(SystemError) -> Void) throws(SystemError) -> Void
+) throws(SystemError) {
+  let number = file.number
+  try body { bytes throws(SystemError) in try Descriptor.write(bytes, to: number) }
+}
+
+private func synchronizeDirectory(of path: String) throws(SystemError) {
   let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
   let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
   try Descriptor(opening: directory, O_RDONLY | O_DIRECTORY).synchronize()

@@ -33,7 +33,7 @@ final class ProxyControl {
   private static let expiryPeriod: UInt64 = 60
 
   let loop: ServiceLoop
-  let start: ControlStart
+  private(set) var start: ControlStart
   let log: Log
   let workers: [any WorkerPort]
   var machine: ControlStreamMachine
@@ -97,7 +97,8 @@ final class ProxyControl {
   func begin() throws {
     confined = loop.confine(self)
     local.publish = { [weak self] in self?.publish($0, to: $1) }
-    if let restored = start.restored { restore(restored) }
+    // Let go of then: what is held of it is the replica's, and ends with the next configuration.
+    if let restored = start.restored.take() { restore(restored) }
     if !start.configuration.isStandalone {
       let link = ControlLink(
         loop: loop, controllers: start.configuration.mesh, resolver: start.blocking, owner: self)

@@ -43,12 +43,22 @@ enum KeptStateFault: Error, Equatable, CustomStringConvertible {
 /// The file's format: magic, format number, body, SHA-256 of all before it. Numbers are little-endian; texts and
 /// messages carry their length in front.
 extension KeptState {
-  private static let magic = Array("HEDDLEST".utf8)
+  fileprivate static let magic = Array("HEDDLEST".utf8)
   private static let format: UInt32 = 1
-  private static let digestLength = 32
+  fileprivate static let digestLength = 32
+
+  /// Bytes after which a piece goes out.
+  private static let piece = 64 << 10
 
   /// The bytes of a file.
   func encoded() -> [UInt8] {
+    var bytes: [UInt8] = []
+    encode { bytes += $0 }
+    return bytes
+  }
+
+  /// Gives the bytes of a file to `sink` in pieces: a configuration may be large, and is held already.
+  func encode<Failure: Error>(to sink: ([UInt8]) throws(Failure) -> Void) throws(Failure) {
     var writer = StateWriter()
     writer.bytes += Self.magic
     writer.put(Self.format)
@@ -58,22 +68,27 @@ extension KeptState {
     writer.put(version.revision)
     writer.put(version.hash.bytes)
     writer.put(UInt32(clamping: resources.count))
-    for resource in resources { writer.put(resource) }
+    for resource in resources {
+      writer.put(resource)
+      if writer.bytes.count >= Self.piece { try sink(writer.take()) }
+    }
     writer.put(UInt32(clamping: names.count))
     for name in names {
       writer.put(UInt64(bitPattern: name.confirmed))
       writer.put(name.endpoints)
+      if writer.bytes.count >= Self.piece { try sink(writer.take()) }
     }
-    return writer.bytes + SHA256.digest(writer.bytes.span)
+    try sink(writer.end())
   }
 
   /// Reads the bytes of a file; whole and right, or not at all.
   init(decoding file: [UInt8]) throws(KeptStateFault) {
     guard file.count >= Self.magic.count + 4 + Self.digestLength else { throw .tooShort }
     guard file.starts(with: Self.magic) else { throw .notOurs }
-    let body = Array(file.dropLast(Self.digestLength))
-    guard SHA256.digest(body.span) == Array(file.suffix(Self.digestLength)) else { throw .checksum }
-    var reader = StateReader(body, from: Self.magic.count)
+    let end = file.count - Self.digestLength
+    let digest = SHA256.digest(file.span.extracting(..<end))
+    guard digest == Array(file[end...]) else { throw .checksum }
+    var reader = StateReader(file, Self.magic.count..<end)
     let format: UInt32 = try reader.number()
     guard format == Self.format else { throw .newerFormat(format) }
     savedAt = Int64(bitPattern: try reader.number())
@@ -91,8 +106,28 @@ extension KeptState {
   }
 }
 
+/// Whether the bytes of a file are a whole one, for someone who does not need what it says: they may come in pieces.
+struct KeptStateCheck {
+  private var hash = SHA256()
+  /// The last bytes, which may be the digest.
+  private var tail: [UInt8] = []
+  private var isOurs: Bool?
+
+  mutating func take(_ bytes: Span<UInt8>) {
+    var all = tail
+    for index in bytes.indices { all.append(bytes[index]) }
+    if isOurs == nil, all.count >= KeptState.magic.count { isOurs = all.starts(with: KeptState.magic) }
+    let hashed = max(0, all.count - KeptState.digestLength)
+    hash.update(all.span.extracting(..<hashed))
+    tail = Array(all[hashed...])
+  }
+
+  consuming func isWhole() -> Bool { isOurs == true && hash.finish() == tail }
+}
+
 private struct StateWriter {
   var bytes: [UInt8] = []
+  private var hash = SHA256()
 
   mutating func put<Number: FixedWidthInteger>(_ number: Number) {
     for shift in stride(from: 0, to: Number.bitWidth, by: 8) {
@@ -104,22 +139,37 @@ private struct StateWriter {
     put(UInt32(clamping: block.count))
     bytes += block
   }
+
+  /// What was put since the last time.
+  mutating func take() -> [UInt8] {
+    let piece = bytes
+    bytes = []
+    hash.update(piece.span)
+    return piece
+  }
+
+  /// The same, and the digest of all.
+  consuming func end() -> [UInt8] {
+    let last = take()
+    return last + hash.finish()
+  }
 }
 
 private struct StateReader {
   private let bytes: [UInt8]
   private var position: Int
+  private let end: Int
 
-  init(_ bytes: [UInt8], from position: Int) {
+  init(_ bytes: [UInt8], _ range: Range<Int>) {
     self.bytes = bytes
-    self.position = position
+    (position, end) = (range.lowerBound, range.upperBound)
   }
 
-  var isAtEnd: Bool { position == bytes.count }
+  var isAtEnd: Bool { position == end }
 
   mutating func number<Number: FixedWidthInteger>() throws(KeptStateFault) -> Number {
     let width = Number.bitWidth / 8
-    guard bytes.count - position >= width else { throw .malformed }
+    guard end - position >= width else { throw .malformed }
     var number: Number = 0
     for index in 0..<width { number |= Number(truncatingIfNeeded: bytes[position + index]) << (index * 8) }
     position += width
@@ -128,7 +178,7 @@ private struct StateReader {
 
   mutating func block() throws(KeptStateFault) -> [UInt8] {
     let length: UInt32 = try number()
-    guard bytes.count - position >= Int(length) else { throw .malformed }
+    guard end - position >= Int(length) else { throw .malformed }
     defer { position += Int(length) }
     return Array(bytes[position..<(position + Int(length))])
   }

@@ -77,19 +77,22 @@ struct StateStore: ~Copyable {
     if let current, current != state.version {
       try keepPrevious()
     }
-    try writeAtomically(path, state.encoded(), mode: 0o600)
+    try writeAtomically(path, mode: 0o600) { write throws(SystemError) in try state.encode(to: write) }
     current = state.version
   }
 
-  /// Only what reads back whole may take the place of the older generation.
+  /// Only what is whole may take the place of the older generation. Until the new file is written there is none but that
+  /// generation, which is the newest then.
   private func keepPrevious() throws(SystemError) {
-    let bytes: [UInt8]
-    do { bytes = try readFile(path, limit: Self.sizeLimit) } catch {
+    var check = KeptStateCheck()
+    do throws(SystemError) {
+      try readFile(path) { check.take($0) }
+    } catch {
       // Somebody removed the file: then there is nothing to keep, and the new one is written all the same.
       if error.isMissing { return }
       throw error
     }
-    if (try? KeptState(decoding: bytes)) != nil { try writeAtomically(Self.previous(path), bytes, mode: 0o600) }
+    if check.isWhole() { try moveFile(path, to: Self.previous(path)) }
   }
 }
 

@@ -3,7 +3,7 @@
 public final class ReplicatedResource: Sendable {
   /// The encoded `Resource`, as the controller made it: what is hashed and what is kept on disk.
   public let bytes: [UInt8]
-  // In this order and these types an object fits 64 bytes of the heap (`ReplicatedResourceTests`).
+  // Two words and not a SetHash, whose alignment would take the object from 64 bytes of the heap to 80.
   private let hashParts: (UInt64, UInt64)
   /// Of the identity.
   private let identityHash: Int
