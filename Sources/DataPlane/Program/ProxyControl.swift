@@ -17,7 +17,7 @@ struct ControlStart: Sendable {
   var blocking: LoopExecutor
   /// Nil when nothing is kept.
   var state: Confined<StateKeeper>?
-  var restored: KeptState?
+  var restored: RestoredState
 }
 
 /// The proxy's control side: one object on one thread that knows what is held, what runs, and what to say to whom.
@@ -33,7 +33,7 @@ final class ProxyControl {
   private static let expiryPeriod: UInt64 = 60
 
   let loop: ServiceLoop
-  private(set) var start: ControlStart
+  let start: ControlStart
   let log: Log
   let workers: [any WorkerPort]
   var machine: ControlStreamMachine
@@ -97,7 +97,6 @@ final class ProxyControl {
   func begin() throws {
     confined = loop.confine(self)
     local.publish = { [weak self] in self?.publish($0, to: $1) }
-    // Let go of then: what is held of it is the replica's, and ends with the next configuration.
     if let restored = start.restored.take() { restore(restored) }
     if !start.configuration.isStandalone {
       let link = ControlLink(

@@ -114,7 +114,7 @@ public final class ProxyProgram: Sendable {
   private struct Kept: Sendable {
     let executor: LoopExecutor
     let keeper: Confined<StateKeeper>?
-    let state: KeptState?
+    let state: RestoredState
   }
 
   private static func openState(_ configuration: ProxyConfiguration, _ log: Log) throws -> Kept {
@@ -124,7 +124,7 @@ public final class ProxyProgram: Sendable {
       return (loop.confine(keeper), keeper.load(namespace: configuration.namespace))
     }
     for fault in opened.1.faults { log.error("state", "a state file is of no use", [("file", fault)]) }
-    return Kept(executor: executor, keeper: opened.0, state: configuration.isStandalone ? nil : opened.1.state)
+    return Kept(executor: executor, keeper: opened.0, state: RestoredState(configuration.isStandalone ? nil : opened.1.state))
   }
 
   private static func startWorkers(

@@ -117,9 +117,21 @@ struct LargeConfigurationTests {
     let file = folder.appendingPathComponent("state").path
     #expect(eventually(within: Self.patience) { (try? FileManager.default.attributesOfItem(atPath: file)[.size] as? Int) ?? 0 > bytes })
     let (kept, peak) = try (proxy.memory("VmRSS") - start, proxy.memory("VmHWM") - start)
-    print("\(shape.testDescription): \(bytes) bytes, kept \(kept) (\(Double(kept) / Double(bytes))), peak \(peak) (\(Double(peak) / Double(bytes)))")
     #expect(kept <= 2 * bytes, "\(kept >> 10) kB more for \(bytes >> 10) kB")
     #expect(peak <= 2 * bytes, "\(peak >> 10) kB more at the most, for \(bytes >> 10) kB")
+
+    // A proxy that starts from that file holds as much.
+    try FileManager.default.copyItem(atPath: file, toPath: file + ".copy")
+    let other = try ProxyProcess(mesh: controller.port, state: file + ".copy")
+    try #require(controller.heard("hello 2", within: Self.patience))
+    let restored = try (other.memory("VmRSS") - start, other.memory("VmHWM") - start)
+
+    // And what is no longer in force is let go of.
+    controller.send(.snapshot(set.snapshot(3)))
+    try #require(controller.heard("ack 3", within: Self.patience))
+    Thread.sleep(forTimeInterval: 3)
+    let after = try other.memory("VmRSS") - start
+    print("\(shape.testDescription): \(bytes) bytes, kept \(kept) (\(Double(kept) / Double(bytes))), peak \(peak) (\(Double(peak) / Double(bytes))) restored \(restored) \(Double(restored.0) / Double(bytes)) \(Double(restored.1) / Double(bytes)) after \(after) \(Double(after) / Double(bytes))")
   }
 
   private static func small(_ number: Int) -> [UInt8] {

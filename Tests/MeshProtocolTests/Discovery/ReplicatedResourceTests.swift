@@ -39,7 +39,12 @@ import Testing
 
   @Test func everyKindReadsTheSameAgain() throws {
     try expectReadsTheSame(full)
-    try expectReadsTheSame(rule("é/ü"))
+    try expectReadsTheSame(
+      resource(.rule) {
+        $0.key.name = "é ü"
+        $0.rule.prefix = "/"
+        $0.rule.destination = "!"
+      })
     try expectReadsTheSame(
       resource(.split) {
         var backend = Heddle_Mesh_V1_Backend()
