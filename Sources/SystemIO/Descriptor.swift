@@ -28,12 +28,6 @@ struct Descriptor: ~Copyable, Sendable {
     return count
   }
 
-  /// Bytes of the file as the system tells them; nil when it does not.
-  var size: Int? {
-    var status = stat()
-    return unsafe fstat(number, &status) == 0 ? Int(status.st_size) : nil
-  }
-
   /// Writes all bytes to an open descriptor.
   static func write(_ bytes: [UInt8], to descriptor: Int32) throws(SystemError) {
     var done = 0

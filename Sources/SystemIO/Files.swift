@@ -7,11 +7,8 @@ public func readFile(_ path: String, limit: Int) throws(SystemError) -> [UInt8] 
   var bytes: [UInt8] = []
   var count = 0
   while true {
-    // By what the system tells of the size, so that a large file does not take twice its size; files in /proc say 0.
-    if count == bytes.count {
-      let rest = file.size.map { $0 < limit ? $0 + 1 - count : 0 } ?? 0
-      bytes.append(contentsOf: repeatElement(0, count: rest > 0 ? rest : max(4096, count)))
-    }
+    // Not the size that the system tells: files in /proc say 0.
+    if count == bytes.count { bytes.append(contentsOf: repeatElement(0, count: max(4096, count))) }
     let added = try file.read(into: &bytes, from: count)
     count += added
     if count > limit { throw SystemError(code: EFBIG, call: "read") }
@@ -21,19 +18,23 @@ public func readFile(_ path: String, limit: Int) throws(SystemError) -> [UInt8] 
   return bytes
 }
 
-/// Gives the bytes of the file at `path` to `take` one piece after another, however large it is.
-public func readFile(_ path: String, inPieces take: (Span<UInt8>) -> Void) throws(SystemError) {
-  let file = try Descriptor(opening: path, O_RDONLY)
-  var piece = [UInt8](repeating: 0, count: filePiece)
-  while true {
-    let count = try file.read(into: &piece, from: 0)
-    if count == 0 { return }
-    take(piece.span.extracting(0..<count))
+/// A file that is read in pieces, however large it is.
+public struct FilePieces: ~Copyable, Sendable {
+  /// Bytes of a piece at most.
+  public static let piece = 64 << 10
+
+  private let file: Descriptor
+
+  public init(_ path: String) throws(SystemError) { file = try Descriptor(opening: path, O_RDONLY) }
+
+  /// The next bytes; none at the end.
+  public borrowing func next() throws(SystemError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: Self.piece)
+    let count = try file.read(into: &bytes, from: 0)
+    bytes.removeLast(bytes.count - count)
+    return bytes
   }
 }
-
-/// Bytes of a file that are read or written at once.
-public let filePiece = 64 << 10
 
 /// Gives the file at `path` another name, in place of what has that name; also after a power loss.
 public func moveFile(_ path: String, to other: String) throws(SystemError) {

@@ -17,6 +17,10 @@ public struct ConfigurationCandidate: Sendable {
   public let isWhole: Bool
   /// What differs from what is held; resources that came again unchanged are not listed.
   public let changes: [ResourceChange]
+  /// Bytes of all resources that come, go or are replaced.
+  public var changedBytes: Int {
+    changes.reduce(0) { $0 + ($1.old?.bytes.count ?? 0) + ($1.new?.bytes.count ?? 0) }
+  }
   /// The configuration belongs to another history than the one held: worth an alarm.
   public let changesEpoch: Bool
 }
