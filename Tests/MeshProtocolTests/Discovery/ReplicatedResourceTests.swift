@@ -52,7 +52,7 @@ import Testing
         $0.split.prefix = "/svc/users"
         $0.split.backends = [backend]
       })
-    let route = HTTPRoute(hosts: [.exact("shop")], matches: [], action: .forward(.root, Rewrite()))
+    let route = HTTPRoute(hosts: [.exact("shop")], matches: [], action: .forward(try Path(parsing: "/svc/a"), Rewrite()))
     try expectReadsTheSame(resource(.route) { $0.route = .init(route.wire.encodedBytes()) })
   }
 
