@@ -124,7 +124,8 @@ public final class ProxyProgram: Sendable {
       return (loop.confine(keeper), keeper.load(namespace: configuration.namespace))
     }
     for fault in opened.1.faults { log.error("state", "a state file is of no use", [("file", fault)]) }
-    return Kept(executor: executor, keeper: opened.0, state: RestoredState(configuration.isStandalone ? nil : opened.1.state))
+    let state = RestoredState(configuration.isStandalone ? nil : opened.1.state)
+    return Kept(executor: executor, keeper: opened.0, state: state)
   }
 
   private static func startWorkers(

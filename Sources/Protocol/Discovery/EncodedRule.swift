@@ -43,14 +43,14 @@ struct EncodedRule {
 
   var prefix: Prefix {
     get throws(NamingError) {
-      var parser = try NameParser(bytes: Array(bytes[prefixText]))
+      var parser = NameParser(prefixText, in: bytes)
       return try parser.whole { parser throws(NamingError) in try parser.prefix() }
     }
   }
 
   var body: RuleResource {
     get throws(NamingError) {
-      var parser = try NameParser(bytes: Array(bytes[destinationText]))
+      var parser = NameParser(destinationText, in: bytes)
       let tree = try parser.whole { parser throws(NamingError) in try parser.tree() }
       return RuleResource(dentry: Dentry(prefix: try prefix, destination: tree), sortKey: Array(bytes[sortKey]))
     }

@@ -34,9 +34,9 @@ public final class ReplicatedResource: Sendable {
 
   /// Stands for any resource of this identity when one is looked for; nil when there is none of such a name.
   init?(lookingFor identity: ResourceIdentity) {
-    guard let length = UInt8(exactly: identity.name.utf8.count), let kind = UInt8(exactly: identity.kind.rawValue) else {
-      return nil
-    }
+    guard let length = UInt8(exactly: identity.name.utf8.count),
+      let kind = UInt8(exactly: identity.kind.rawValue)
+    else { return nil }
     bytes = Array(identity.name.utf8)
     hashParts = (0, 0)
     identityHash = identity.hashValue

@@ -22,9 +22,10 @@ final class ProxyProcess: Sendable {
   init(mesh port: UInt16, state: String? = nil) throws {
     let process = Process()
     process.executableURL = Self.program
-    process.arguments = [
+    let options = [
       "--mesh", "127.0.0.1:\(port)", "--outbound", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--workers", "1", "--log-format", "text",
-    ] + (state.map { ["--state", $0] } ?? [])
+    ]
+    process.arguments = options + (state.map { ["--state", $0] } ?? [])
     let pipe = Pipe()
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = pipe

@@ -15,8 +15,9 @@ struct LargeConfigurationTests {
   /// Contract, section 3: parts of at most 256 KiB.
   private static let partBytes = 256 << 10
   private static let patience = 600
-  /// Bytes that a rule may take beside its own: an object, a place in two tables, and what the heap rounds up to.
-  private static let besideTheBytes = 240
+  /// Bytes that a rule may take beside its own: an object, a place in two tables, and what the heap rounds up to. Measured: 230;
+  /// the rest is for what a proxy needs for any change, which 100 000 rules share.
+  private static let besideTheBytes = 280
 
   @Test("Item 105: 100 000 rules are taken whole and in bounded memory, while requests go on")
   func hundredThousandRules() throws {
