@@ -120,7 +120,7 @@ extension ProxyControl {
     }
     return KeptState(
       namespace: start.configuration.namespace, version: version,
-      resources: machine.replica.resources.values.map(\.bytes), names: names, savedAt: wall)
+      resources: machine.replica.resources.map(\.bytes), names: names, savedAt: wall)
   }
 }
 

@@ -17,7 +17,7 @@ struct ControlStart: Sendable {
   var blocking: LoopExecutor
   /// Nil when nothing is kept.
   var state: Confined<StateKeeper>?
-  var restored: KeptState?
+  var restored: RestoredState
   /// Nil when this proxy has no identity and wants none.
   var meshIdentity: KeptIdentity?
 }
@@ -106,7 +106,7 @@ final class ProxyControl {
     local.publish = { [weak self] in self?.publish($0, to: $1) }
     // Before any endpoints: a proxy that has an identity connects to no other proxy without it.
     identity?.begin(self, on: loop)
-    if let restored = start.restored { restore(restored) }
+    if let restored = start.restored.take() { restore(restored) }
     if !start.configuration.isStandalone {
       let link = ControlLink(
         loop: loop, controllers: start.configuration.mesh, resolver: start.blocking, owner: self)

@@ -116,7 +116,7 @@ public final class ProxyProgram: Sendable {
   private struct Kept: Sendable {
     let executor: LoopExecutor
     let keeper: Confined<StateKeeper>?
-    let state: KeptState?
+    let state: RestoredState
     let identity: KeptIdentity?
   }
 
@@ -139,9 +139,8 @@ public final class ProxyProgram: Sendable {
       return found
     }
     for fault in found.state.faults { log.error("state", "a state file is of no use", [("file", fault)]) }
-    return Kept(
-      executor: executor, keeper: found.keeper, state: configuration.isStandalone ? nil : found.state.state,
-      identity: found.identity)
+    let state = RestoredState(configuration.isStandalone ? nil : found.state.state)
+    return Kept(executor: executor, keeper: found.keeper, state: state, identity: found.identity)
   }
 
   private static func startWorkers(
