@@ -60,6 +60,8 @@ let package = Package(
     module("JSONFormat", layer: 1, path: "Sources/JSON", []),
     // 2: bytes to messages; the kernel
     module("HTTP", layer: 2, ["Memory"]),
+    module("Thrift", layer: 2, ["Memory"]),
+    module("Mux", layer: 2, ["Memory"]),
     module("SystemIO", layer: 2, ["CLinux", "Memory"]),
     module("TLS", layer: 2, ["COpenSSL", "Memory"]),
     // 3: HTTP/2 sessions, pure decisions, event loops
@@ -104,6 +106,8 @@ let package = Package(
     tests("TelemetryTests", ["Telemetry", "TestSupport"]),
     tests("JSONFormatTests", ["JSONFormat", "TestSupport"]),
     tests("HTTPTests", ["HTTP", "Memory", "TestSupport"]),
+    tests("ThriftTests", ["Thrift", "Memory", "TestSupport"]),
+    tests("MuxTests", ["Mux", "Memory", "TestSupport"]),
     tests("SystemIOTests", ["SystemIO", "Memory"]),
     tests("TLSTests", ["TLS", "SystemIO", "Memory", "TestSupport"]),
     tests("HTTP2Tests", ["HTTP2", "HTTP", "Memory", "TestSupport"]),
