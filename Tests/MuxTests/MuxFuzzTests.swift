@@ -40,11 +40,11 @@ import Testing
 
   /// A stream of messages is the same in any pieces, and assembling holds no more than its limit.
   @Test func mutatedStreamsAreTheSameInAnyPieces() {
-    let messages = [
+    let several = [
       muxMessage(2, 1, sampleDispatch), muxMessage(65, 2, []), muxMessage(2, 0x80_0003, Array(sampleDispatch.prefix(20))),
       muxMessage(2, 3, Array(sampleDispatch.dropFirst(20))), muxMessage(68, 1, Self.initBody), muxMessage(-2, 9, Self.replyBody),
     ]
-    var mutator = Mutator(corpus: [messages.flatMap { $0 }] + messages, alphabet: Self.alphabet, seed: 0xf1a6)
+    var mutator = Mutator(corpus: [several.flatMap { $0 }] + several, alphabet: Self.alphabet, seed: 0xf1a6)
     for _ in 0..<fuzzRounds {
       let input = mutator.next()
       let whole = messages(of: [input])
