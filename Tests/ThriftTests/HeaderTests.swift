@@ -7,7 +7,8 @@ import Thrift
   @Test(arguments: [("header_binary", ThriftEncoding.binary), ("header_compact", .compact)])
   func aFrameIsReadWithItsInfo(_ name: String, _ encoding: ThriftEncoding) throws {
     let frame = Array(written[name]!.dropFirst(4))
-    #expect(ThriftHeaderFrame.isOne(frame.span))
+    let isOne = ThriftHeaderFrame.isOne(frame.span)
+    #expect(isOne)
     let read = try headerFrame(frame).get()
     #expect(read.encoding == encoding && read.sequence == 7)
     #expect(read.info.map { [text(Array(frame[$0.key])), text(Array(frame[$0.value]))] } == [["tenant", "blue"]])
@@ -59,9 +60,11 @@ import Thrift
   @Test func theUpgradeIsKnownAndAgreedTo() throws {
     let asked = written["upgrade"]!
     let front = try message(asked).get()
-    #expect(TwitterUpgrade.isAsked(front, asked.span))
+    let isAsked = TwitterUpgrade.isAsked(front, asked.span)
+    #expect(isAsked)
     let call = written["binary_call"]!
-    #expect(!TwitterUpgrade.isAsked(try message(call).get(), call.span))
+    let callAsks = TwitterUpgrade.isAsked(try message(call).get(), call.span)
+    #expect(!callAsks)
     let answer = written { TwitterUpgrade.appendAgreement(front, asked.span, to: &$0) }
     #expect(reply(answer) == .success(.success))
     #expect(try message(answer).get().sequence == front.sequence)
