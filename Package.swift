@@ -66,6 +66,7 @@ let package = Package(
     module("TLS", layer: 2, ["COpenSSL", "Memory"]),
     // 3: HTTP/2 sessions, pure decisions, event loops
     module("HTTP2", layer: 3, ["CNGHTTP2", "HTTP", "Memory"]),
+    module("RPC", layer: 3, ["Thrift", "Mux", "HTTP", "Memory"]),
     module("Traffic", layer: 3, ["MeshProtocol", "HTTP", "Memory", hashTrees]),
     module("Workers", layer: 3, ["SystemIO", "TLS", "Memory"]),
     // 4: our own endpoints: REST, admin, mesh stream, their clients; configuration files
@@ -111,6 +112,7 @@ let package = Package(
     tests("SystemIOTests", ["SystemIO", "Memory"]),
     tests("TLSTests", ["TLS", "SystemIO", "Memory", "TestSupport"]),
     tests("HTTP2Tests", ["HTTP2", "HTTP", "Memory", "TestSupport"]),
+    tests("RPCTests", ["RPC", "Thrift", "Mux", "HTTP", "Memory", "TestSupport"]),
     tests("TrafficTests", ["Traffic", "MeshProtocol", "HTTP", "TestSupport"]),
     tests("WorkersTests", ["Workers", "SystemIO", "Memory", "TestSupport"]),
     tests("ServingTests", ["Serving", "TLS", "HTTP2", "HTTP", "Workers", "SystemIO", "Memory", "TestSupport"]),

@@ -39,7 +39,7 @@ import Thrift
   @Test(arguments: [
     ("", ThriftFault.truncated), ("80", .truncated), ("80020001", .badVersion), ("8001000100000000", .badName),
     ("800100010000040100", .truncated), ("80010005000000016100000000", .badKind), ("80010001ffffffff", .truncated),
-    ("8222", .badVersion), ("82a10001610", .truncated), ("82a1000161", .badKind), ("8221ffffffffff01", .malformed),
+    ("8222", .badVersion), ("822100056772", .truncated), ("82a1000161", .badKind), ("8221ffffffffff01", .malformed),
     ("47455420", .unknownEncoding), ("00000000", .badName),
   ]) func whatIsNoMessageIsRefused(_ digits: String, _ fault: ThriftFault) {
     #expect(message(hex(String(digits.prefix(digits.count / 2 * 2)))) == .failure(fault))
