@@ -80,7 +80,7 @@ let package = Package(
     module(
       "DataPlane", layer: 6,
       [
-        "MeshProtocol", "Memory", "Telemetry", "HTTP", "HTTP2", "SystemIO", "TLS", "Traffic", "Workers", "Serving",
+        "MeshProtocol", "Memory", "Telemetry", "HTTP", "HTTP2", "RPC", "SystemIO", "TLS", "Traffic", "Workers", "Serving",
         "Settings", "Discovery",
       ]),
     module(
@@ -120,7 +120,7 @@ let package = Package(
     tests(
       "DataPlaneTests",
       [
-        "DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "HTTP2", "SystemIO", "Memory", "Telemetry",
+        "DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "HTTP2", "RPC", "Thrift", "SystemIO", "Memory", "Telemetry",
         "TestSupport",
       ]),
     tests(

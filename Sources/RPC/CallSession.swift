@@ -232,12 +232,8 @@ public final class CallSession {
     if case .undecided = wire { wire = .thrift }  // it has said nothing: nothing is lost
   }
 
-  /// Asks the peer whether it is there; false where the protocol has no such question.
-  public func ping() -> Bool {
-    guard case .mux = wire else { return false }
-    appendControl(.ping, tag: Self.controlTag)
-    return true
-  }
+  /// Asks the peer whether it is there, where the protocol has such a question.
+  public func ping() { if canPing { appendControl(.ping, tag: Self.controlTag) } }
 
   /// Whether the protocol has a question for a silent peer.
   public var canPing: Bool { if case .mux = wire { true } else { false } }

@@ -16,15 +16,23 @@ extension ProxyCore {
     buffers.reclaim(&gone.output)
     loop.remove(gone.link.descriptor)
     facts.gauges.downstreamConnections -= 1
-    guard let socket = gone.takeSocket(), let s = adoptSession(socket) else { return sessionInput.removeAll() }
+    guard let socket = gone.takeSocket(), let s = adoptSession(socket, .http2) else { return sessionInput.removeAll() }
     takeFrames(s)
     if sessions.contains(s) { readSession(s) }
   }
 
-  /// A caller's connection that speaks HTTP/2.
+  /// A caller's connection that speaks HTTP/2, or carries calls.
   @discardableResult
-  mutating func adoptSession(_ socket: consuming PeerSocket) -> Handle? {
-    guard let s = openSession(socket, .caller) else { return nil }
+  mutating func adoptSession(_ socket: consuming PeerSocket, _ kind: SessionMachine.Kind) -> Handle? {
+    let machine: SessionMachine
+    switch kind {
+    case .http2: machine = .http2(HTTP2Session(role: .server, settings: limits.http2, at: milliseconds))
+    case .calls(let speaks):
+      var settings = limits.calls
+      settings.methodInName = policy.methodInName
+      machine = .calls(CallSession(.server, speaks: speaks, settings: settings))
+    }
+    guard let s = openSession(socket, .caller, machine) else { return nil }
     facts.gauges.downstreamConnections += 1
     callerSessions += 1
     return s
@@ -33,9 +41,9 @@ extension ProxyCore {
   mutating func takeCallerEvent(_ event: HTTP2Event, of s: Handle, _ http2: HTTP2Session) {
     let h = Handle(bits: event.tag)
     switch event.kind {
-    case .request(let fields, let ends): beginStream(insertStream(s, event), fields, hasBody: !ends)
+    case .request(let fields, let ends): beginStream(insertStream(s, event, http2), fields, hasBody: !ends)
     case .tooLarge:
-      if downstreams.contains(h) { closeDownstream(h, reset: true) } else { refuseLargeHead(insertStream(s, event)) }
+      if downstreams.contains(h) { closeDownstream(h, reset: true) } else { refuseLargeHead(insertStream(s, event, http2)) }
     case .data(let range): takeRequestData(range, event.stream, of: h, http2)
     case .trailers(let fields): endRequestText(h, fields)
     case .ended: endRequestText(h, nil)
@@ -52,13 +60,19 @@ extension ProxyCore {
 
   // MARK: Frames become text
 
-  private mutating func insertStream(_ s: Handle, _ event: HTTP2Event) -> Handle {
-    let deadline = now.adding(nanoseconds: times.streamIdle)
+  private mutating func insertStream(_ s: Handle, _ event: HTTP2Event, _ http2: HTTP2Session) -> Handle {
     var stream = StreamText()
     stream.session = s
     stream.id = event.stream
+    let h = insertStream(stream)
+    http2.setTag(h.bits, on: event)
+    return h
+  }
+
+  /// A message that begins on a session.
+  mutating func insertStream(_ stream: StreamText) -> Handle {
+    let deadline = now.adding(nanoseconds: times.streamIdle)
     let h = downstreams.insert(Downstream(stream: stream, clock: ConnectionClock(deadline: deadline)))
-    sessions[s].http2.setTag(h.bits, on: event)
     downstreams[h].clock.set(deadline, token: h.token(kind: TokenKind.downstream), on: loop)
     return h
   }
@@ -118,7 +132,11 @@ extension ProxyCore {
   mutating func passAnswer(_ h: Handle) {
     let stream = downstreams[h].stream
     guard !stream.isOver, !downstreams[h].output.isEmpty, sessions.contains(stream.session) else { return }
-    let http2 = sessions[stream.session].http2
+    let http2: HTTP2Session
+    switch sessions[stream.session].machine {
+    case .http2(let machine): http2 = machine
+    case .calls(let calls): return passAnswer(h, to: calls)
+    }
     while !downstreams[h].output.isEmpty {
       if http2.queuedBytes(stream.id) >= limits.highWater {
         if downstreams[h].stream.stalls() { sessions[stream.session].stalled.append(h) }
