@@ -26,7 +26,7 @@ extension CallSession {
     guard role == .client, takesCalls else { return nil }
     let form: CallForm
     if case .mux = wire {
-      guard calls.count < settings.concurrentCalls, let free = freeTag() else { return nil }
+      guard let free = freeTag() else { return nil }
       form = .mux(MuxCall(tag: free))
     } else {
       form = .thrift(ThriftCall())
