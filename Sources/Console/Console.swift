@@ -11,7 +11,11 @@ public enum Console {
   ) -> ProgramExit {
     do {
       let arguments = GlobalOptions.movedBehindVerb(arguments, of: HeddleCommand.self)
-      guard let verb = try HeddleCommand.parseAsRoot(arguments) as? any Verb else { throw CleanExit.helpRequest() }
+      var command = try HeddleCommand.parseAsRoot(arguments)
+      guard let verb = command as? any Verb else {
+        try command.run()  // help for what was asked, or for a noun without its verb: thrown
+        return .done
+      }
       let session = try session(for: verb.common, environment: environment, terminal: terminal, connect: connect)
       try verb.execute(in: session)
       return .done

@@ -42,6 +42,11 @@ public final class SecureLayer {
     return result
   }
 
+  /// Takes bytes of the network that were read before there was this layer.
+  public func take(_ received: Span<UInt8>, into plaintext: inout ByteBuffer) {
+    do { try session.receive(received, plaintext: &plaintext, output: &sealed) } catch { note(error) }
+  }
+
   /// Encrypts the first bytes of `plaintext`, once the handshake is done and nothing older waits; how many. They wait for `flush`.
   public func seal(_ plaintext: Span<UInt8>) -> Int {
     guard sealed.isEmpty, state == .established || state == .closed else { return 0 }

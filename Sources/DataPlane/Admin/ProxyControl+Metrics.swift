@@ -74,6 +74,15 @@ extension ProxyControl {
     page.sample(ledger.droppedFields.trailers, [("part", "trailers")])
     page.begin("heddle_tls_faults_total", .counter, help: "Connections from applications whose TLS failed.")
     for reason in TLSFaults.Reason.allCases { page.sample(ledger.tlsFaults[reason], [("reason", reason.rawValue)]) }
+    page.begin("heddle_detections_total", .counter, help: "Connections from callers, by what they were found to speak.")
+    for direction in TrafficDirection.allCases {
+      for spoken in DetectedProtocol.allCases {
+        page.sample(
+          ledger.detections[direction, spoken], [("direction", "\(direction)"), ("protocol", spoken.rawValue)])
+      }
+    }
+    page.begin("heddle_proxy_headers_refused_total", .counter, help: "Connections closed: no PROXY protocol header.")
+    page.sample(ledger.badProxyHeaders)
     page.begin("heddle_endpoint_ejections_total", .counter, help: "Endpoints taken out of balancing.")
     page.sample(ledger.ejections)
     page.begin("heddle_series_folded_total", .counter, help: "Series beyond the limit, counted under _other.")

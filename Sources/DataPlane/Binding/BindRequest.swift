@@ -12,14 +12,16 @@ extension ProxyCore {
     case .bound(let b): base = b
     case .answered(let use): return answer(h, headLength, by: use)
     case .unidentified:
-      return failUndispatched(h, headLength, .unidentified, text: "no name: \(policy.identifiers.reasons)")
+      return failUndispatched(
+        h, headLength, .unidentified,
+        text: "no name: \(listeners[downstreams[h].origin.listener].policy.identifiers.reasons)")
     case .ambiguous:
       return failUndispatched(h, headLength, .badRequest, text: "the path can be read in more than one way")
     case .full: return failUndispatched(h, headLength, .overload, text: "too many names are bound")
     }
     switch hasLocalDtab ? findOverride(h, base) : .found(base) {
     case .found(let b):
-      guard bindings[b].inFlight < inFlightPerName else {
+      guard bindings[b].inFlight < bindings[b].inFlightLimit else {
         return failUndispatched(h, headLength, .overload, text: "too many requests under way for this name")
       }
       startRequest(h, b)
@@ -33,7 +35,8 @@ extension ProxyCore {
     }
   }
 
-  private mutating func startRequest(_ h: Handle, _ b: Int32) {
+  /// Counts a request as under way, by this binding.
+  mutating func startRequest(_ h: Handle, _ b: Int32) {
     bindings[b].inFlight += 1
     bindings[b].lastUsed = now
     let use = downstreams[h].exchange.route
@@ -158,6 +161,11 @@ extension ProxyCore {
     guard case .waiting = downstreams[h].phase else { return }
     downstreams[h].phase = .idle
     facts.gauges.requestsPending -= 1
+    if downstreams[h].exchange.isRaw {
+      dispatch(h, headLength: 0)
+      if downstreams.contains(h) { advance(h) }
+      return
+    }
     guard case .complete(let length) = downstreams[h].parseHead(into: &head) else {
       return fail(h, .badRequest, text: "the head changed while it waited")  // it was complete before: cannot be
     }
@@ -177,14 +185,30 @@ extension ProxyCore {
     let binding = Binding(
       key: key, path: path, service: service, local: local, delegation: delegation, route: RouteTree.nothing,
       generation: table.generation, statesSeen: 0,
-      requestSeries: facts.requestSeries(service: service, direction: .outbound), lastUsed: now)
+      requestSeries: facts.requestSeries(service: service, direction: .outbound), inFlightLimit: inFlightPerName,
+      lastUsed: now)
     return bindings.insert(binding)
+  }
+
+  /// The binding of an inbound listener's application. Rules have no say: it is the one place that the listener forwards to.
+  mutating func makeBinding(of application: InboundApplication) -> Int32 {
+    let limit = Int32(clamping: max(1, application.inFlight / workers))
+    let series = facts.requestSeries(service: application.service, direction: .inbound)
+    // No name is spelt like this key.
+    return bindings.insert(
+      Binding(
+        key: [0] + application.service.utf8, path: application.name, service: application.service, local: [],
+        direction: .inbound, delegation: Interpreter.delegate(application.name, rules: RuleIndex(), local: []),
+        route: RouteTree.nothing, generation: table.generation, statesSeen: 0, requestSeries: series,
+        inFlightLimit: limit, lastUsed: now))
   }
 
   /// Brings a binding up to date with the rules and with the states of the concrete names, when either has moved.
   private mutating func refresh(_ b: Int32) {
     if bindings[b].generation != table.generation {
-      if changes.affect(bindings[b].delegation, since: bindings[b].generation) {
+      if bindings[b].direction == .outbound,
+        changes.affect(bindings[b].delegation, since: bindings[b].generation)
+      {
         bindings[b].delegation = Interpreter.delegate(bindings[b].path, rules: table.rules, local: bindings[b].local)
         bindings[b].statesSeen = 0
       }
@@ -208,7 +232,7 @@ extension ProxyCore {
     var sequences = SequenceTable()
     swap(&sequences, &self.sequences)
     let route = RouteTree(
-      delegation, failover: policy.failover,
+      delegation, failover: binding.failover,
       state: { name in table.find(name).map { table[$0].state } ?? .failed },
       cluster: { name in table.find(name) ?? -1 },
       sequence: { union in sequences.index(of: union, using: &random) })
@@ -226,6 +250,9 @@ extension ProxyCore {
     let known = leaf.cluster >= 0 ? clusters[leaf.cluster] : nil
     let residual = (known?.residual ?? .root) + leaf.residual
     let client = known.flatMap { $0.id.isEmpty ? nil : $0.id } ?? leaf.name.description
+    if bindings[b].direction == .inbound {
+      return BoundLeaf(cluster: leaf.cluster, split: "", branch: "", headers: Array("via: 1.1 heddle\r\n".utf8))
+    }
     var lines = "l5d-dst-service: \(bindings[b].service)\r\nl5d-dst-client: \(client)\r\n"
     if !residual.isRoot { lines += "l5d-dst-residual: \(residual)\r\n" }
     let travelling = RequestRules.travelling(bindings[b].local, residual: residual)
@@ -239,12 +266,21 @@ extension ProxyCore {
     if let known = clusters.find(name) { return known }
     guard clusters.count < limits.concreteNames else { return nil }
     let c = clusters.insert(Cluster(name: name, state: .pending, requeueFloor: requeueFloor, now: now))
-    if let literal = EndpointSet(literal: name) {
+    if let literal = EndpointSet(literal: name, serviceProtocol: declaredProtocol(of: name)) {
       _ = clusters[c].update(literal)
     } else {
       notify(.wants(worker: worker, name: name))
     }
     return c
+  }
+
+  /// What a numeric address speaks: that of an application of ours is known.
+  private mutating func declaredProtocol(of name: Path) -> EndpointProtocol {
+    for index in 0..<listeners.slotCount {
+      guard let l = listeners.handle(at: index), let application = listeners[l].policy.application else { continue }
+      if application.name == name { return application.serviceProtocol }
+    }
+    return .automatic
   }
 
   // MARK: Letting go

@@ -16,6 +16,8 @@ struct Binding {
   let service: String
   /// The request's own dentries.
   let local: [RuleEntry]
+  /// Inbound: the application's.
+  var direction = TrafficDirection.outbound
   var delegation: Delegation
   var route: RouteTree
   var leaves: [BoundLeaf] = []
@@ -26,6 +28,8 @@ struct Binding {
   var requestSeries: Int32
   /// Requests between head and last byte of answer.
   var inFlight: Int32 = 0
+  /// One more gets 503 `overload`.
+  let inFlightLimit: Int32
   /// Clusters this binding keeps alive.
   var held: [ClusterIndex] = []
   /// Callers whose request waits for a concrete name's first answer, oldest first.

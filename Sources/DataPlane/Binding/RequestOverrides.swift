@@ -29,11 +29,11 @@ extension ProxyCore {
     } catch {
       return .badDtab(error.message)
     }
-    if let dentry = policy.overrides.refused(local) {
+    if let dentry = binding.overrides.refused(local) {
       return .denied("a request may not bring the rule \(dentry): its prefix is not among those allowed here")
     }
     guard let made = makeBinding(key: requested.key, path: bindings[base].path, local: local) else { return .full }
-    if let path = bindings[made].delegation.deniedOverride(allowing: policy.overrides.systemNames) {
+    if let path = bindings[made].delegation.deniedOverride(allowing: binding.overrides.systemNames) {
       discard(made)
       return .denied("a request may not lead to \(path): only an operator's rule may name it")
     }
@@ -42,7 +42,7 @@ extension ProxyCore {
 
   /// Why the request's rules do not count here, whatever they say; nil when they do.
   private mutating func refusal(of requested: RequestedRules) -> String? {
-    switch policy.overrides.mode {
+    switch binding.overrides.mode {
     case .allow: return nil
     case .deny: return "this listener takes no rules from requests"
     case .signed(let key):
@@ -85,7 +85,7 @@ extension ProxyCore {
   /// The header lines that carry a request's rules on.
   func contextLines(_ dtab: String) -> String {
     var lines = "l5d-ctx-dtab: \(dtab)\r\n"
-    if case .signed(let key) = policy.overrides.mode {
+    if case .signed(let key) = binding.overrides.mode {
       lines += "l5d-ctx-dtab-signature: \(key.signature(of: [dtab]))\r\n"
     }
     return lines

@@ -19,9 +19,8 @@ struct IdentifierKeys {
 
   private let problems: ProblemList
 
-  /// The list that the file has, or the standard one.
-  static func read(_ node: Node?, path: String, _ problems: ProblemList) -> [Identifier] {
-    guard let node else { return Identifier.standard }
+  /// The list that the file has.
+  static func read(_ node: Node, path: String, _ problems: ProblemList) -> [Identifier] {
     guard case .list(let items) = node.content, (1...most).contains(items.count) else {
       problems.add(
         Problem(

@@ -21,6 +21,8 @@ struct ListenerSecurity: Hashable, Sendable {
     let key: String
   }
 
+  /// Where these keys stand: `outbound.tls`.
+  let path: String
   private(set) var certificates: [Certificate] = []
   private(set) var clientAuthorities: String?
   private(set) var client = TLSPeerCheck.none
@@ -32,10 +34,12 @@ struct ListenerSecurity: Hashable, Sendable {
   private static let longestFile = 1 << 20
 
   /// Nil without the key. What is wrong is noted in `problems`.
-  static func read(_ node: Node?, _ listener: ListenerProtocol, _ problems: ProblemList) -> ListenerSecurity? {
+  static func read(
+    _ node: Node?, path: String, _ listener: ListenerProtocol, _ problems: ProblemList
+  ) -> ListenerSecurity? {
     guard let node else { return nil }
-    var security = ListenerSecurity()
-    let reader = Reader(node, path: "outbound.tls", problems: problems)
+    var security = ListenerSecurity(path: path)
+    let reader = Reader(node, path: path, problems: problems)
     for one in reader.readers("certificates") {
       let (chain, key) = (one.text("chain"), one.text("key"))
       one.finish()
@@ -56,6 +60,7 @@ struct ListenerSecurity: Hashable, Sendable {
       case .auto: ["h2", "http/1.1"]
       case .http1: ["http/1.1"]
       case .http2: ["h2"]
+      case .tcp, .tls, .thrift, .mux, .thriftMux: []
       }
     return security
   }
@@ -99,7 +104,7 @@ struct ListenerSecurity: Hashable, Sendable {
         .server,
         TLSSettings(
           trust: trust, peer: client, identities: identities, protocols: protocols, minimumVersion: minimumVersion))
-    } catch { throw ListenerSecurityFault(description: "outbound.tls: \(error)") }
+    } catch { throw ListenerSecurityFault(description: "\(path): \(error)") }
   }
 
   private static func read(_ path: String) throws(ListenerSecurityFault) -> [UInt8] {

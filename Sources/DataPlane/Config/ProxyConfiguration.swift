@@ -50,7 +50,8 @@ struct ProxyConfiguration: Sendable {
   var zone: String
   var mesh: [ControllerAddress]
   var statePath: String?
-  var outbound: SocketAddress
+  /// The outbound one first.
+  var listeners: [ListenerConfiguration]
   var admin: SocketAddress
   var observe: SocketAddress?
   var dtab: Dtab
@@ -58,10 +59,7 @@ struct ProxyConfiguration: Sendable {
   /// Namers that run in this proxy; used only when it is standalone.
   var namers: NamerConfiguration
   var limits: ProxyLimits
-  var policy: OutboundPolicy
-  /// The files of `outbound.tls`, and the fingerprint of what `policy` was made of.
-  private(set) var listenerSecurity: ListenerSecurity?
-  private(set) var securityFingerprint: [SetHash] = []
+  var binding: BindingPolicy
   var workers: Int
   var drainGrace: Duration
   var logLevel: LogLevel
@@ -89,7 +87,7 @@ struct ProxyConfiguration: Sendable {
     zone = values.text("zone") ?? ""
     mesh = Self.mesh(values, problems)
     statePath = values.text("state.path")
-    outbound = Self.address("outbound.listen", values, problems) ?? .loopback(port: 4140)
+    listeners = ListenerConfiguration.all(values, problems)
     admin = Self.address("admin.listen", values, problems) ?? .loopback(port: 9990)
     observe = Self.address("observe.listen", values, problems)
     dtab = Self.dtab(values, problems)
@@ -98,30 +96,16 @@ struct ProxyConfiguration: Sendable {
       problems: problems)
     (names, namers) = (keys.lists, keys.namers)
     limits = ProxyLimits(values)
-    policy = OutboundPolicy(values, problems)
-    listenerSecurity = ListenerSecurity.read(values.tree("outbound.tls"), policy.listenerProtocol, problems)
-    policy.identifiers = IdentifierKeys.read(
-      values.tree("outbound.identifiers"), path: "outbound.identifiers", problems)
+    binding = BindingPolicy(values, problems)
     workers = values.optionalInteger("workers") ?? max(1, min(processors, 256))
     drainGrace = values.duration("drain.grace")
     logLevel = values.text("log.level").flatMap(LogLevel.init) ?? .info
     logFormat = values.text("log.format").flatMap(LogFormat.init) ?? .text
     check(problems)
-    loadSecurity(problems)
-    try problems.check()
-  }
-
-  /// Reads the certificates, so that what is wrong with them shows before anything runs.
-  private mutating func loadSecurity(_ problems: ProblemList) {
-    guard let listenerSecurity, problems.problems.isEmpty else { return }
-    do throws(ListenerSecurityFault) {
-      let material = try listenerSecurity.load()
-      policy.security = try listenerSecurity.context(of: material)
-      securityFingerprint = material.fingerprint
-    } catch {
-      problems.add(
-        Problem(path: "outbound.tls", message: error.description, origin: values.origin("outbound.tls")))
+    if problems.problems.isEmpty {
+      for index in listeners.indices { listeners[index].loadSecurity(values, problems) }
     }
+    try problems.check()
   }
 
   private static func read(
@@ -195,14 +179,9 @@ struct ProxyConfiguration: Sendable {
   }
 }
 
-extension OutboundPolicy {
+extension BindingPolicy {
   fileprivate init(_ values: SettingsValues, _ problems: ProblemList) {
     self.init()
-    isTrusted = values.boolean("outbound.trusted")
-    listenerProtocol = values.text("outbound.protocol").flatMap(ListenerProtocol.init) ?? .auto
-    explains = values.boolean("outbound.explain")
-    upgrades = Self.upgrades(values, problems)
-    allowsConnect = values.boolean("outbound.connect")
     failover = values.text("outbound.failover").flatMap(RouteTree.Failover.init) ?? .health
     overrides.prefixes = Self.prefixes("outbound.overrides.prefixes", values, problems)
     overrides.systemNames = Self.prefixes("outbound.overrides.allow", values, problems)
@@ -211,16 +190,6 @@ extension OutboundPolicy {
     case "signed": if let key = Self.key(values, problems) { overrides.mode = .signed(key) }
     default: break
     }
-  }
-
-  private static func upgrades(_ values: SettingsValues, _ problems: ProblemList) -> UpgradeTokens {
-    let path = "outbound.upgrades"
-    var tokens = UpgradeTokens()
-    for text in values.texts(path) {
-      guard let message = tokens.add(text) else { continue }
-      problems.add(Problem(path: path, message: message, origin: values.origin(path)))
-    }
-    return tokens
   }
 
   private static func prefixes(_ path: String, _ values: SettingsValues, _ problems: ProblemList) -> [Prefix] {
@@ -260,6 +229,7 @@ extension ProxyLimits {
     connect = values.duration("outbound.timeouts.connect")
     poolIdle = values.duration("outbound.timeouts.pool_idle")
     binding = values.duration("outbound.timeouts.binding")
+    detection = values.duration("outbound.timeouts.detect")
     linger = values.duration("outbound.timeouts.linger")
     ping = values.duration("outbound.timeouts.ping")
     tunnelIdle = values.optionalDuration("outbound.timeouts.tunnel_idle")
@@ -274,5 +244,8 @@ extension ProxyLimits {
     downstreamConnections = values.integer("outbound.limits.connections")
     tunnels = values.integer("outbound.limits.tunnels")
     http2.concurrentStreams = UInt32(values.integer("outbound.limits.streams"))
+    calls.concurrentCalls = Int(http2.concurrentStreams)
+    calls.messageLimit = values.size("outbound.limits.message")
+    calls.declaredExceptionsFail = values.text("outbound.thrift.declared_exceptions") == "failure"
   }
 }

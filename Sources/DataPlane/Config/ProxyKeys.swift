@@ -5,7 +5,9 @@ import Settings
 public enum ProxyKeys {
   private static let anyTime: ClosedRange<Duration> = .milliseconds(1) ... .seconds(86_400)
 
-  public static let table = SettingsTable(identity + mesh + listeners + callers + naming + timeouts + limits + running)
+  public static let table = SettingsTable(
+    identity + mesh + ListenerKeys.outbound + ListenerKeys.inbound + ListenerKeys.edge + admin + naming + timeouts
+      + limits + running)
 
   private static let identity = [
     Setting(
@@ -31,22 +33,7 @@ public enum ProxyKeys {
         + "Locked: a second proxy on it refuses to start. Without it nothing is kept."),
   ]
 
-  private static let listeners = [
-    Setting(
-      "outbound.listen", .text, standard: "127.0.0.1:4140", environment: "HEDDLE_OUTBOUND", option: "--outbound",
-      "Where local applications send their requests."),
-    Setting(
-      "outbound.protocol", .choice(["auto", "http1", "http2"]), standard: "auto",
-      "What callers speak: HTTP/2 where a connection begins with its preface and HTTP/1.1 else, or only the one that is declared."
-    ),
-    Setting(
-      "outbound.tls", .tree,
-      "Secures connections from callers: {certificates: [{chain, key}], client_ca, client: required or optional, minimum_version}, "
-        + "PEM files. Replaced files are taken up within 30 s, and on SIGHUP."),
-    Setting(
-      "outbound.identifiers", .tree,
-      "How requests get their names: a list of {kind: routes, header, method_and_host, path, header_path or static, …}, the first "
-        + "that gives a name. Default: routes, then the Host header."),
+  private static let admin = [
     Setting(
       "admin.listen", .text, standard: "127.0.0.1:9990", environment: "HEDDLE_ADMIN", option: "--admin",
       "Health, metrics and operations. A non-loopback address is refused unless insecure_listen is set."),
@@ -56,40 +43,6 @@ public enum ProxyKeys {
     Setting(
       "insecure_listen", .boolean, standard: "false", environment: "HEDDLE_INSECURE_LISTEN",
       "Allows admin.listen on an address that others can reach."),
-  ]
-
-  private static let callers = [
-    Setting(
-      "outbound.trusted", .boolean, standard: "true",
-      "Whether callers may steer their requests and say for whom they come. If not, l5d-* and heddle-* fields are taken off requests "
-        + "and answers, Forwarded, X-Forwarded-* (X-Forwarded-Client-Cert too) and X-Real-IP off requests, and answers that the "
-        + "proxy makes have no body."),
-    Setting(
-      "outbound.overrides.mode", .choice(["allow", "deny", "signed"]), standard: "allow",
-      "Whose l5d-dtab counts: any caller's, nobody's (403 override-denied), or only what is signed with the key."),
-    Setting(
-      "outbound.overrides.prefixes", .texts,
-      "Prefixes that a request may bring rules for, with all that is below them. Default: any."),
-    Setting(
-      "outbound.overrides.allow", .texts,
-      "System names (/$/inet, …) to which the rules of a request may lead. Default: none."),
-    Setting(
-      "outbound.overrides.key_file", .text,
-      "For mode signed: a file with the secret, 16 bytes to 4 KiB; a line feed at the end does not count."),
-    Setting(
-      "outbound.explain", .boolean, standard: "true",
-      "Whether a trusted caller may ask with heddle-explain why its request goes where it goes."),
-    Setting(
-      "outbound.upgrades", .texts, standard: "websocket",
-      "Protocols that an HTTP/1.1 request may switch its connection to (Upgrade), where the service agrees; the connection is then a "
-        + "tunnel. Other Upgrade fields are ignored. h2c cannot be listed; an empty list allows none."),
-    Setting(
-      "outbound.connect", .boolean, standard: "false",
-      "Whether CONNECT makes a tunnel to the service that its host names by the rules, as for any request; else 405."),
-    Setting(
-      "outbound.failover", .choice(["health", "naming"]), standard: "health",
-      "Whether alternatives written with | also yield while nothing of them is ready, or by naming only, as in Linkerd."
-    ),
   ]
 
   private static let naming = [
@@ -124,6 +77,10 @@ public enum ProxyKeys {
     Setting(
       "outbound.timeouts.binding", .duration(anyTime), standard: "1s",
       "A request waits this long for the first endpoints of its name; then 503 binding-timeout."),
+    Setting(
+      "outbound.timeouts.detect", .duration(anyTime), standard: "10s",
+      "A new connection that has not shown what it speaks is taken for TCP after this, where a listener takes TCP beside HTTP."
+    ),
     Setting(
       "outbound.timeouts.linger", .duration(anyTime), standard: "5s",
       "From the last byte of the last answer on a connection to the caller's own end of it; then it is closed all the same."
@@ -169,6 +126,10 @@ public enum ProxyKeys {
     Setting(
       "outbound.limits.tunnels", .integer(1...1_000_000), standard: "20000",
       "Tunnels (WebSocket, CONNECT), in the whole process, requests that ask for one included; one more gets 503 overload."
+    ),
+    Setting(
+      "outbound.limits.message", .size(1024...1_073_741_823), standard: "16MiB",
+      "One message of Thrift or Mux; a longer one ends its connection. Calls under way on one Mux connection are held to as much again."
     ),
     Setting(
       "outbound.limits.streams", .integer(1...65_536), standard: "256",

@@ -10,13 +10,13 @@ extension ProxyCore {
   /// Connections taken in one go, so that a burst of new callers does not hold up those who are connected.
   static let acceptBatch = 64
 
-  /// Takes waiting connections. The listener is level-triggered: what is left is reported again.
+  /// Takes connections that wait at a listener. It is level-triggered: what is left is reported again.
   /// Returns false when accepting must rest.
-  mutating func accept(from listener: borrowing Socket) -> Bool {
+  mutating func accept(at l: Handle) -> Bool {
     for _ in 0..<Self.acceptBatch {
       if facts.gauges.downstreamConnections >= limits.downstreamConnections { return false }
-      switch listener.accept() {
-      case .connection(let socket, _): adopt(socket)
+      switch listeners[l].accept() {
+      case .connection(let socket, let caller): adopt(socket, from: listeners[l].origin(l, caller))
       case .wouldBlock: return true
       case .exhausted: return false
       case .failed: continue  // that caller left before we came to it
@@ -25,22 +25,25 @@ extension ProxyCore {
     return true
   }
 
-  private mutating func adopt(_ accepted: consuming Socket) {
+  private mutating func adopt(_ accepted: consuming Socket, from origin: Origin) {
+    let l = origin.listener
+    let security = listeners[l].immediateSecurity
     let socket: PeerSocket
     if let security {
       socket = PeerSocket(accepted, securedBy: TLSSession(security))
     } else {
       socket = PeerSocket(accepted)
     }
-    if policy.listenerProtocol == .http2 {
-      adoptSession(socket)
+    if let kind = listeners[l].policy.listenerProtocol.session, !origin.awaitsProxyHeader {
+      var origin = origin
+      origin.isSecure = security != nil
+      adoptSession(socket, kind, from: origin)
       return
     }
     let descriptor = socket.descriptor
-    // The handshake and the first head have the header time.
-    let time = security == nil ? times.connectionIdle : times.headTime
+    let time = firstTime(l)
     let h = downstreams.insert(
-      Downstream(socket: socket, clock: ConnectionClock(deadline: now.adding(nanoseconds: time))))
+      Downstream(socket: socket, from: origin, clock: ConnectionClock(deadline: now.adding(nanoseconds: time))))
     let token = h.token(kind: TokenKind.downstream)
     do {
       try loop.add(descriptor, token: token, [.read, .write, .edgeTriggered])
@@ -50,6 +53,14 @@ extension ProxyCore {
     }
     facts.gauges.downstreamConnections += 1
     downstreams[h].clock.set(now.adding(nanoseconds: time), token: token, on: loop)
+    if listeners[l].policy.listenerProtocol == .tcp, !origin.awaitsProxyHeader { beginRaw(h, as: .declared) }
+  }
+
+  /// How long a new connection may say nothing.
+  private mutating func firstTime(_ l: Handle) -> UInt64 {
+    // A handshake and the first head, or what a load balancer has to say, have the header time.
+    if listeners[l].security != nil || listeners[l].policy.expectsProxyHeader { return times.headTime }
+    return listeners[l].takesSilence ? times.detection : times.connectionIdle
   }
 
   /// Closes a caller's connection and lets go of whatever worked for it.
@@ -105,6 +116,8 @@ extension ProxyCore {
     guard downstreams.contains(h) else { return }
     guard downstreams[h].clock.isDue(token: h.token(kind: TokenKind.downstream), on: loop) else { return }
     switch downstreams[h].phase {
+    case .idle where downstreams[h].isFresh && takeSilence(h), .head where downstreams[h].isFresh && takeSilence(h):
+      return
     case .idle where !downstreams[h].output.isEmpty || downstreams[h].link.hasUnsent:
       beginClosing(h)  // a slow reader still gets the end of its last answer
     case .idle, .closing, .settling: closeDownstream(h)

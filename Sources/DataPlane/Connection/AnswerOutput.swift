@@ -12,7 +12,7 @@ extension ProxyCore {
     }
     switch downstreams[h].flush() {
     case .bytes(let n):
-      facts.recordBytes(.outbound, received: 0, sent: n)
+      facts.recordBytes(downstreams[h].origin.direction, received: 0, sent: n)
     case .wouldBlock:
       break
     case .endOfFile, .failed:
@@ -65,7 +65,7 @@ extension ProxyCore {
     buffers.lend(&downstreams[h].input)
     switch downstreams[h].receive(atMost: max(4096, downstreams[h].input.writableCount)) {
     case .bytes(let n):
-      facts.recordBytes(.outbound, received: n, sent: 0)
+      facts.recordBytes(downstreams[h].origin.direction, received: n, sent: 0)
       downstreams[h].phase = .closing(left: left - n)
       if left < n { closeDownstream(h) }
       return left >= n

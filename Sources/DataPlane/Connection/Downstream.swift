@@ -1,11 +1,14 @@
 import HTTP
 import Memory
 import SystemIO
+import TLS
 import Traffic
 
 /// One caller: an HTTP/1.1 connection, or one request on an HTTP/2 connection. Lives on one worker for life.
 struct Downstream: ~Copyable {
-  let link: PeerLink
+  var link: PeerLink
+  /// Where it came in.
+  var origin: Origin
   /// Meaningful for streams.
   var stream = StreamText()
   var phase = Phase.idle
@@ -46,14 +49,16 @@ struct Downstream: ~Copyable {
     case closing(left: Int)
   }
 
-  init(socket: consuming PeerSocket, clock: ConnectionClock) {
+  init(socket: consuming PeerSocket, from origin: Origin, clock: ConnectionClock) {
     link = .socket(socket)
+    self.origin = origin
     self.clock = clock
   }
 
   /// A request on a session.
-  init(stream: StreamText, clock: ConnectionClock) {
+  init(stream: StreamText, from origin: Origin, clock: ConnectionClock) {
     link = .stream
+    self.origin = origin
     self.stream = stream
     self.clock = clock
     mayRead = false
@@ -61,6 +66,22 @@ struct Downstream: ~Copyable {
 
   /// No request has come on this connection yet.
   var isFresh: Bool { exchange.started == .zero }
+
+  /// What was read in clear were the first bytes of TLS: it goes on under it.
+  mutating func secure(by session: consuming TLSSession) {
+    var received = ByteBuffer()
+    swap(&received, &input)
+    link.secure(by: session, received: received.span, into: &input)
+    received.removeAll()
+  }
+
+  /// Its bytes come under TLS.
+  var isSecure: Bool { link.isSecure || origin.isSecure }
+
+  /// What the first bytes say.
+  borrowing func firstBytes() -> FirstBytes { FirstBytes(input.span) }
+  borrowing func clientHello() -> ClientHello.Parse { ClientHello.parse(input.span) }
+  borrowing func proxyHeader() -> ProxyHeader.Parse { ProxyHeader.parse(input.span) }
 
   /// Gives up the connection, which goes on as something else.
   consuming func takeSocket() -> PeerSocket? { link.takeSocket() }
@@ -134,6 +155,24 @@ struct Downstream: ~Copyable {
   mutating func flush() -> IOResult { link.write(&output) }
 }
 
+/// Where a caller's connection came in, and what that says of it.
+struct Origin {
+  /// In `ProxyCore.listeners`.
+  let listener: Handle
+  let direction: TrafficDirection
+  /// Whether the caller may steer its requests and say for whom they come.
+  var isTrusted: Bool
+  /// A load balancer has yet to say whom the connection is for.
+  var awaitsProxyHeader = false
+  /// Who the connection is from, where the listener asks; nil elsewhere.
+  var caller: SocketAddress?
+  /// The connection that carries this stream is under TLS.
+  var isSecure = false
+
+  /// The caller's own rules and questions count: the proxy before an application leaves them to those before it.
+  var steers: Bool { isTrusted && direction == .outbound }
+}
+
 /// What one request needs remembered until its answer is complete. Indexes, no references: nothing is retained per request.
 struct Exchange {
   var binding: Int32 = -1
@@ -177,6 +216,8 @@ struct Exchange {
   func isOverdue(at now: Instant) -> Bool { hasDeadline && now >= mustEnd }
 
   var explains = ExplanationWish.none
+  /// It is no request but a connection: bytes go both ways, and nothing is answered.
+  var isRaw = false
   /// The request may become a tunnel.
   var mayTunnel = false
   /// Protocols that it offers to switch to.

@@ -15,7 +15,7 @@ enum ExplanationWish: UInt8 {
 extension ProxyCore {
   /// Reads the wish of the request in `self.head`: `only`, or anything else for the field.
   mutating func wish(_ h: Handle, in field: Int) -> ExplanationWish {
-    guard policy.explains else { return .none }
+    guard listeners[downstreams[h].origin.listener].policy.explains else { return .none }
     let value = downstreams[h].copy(head.fields[field].valueRange)
     return equalsIgnoringCase(value.span, "only") ? .only : .field
   }

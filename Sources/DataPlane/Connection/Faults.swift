@@ -21,7 +21,8 @@ extension ProxyCore {
   /// The request cannot be served: answer when nothing of an answer went out yet, else cut the connection, so that half an
   /// answer never looks whole.
   mutating func fail(_ h: Handle, _ fault: ProxyFault, text: String) {
-    if downstreams[h].exchange.answered {
+    // To a connection that is no request nothing can be said but that it is over.
+    if downstreams[h].exchange.answered || downstreams[h].exchange.isRaw {
       endAttempt(h, as: .failure)
       endRequest(h, as: .failure)
       return closeDownstream(h, reset: true)
@@ -77,11 +78,11 @@ extension ProxyCore {
     let close = downstreams[h].closesAfterAnswer || isDraining
     downstreams[h].closesAfterAnswer = close
     if downstreams[h].exchange.isGRPC, downstreams[h].link.isStream {
-      writeGRPCFault(fault, text: text, trusted: policy.isTrusted, into: &downstreams[h].output)
+      writeGRPCFault(fault, text: text, trusted: downstreams[h].origin.isTrusted, into: &downstreams[h].output)
     } else {
       writeFault(
         fault, status: status, text: text, close: close, withoutBody: downstreams[h].exchange.method == .head,
-        trusted: policy.isTrusted, into: &downstreams[h].output)
+        trusted: downstreams[h].origin.isTrusted, into: &downstreams[h].output)
     }
     downstreams[h].exchange.answered = true
     endRequest(h, as: fault.isCallers ? .success : .failure)

@@ -26,6 +26,24 @@ enum PeerLink: ~Copyable {
     }
   }
 
+  /// The connection is under TLS, or one that is carries it.
+  var isSecure: Bool {
+    switch self {
+    case .socket(let socket): socket.isSecure
+    case .stream: false
+    }
+  }
+
+  /// Goes on under TLS, whose first bytes have come already.
+  mutating func secure(by session: consuming TLSSession, received: Span<UInt8>, into plaintext: inout ByteBuffer) {
+    switch consume self {
+    case .socket(var socket):
+      socket.secure(by: session, received: received, into: &plaintext)
+      self = .socket(socket)
+    case .stream: self = .stream
+    }
+  }
+
   /// Reads once; a stream's bytes are given, not read.
   borrowing func receive(into input: inout ByteBuffer, atMost: Int) -> IOResult {
     switch self {

@@ -7,7 +7,7 @@ import Workers
 struct PeerSocket: ~Copyable {
   private let socket: Socket
   /// Nil in clear.
-  private let secure: SecureLayer?
+  private var secure: SecureLayer?
 
   /// EPROTO: what the kernel would call a stream that breaks its protocol.
   private static let protocolError: Int32 = 71
@@ -24,7 +24,16 @@ struct PeerSocket: ~Copyable {
     secure = SecureLayer(session)
   }
 
+  /// Goes on under TLS, whose first bytes have come already; what they hold for the application is appended to `plaintext`.
+  mutating func secure(by session: consuming TLSSession, received: Span<UInt8>, into plaintext: inout ByteBuffer) {
+    let layer = SecureLayer(session)
+    layer.take(received, into: &plaintext)
+    _ = layer.flush(socket)  // what the kernel does not take now goes when it does
+    secure = layer
+  }
+
   var descriptor: Int32 { socket.descriptor }
+  var isSecure: Bool { secure != nil }
   /// Why TLS has failed, once it has.
   var fault: TLSError? { secure?.fault }
   /// Encrypted bytes wait that the kernel has not taken: `flush` when it takes more.

@@ -65,7 +65,7 @@ extension ProxyCore {
     buffers.lend(&downstreams[h].input)
     switch downstreams[h].receive(atMost: max(4096, downstreams[h].input.writableCount)) {
     case .bytes(let n):
-      facts.recordBytes(.outbound, received: n, sent: 0)
+      facts.recordBytes(downstreams[h].origin.direction, received: n, sent: 0)
       return true
     case .wouldBlock:
       rest(h)
@@ -83,17 +83,21 @@ extension ProxyCore {
 
   /// Tries to read a head from what has come. Returns whether the connection moved on.
   private mutating func takeHead(_ h: Handle) -> Bool {
+    if downstreams[h].origin.awaitsProxyHeader { return takeProxyHeader(h) }
     switch downstreams[h].parseHead(into: &head) {
     case .incomplete:
       if downstreams[h].phase == .idle {
         downstreams[h].phase = .head
-        setDeadline(h, in: times.headTime)
+        if !awaitsDetection(h) { setDeadline(h, in: times.headTime) }
       }
       return false
     case .fault(.http2Preface)
-    where policy.listenerProtocol == .auto && downstreams[h].isFresh && !downstreams[h].link.isStream:
-      beginSession(h)
+    where !downstreams[h].link.isStream && downstreams[h].isFresh && protocolIsOpen(h):
+      facts.recordDetection(downstreams[h].origin.direction, .http2)
+      beginSession(h, .http2)
       return false
+    case .fault(let fault) where !downstreams[h].link.isStream && downstreams[h].isFresh && !mayBeHTTP(h, fault):
+      return takeOther(h, fault)
     case .fault(let fault):
       refuse(h, .badRequest, status: fault.status, text: fault.reason.description)
       return downstreams.contains(h)
@@ -104,9 +108,17 @@ extension ProxyCore {
     }
   }
 
+  /// The listener leaves it to its callers whether they speak HTTP/1.1 or HTTP/2.
+  private mutating func protocolIsOpen(_ h: Handle) -> Bool {
+    listeners[downstreams[h].origin.listener].policy.listenerProtocol == .auto
+  }
+
   /// A head is complete in the connection's input and in `self.head`.
   private mutating func beginRequest(_ h: Handle, headLength: Int) {
-    let routing = RoutingFields(head, of: downstreams[h], trusted: policy.isTrusted)
+    let routing = RoutingFields(head, of: downstreams[h], steers: downstreams[h].origin.steers)
+    if downstreams[h].isFresh, !downstreams[h].link.isStream {
+      facts.recordDetection(downstreams[h].origin.direction, .http1)
+    }
     downstreams[h].exchange = Exchange()
     downstreams[h].exchange.started = now
     downstreams[h].exchange.method = head.method

@@ -16,7 +16,7 @@ extension ProxyCore {
     buffers.lend(&downstreams[h].output)
     let status = writeRouteAnswer(
       route, location: place, close: downstreams[h].closesAfterAnswer,
-      withoutBody: downstreams[h].exchange.method == .head, trusted: policy.isTrusted,
+      withoutBody: downstreams[h].exchange.method == .head, trusted: downstreams[h].origin.isTrusted,
       explains: downstreams[h].exchange.explains != .none, into: &downstreams[h].output)
     downstreams[h].exchange.answered = true
     count(h, use, status)

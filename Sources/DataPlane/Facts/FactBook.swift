@@ -19,6 +19,8 @@ public struct FactBook: ~Copyable {
   private var ejections: UInt64 = 0
   private var droppedFields = DroppedFields()
   private var tlsFaults = TLSFaults()
+  private var badProxyHeaders: UInt64 = 0
+  private var detections = DetectionFacts()
   private var folded: UInt64 = 0
 
   private var arena = HistogramArena()
@@ -77,10 +79,11 @@ public struct FactBook: ~Copyable {
     arena.record(histogram, microseconds)
   }
 
-  /// Counts a finished attempt.
+  /// Counts a finished attempt; of series -1 nothing.
   public mutating func recordAttempt(
     _ series: Int32, _ responseClass: FactClass, _ tryKind: FactTry, microseconds: UInt64
   ) {
+    if series < 0 { return }
     let slot = Int(responseClass.rawValue) &* 3 &+ Int(tryKind.rawValue)
     let histogram = attempts.histogram(series, slot: slot, in: &arena)
     arena.record(histogram, microseconds)
@@ -99,8 +102,8 @@ public struct FactBook: ~Copyable {
   }
 
   /// Counts bytes of a caller's connection that has become a tunnel.
-  public mutating func recordTunnelBytes(received: Int, sent: Int) {
-    recordBytes(.outbound, received: received, sent: sent)
+  public mutating func recordTunnelBytes(_ direction: TrafficDirection, received: Int, sent: Int) {
+    recordBytes(direction, received: received, sent: sent)
     tunnelBytes.received &+= UInt64(max(0, received))
     tunnelBytes.sent &+= UInt64(max(0, sent))
   }
@@ -116,6 +119,14 @@ public struct FactBook: ~Copyable {
   /// Counts a caller's connection whose TLS failed.
   public mutating func recordTLSFault(_ fault: TLSError) { tlsFaults.record(fault) }
 
+  /// Counts a caller's connection by what it was found to speak.
+  public mutating func recordDetection(_ direction: TrafficDirection, _ spoken: DetectedProtocol) {
+    detections[direction, spoken] &+= 1
+  }
+
+  /// Counts a connection that was closed since its PROXY protocol header is none.
+  public mutating func recordBadProxyHeader() { badProxyHeaders &+= 1 }
+
   // MARK: Collection
 
   /// Takes what was counted since the last time and starts anew. `now` in microseconds of any steady clock.
@@ -128,6 +139,10 @@ public struct FactBook: ~Copyable {
     facts.folded = folded
     facts.droppedFields = droppedFields
     facts.tlsFaults = tlsFaults
+    facts.detections = detections
+    facts.badProxyHeaders = badProxyHeaders
+    badProxyHeaders = 0
+    detections = DetectionFacts()
     tlsFaults = TLSFaults()
     (bytes, tunnelBytes) = ([ByteFacts(), ByteFacts()], ByteFacts())
     (ejections, folded, droppedFields) = (0, 0, DroppedFields())

@@ -89,6 +89,8 @@ struct FactLedger: Sendable {
   private(set) var ejections: UInt64 = 0
   private(set) var droppedFields = DroppedFields()
   private(set) var tlsFaults = TLSFaults()
+  private(set) var detections = DetectionFacts()
+  private(set) var badProxyHeaders: UInt64 = 0
   private(set) var folded: UInt64 = 0
   private var gauges: [WorkerGauges]
   private var balances: [[BalanceFact]]
@@ -117,6 +119,8 @@ struct FactLedger: Sendable {
     droppedFields.heads = droppedFields.heads.addingSaturating(facts.droppedFields.heads)
     droppedFields.trailers = droppedFields.trailers.addingSaturating(facts.droppedFields.trailers)
     tlsFaults.add(facts.tlsFaults)
+    detections.add(facts.detections)
+    badProxyHeaders = badProxyHeaders.addingSaturating(facts.badProxyHeaders)
     folded = folded.addingSaturating(facts.folded)
     guard gauges.indices.contains(worker) else { return }
     gauges[worker] = facts.gauges

@@ -114,6 +114,9 @@ public struct WorkerFacts: Sendable {
   public var ejections: UInt64 = 0
   public var droppedFields = DroppedFields()
   public var tlsFaults = TLSFaults()
+  public var detections = DetectionFacts()
+  /// Connections that were closed since their PROXY protocol header is none.
+  public var badProxyHeaders: UInt64 = 0
   /// Series that found no room and were counted under `_other`.
   public var folded: UInt64 = 0
   /// Nothing counted.

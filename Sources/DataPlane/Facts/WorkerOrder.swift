@@ -9,8 +9,8 @@ public enum WorkerOrder: Sendable {
   case endpoints(EndpointSet)
   /// This proxy's share of the fleet's floor of re-sends, above 0 and at most 1.
   case requeueShare(Double)
-  /// Secure callers' connections by this from now on; those that are there keep what they have.
-  case secure(TLSContext)
+  /// Secure connections to a listener, by its place among the worker's, by this from now on; those that are there keep what they have.
+  case secure(listener: Int, TLSContext)
   /// Hand over the facts since the last time; answer `.collected` with this ticket.
   case collect(ticket: UInt64)
   /// Show what you have; answer `.described` with this ticket.

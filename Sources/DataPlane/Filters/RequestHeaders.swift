@@ -1,5 +1,6 @@
 import HTTP
 import Memory
+import SystemIO
 import Traffic
 
 /// How often a request may pass a mesh before it is taken for a loop: Linkerd's `maxCallDepth`.
@@ -11,17 +12,16 @@ let callDepthLimit = 10
 /// ours to set; fields that tell where the mesh sent the request are written anew, so that nobody can forge them; the request's
 /// own rules leave as `l5d-ctx-dtab`; everything else passes byte for byte, in order.
 /// What a route edits comes in between: its fields leave the caller's, its lines follow them.
-/// What a caller that is not trusted says of the mesh, or of those before it (`x-forwarded-for`), ends here.
+/// What a caller that is not trusted says of the mesh, or of those before it (`x-forwarded-for`), ends here. On the way in to an
+/// application the mesh's fields pass: they are for it.
 /// - Parameters:
 ///   - route: the route that matched, if it changes the request.
 ///   - tail: the binding's ready-made lines (`BoundLeaf.headers`).
-///   - trusted: whether the caller's own mesh and forwarding fields may pass.
 ///   - upgrades: the protocols that the request may offer; nil when it offers none of them.
 /// - Returns: whether the body goes out in chunks, and where `tail` stands in `output`.
 func writeRequestHead(
   _ head: borrowing RequestHead, of downstream: borrowing Downstream, route: CompiledRoute?, tail: [UInt8],
-  requestID: UInt64, trusted: Bool, upgrades: UpgradeTokens?,
-  into output: inout ByteBuffer
+  requestID: UInt64, upgrades: UpgradeTokens?, into output: inout ByteBuffer
 ) -> (inChunks: Bool, tail: Range<Int>) {
   let bytes = downstream.input.span
   output.append(bytes.extracting(head.methodRange))
@@ -43,6 +43,7 @@ func writeRequestHead(
   }
   var carriesID = false
   let isEdited = route != nil
+  let (trusted, isInbound) = (downstream.origin.isTrusted, downstream.origin.direction == .inbound)
   copyFields(head.fields, from: bytes, into: &output) { field in
     if isEdited, let route, route.requestEdits.drops(bytes.extracting(field.nameRange)) { return false }
     if field.name == .other { return !field.isHopByHop }
@@ -51,13 +52,14 @@ func writeRequestHead(
     case .host: return !rewritesHost
     case .l5dDtab, .l5dCtxDtab, .dtabLocal, .l5dDstService, .l5dDstClient, .l5dDstResidual, .l5dDtabSignature,
       .l5dCtxDtabSignature, .heddleExplain:
-      return false
+      return isInbound  // the proxy before this one wrote them for the application
     case .l5dReqid:
       carriesID = true
       return true
     default: return !field.isHopByHop
     }
   }
+  if let caller = downstream.origin.caller { writeCaller(caller, isSecure: downstream.isSecure, into: &output) }
   if let route { output.append(route.requestEdits.lines) }
   if let upgrades { upgrades.writeOffer(head.fields, bytes, into: &output) }
   if !carriesID {
@@ -74,6 +76,14 @@ func writeRequestHead(
   }
   output.append("\r\n")
   return (false, place)
+}
+
+/// Tells the service who its caller is, for whom nobody else does. Behind lines that a trusted caller brought: a list in one line or in
+/// several is the same (RFC 9110 §5.3).
+private func writeCaller(_ caller: SocketAddress, isSecure: Bool, into output: inout ByteBuffer) {
+  output.append("x-forwarded-for: ")
+  output.append(caller.host)
+  output.append(isSecure ? "\r\nx-forwarded-proto: https\r\n" : "\r\nx-forwarded-proto: http\r\n")
 }
 
 /// 16 hexadecimal digits.
@@ -101,14 +111,14 @@ struct RoutingFields {
   /// The request asks why it goes where it goes: index of the field, -1 when it does not.
   var explainField = -1
 
-  /// - Parameter trusted: whether what the caller says of the mesh counts.
-  init(_ head: borrowing RequestHead, of downstream: borrowing Downstream, trusted: Bool) {
+  /// - Parameter steers: whether the caller's own rules and questions count.
+  init(_ head: borrowing RequestHead, of downstream: borrowing Downstream, steers: Bool) {
     let bytes = downstream.input.span
     for i in 0..<head.fields.count {
       let field = head.fields[i]
       switch field.name {
-      case .l5dDtab, .l5dCtxDtab: hasLocalDtab = trusted
-      case .heddleExplain: explainField = trusted ? i : -1
+      case .l5dDtab, .l5dCtxDtab: hasLocalDtab = steers
+      case .heddleExplain: explainField = steers ? i : -1
       case .via: depth &+= countMeshes(bytes.extracting(field.valueRange))
       case .contentType: isGRPC = isGRPCType(bytes.extracting(field.valueRange))
       case .grpcTimeout:

@@ -24,17 +24,27 @@ extension ProxyCore {
   /// Where the host decides and no route of it exists, that is one look-up of the host's bytes as they came; a host with
   /// routes costs the match besides; only a spelling, a route or a name not met before is looked at closely.
   mutating func identify(_ h: Handle) -> Identified {
-    if hostComesFirst, let slot = downstreams[h].find(head.hostRange, in: hosts),
-      hosts[slot].version == table.routes.version, hosts[slot].chain == nil,
-      bindings.holds(hosts[slot].binding, hosts[slot].serial)
+    let l = downstreams[h].origin.listener
+    if listeners[l].hostComesFirst, let slot = downstreams[h].find(head.hostRange, in: listeners[l].hosts),
+      listeners[l].hosts[slot].version == table.routes.version, listeners[l].hosts[slot].chain == nil,
+      bindings.holds(listeners[l].hosts[slot].binding, listeners[l].hosts[slot].serial)
     {
-      return .bound(hosts[slot].binding)
+      return .bound(listeners[l].hosts[slot].binding)
     }
-    return identifyByList(h)
+    if let application = listeners[l].policy.application { return .bound(bind(l, to: application)) }
+    return identifyByList(h, listeners[l].policy.identifiers)
   }
 
-  private mutating func identifyByList(_ h: Handle) -> Identified {
-    let identifiers = policy.identifiers
+  /// The binding of an inbound listener's application.
+  mutating func bind(_ l: Handle, to application: InboundApplication) -> Int32 {
+    let known = listeners[l].application
+    if bindings.holds(known.binding, known.serial) { return known.binding }
+    let b = makeBinding(of: application)
+    listeners[l].application = (b, bindings[b].serial)
+    return b
+  }
+
+  private mutating func identifyByList(_ h: Handle, _ identifiers: [Identifier]) -> Identified {
     for identifier in identifiers {
       if let found = identifier.kind == .routes ? matchRoute(h) : bind(h, by: identifier) { return found }
     }
@@ -44,7 +54,8 @@ extension ProxyCore {
   // MARK: Routes
 
   private mutating func matchRoute(_ h: Handle) -> Identified? {
-    guard let slot = hostSlot(h), let chain = hosts[slot].chain else { return nil }
+    let l = downstreams[h].origin.listener
+    guard let slot = hostSlot(h, l), let chain = listeners[l].hosts[slot].chain else { return nil }
     switch downstreams[h].findRoute(chain, head, &scratch) {
     case .none: return nil
     case .ambiguous: return .ambiguous
@@ -69,12 +80,14 @@ extension ProxyCore {
 
   private mutating func bind(_ h: Handle, by identifier: Identifier) -> Identified? {
     if identifier.isHost {
-      guard let slot = hostSlot(h) else { return nil }
-      if bindings.holds(hosts[slot].binding, hosts[slot].serial) { return .bound(hosts[slot].binding) }
+      let l = downstreams[h].origin.listener
+      guard let slot = hostSlot(h, l) else { return nil }
+      let known = (listeners[l].hosts[slot].binding, listeners[l].hosts[slot].serial)
+      if bindings.holds(known.0, known.1) { return .bound(known.0) }
       guard let b = bind(h, anew: identifier) else { return nil }
       if case .bound(let b) = b {
-        hosts[slot].binding = b
-        hosts[slot].serial = bindings[b].serial
+        listeners[l].hosts[slot].binding = b
+        listeners[l].hosts[slot].serial = bindings[b].serial
       }
       return b
     }
@@ -93,7 +106,7 @@ extension ProxyCore {
   }
 
   /// The binding of a name as dtabs write it, made if there is none; nil when the table is full.
-  private mutating func binding(named text: [UInt8]) -> Int32? {
+  mutating func binding(named text: [UInt8]) -> Int32? {
     if let known = bindings.find(text.span) { return known }
     guard let path = try? Path(parsing: String(decoding: text, as: UTF8.self)) else { return nil }
     return makeBinding(key: text, path: path, local: [])
@@ -102,19 +115,19 @@ extension ProxyCore {
   // MARK: Hosts
 
   /// What is known of the request's host; nil when it is no name.
-  private mutating func hostSlot(_ h: Handle) -> Int32? {
-    let known = downstreams[h].find(head.hostRange, in: hosts)
-    if let known, hosts[known].version == table.routes.version { return known }
+  private mutating func hostSlot(_ h: Handle, _ l: Handle) -> Int32? {
+    let known = downstreams[h].find(head.hostRange, in: listeners[l].hosts)
+    if let known, listeners[l].hosts[known].version == table.routes.version { return known }
     guard downstreams[h].identify(head.hostRange, into: &name) else { return nil }
-    let asksRoutes = policy.identifiers.contains { $0.kind == .routes }
+    let asksRoutes = listeners[l].policy.identifiers.contains { $0.kind == .routes }
     let chain = asksRoutes ? table.routes.chain(forHost: String(decoding: name, as: UTF8.self)) : nil
     if let known {
-      hosts[known].version = table.routes.version
-      hosts[known].chain = chain
+      listeners[l].hosts[known].version = table.routes.version
+      listeners[l].hosts[known].chain = chain
       return known
     }
     let spelling = downstreams[h].copy(head.hostRange)
-    return hosts.insert(spelling.span, HostSlot(version: table.routes.version, chain: chain))
+    return listeners[l].hosts.insert(spelling.span, HostSlot(version: table.routes.version, chain: chain))
   }
 }
 

@@ -1,14 +1,15 @@
 import HTTP
 import HTTP2
 import Memory
+import RPC
 import SystemIO
 
 // A caller's side: the frames of a request become text in the input of a `Downstream`, the text in its output becomes the frames of
 // the answer.
 
 extension ProxyCore {
-  /// This connection has begun with the preface of HTTP/2: it goes on as a session.
-  mutating func beginSession(_ h: Handle) {
+  /// This connection goes on as a session: it has begun with the preface of HTTP/2, or its listener says so.
+  mutating func beginSession(_ h: Handle, _ kind: SessionMachine.Kind) {
     var gone = downstreams.remove(h)
     gone.clock.stop(on: loop)
     swap(&sessionInput, &gone.input)
@@ -16,34 +17,44 @@ extension ProxyCore {
     buffers.reclaim(&gone.output)
     loop.remove(gone.link.descriptor)
     facts.gauges.downstreamConnections -= 1
-    guard let socket = gone.takeSocket(), let s = adoptSession(socket, .http2) else { return sessionInput.removeAll() }
+    var origin = gone.origin
+    origin.isSecure = gone.isSecure
+    guard let socket = gone.takeSocket(), let s = adoptSession(socket, kind, from: origin) else {
+      return sessionInput.removeAll()
+    }
     takeFrames(s)
     if sessions.contains(s) { readSession(s) }
   }
 
   /// A caller's connection that speaks HTTP/2, or carries calls.
   @discardableResult
-  mutating func adoptSession(_ socket: consuming PeerSocket, _ kind: SessionMachine.Kind) -> Handle? {
+  mutating func adoptSession(
+    _ socket: consuming PeerSocket, _ kind: SessionMachine.Kind, from origin: Origin
+  ) -> Handle? {
     let machine: SessionMachine
     switch kind {
     case .http2: machine = .http2(HTTP2Session(role: .server, settings: limits.http2, at: milliseconds))
     case .calls(let speaks):
       var settings = limits.calls
-      settings.methodInName = policy.methodInName
+      settings.methodInName = listeners[origin.listener].policy.methodInName
       machine = .calls(CallSession(.server, speaks: speaks, settings: settings))
     }
-    guard let s = openSession(socket, .caller, machine) else { return nil }
+    guard let s = openSession(socket, .caller(origin), machine) else { return nil }
     facts.gauges.downstreamConnections += 1
     callerSessions += 1
     return s
   }
 
-  mutating func takeCallerEvent(_ event: HTTP2Event, of s: Handle, _ http2: HTTP2Session) {
+  mutating func takeCallerEvent(_ event: HTTP2Event, of s: Handle, from origin: Origin, _ http2: HTTP2Session) {
     let h = Handle(bits: event.tag)
     switch event.kind {
-    case .request(let fields, let ends): beginStream(insertStream(s, event, http2), fields, hasBody: !ends)
+    case .request(let fields, let ends): beginStream(insertStream(s, origin, event, http2), fields, hasBody: !ends)
     case .tooLarge:
-      if downstreams.contains(h) { closeDownstream(h, reset: true) } else { refuseLargeHead(insertStream(s, event, http2)) }
+      if downstreams.contains(h) {
+        closeDownstream(h, reset: true)
+      } else {
+        refuseLargeHead(insertStream(s, origin, event, http2))
+      }
     case .data(let range): takeRequestData(range, event.stream, of: h, http2)
     case .trailers(let fields): endRequestText(h, fields)
     case .ended: endRequestText(h, nil)
@@ -60,19 +71,21 @@ extension ProxyCore {
 
   // MARK: Frames become text
 
-  private mutating func insertStream(_ s: Handle, _ event: HTTP2Event, _ http2: HTTP2Session) -> Handle {
+  private mutating func insertStream(
+    _ s: Handle, _ origin: Origin, _ event: HTTP2Event, _ http2: HTTP2Session
+  ) -> Handle {
     var stream = StreamText()
     stream.session = s
     stream.id = event.stream
-    let h = insertStream(stream)
+    let h = insertStream(stream, from: origin)
     http2.setTag(h.bits, on: event)
     return h
   }
 
   /// A message that begins on a session.
-  mutating func insertStream(_ stream: StreamText) -> Handle {
+  mutating func insertStream(_ stream: StreamText, from origin: Origin) -> Handle {
     let deadline = now.adding(nanoseconds: times.streamIdle)
-    let h = downstreams.insert(Downstream(stream: stream, clock: ConnectionClock(deadline: deadline)))
+    let h = downstreams.insert(Downstream(stream: stream, from: origin, clock: ConnectionClock(deadline: deadline)))
     downstreams[h].clock.set(deadline, token: h.token(kind: TokenKind.downstream), on: loop)
     return h
   }

@@ -9,27 +9,29 @@ import SystemIO
 extension ProxyCore {
   // MARK: Callers
 
-  mutating func takeCallerEvent(_ event: CallEvent, of s: Handle, _ calls: CallSession) {
+  mutating func takeCallerEvent(_ event: CallEvent, of s: Handle, from origin: Origin, _ calls: CallSession) {
     let h = Handle(bits: event.tag)
     switch event.kind {
     case .call:
-      let h = insertCall(event, of: s, calls)
+      let h = insertCall(event, of: s, from: origin, calls)
       buffers.lend(&downstreams[h].input)
       calls.takeText(event.call, into: &downstreams[h].input)
       advance(h)
-    case .malformed(let reason): refuse(insertCall(event, of: s, calls), .badRequest, status: 400, text: reason)
+    case .malformed(let reason): refuse(insertCall(event, of: s, from: origin, calls), .badRequest, status: 400, text: reason)
     case .discarded: if downstreams.contains(h) { closeDownstream(h) }
     case .closed: callerStreamClosed(h)
     case .answer, .refused: break
     }
   }
 
-  private mutating func insertCall(_ event: CallEvent, of s: Handle, _ calls: CallSession) -> Handle {
+  private mutating func insertCall(
+    _ event: CallEvent, of s: Handle, from origin: Origin, _ calls: CallSession
+  ) -> Handle {
     var stream = StreamText()
     stream.session = s
     stream.id = event.call
     stream.call = calls.speaks
-    let h = insertStream(stream)
+    let h = insertStream(stream, from: origin)
     calls.setTag(h.bits, on: event.call)
     return h
   }

@@ -34,7 +34,7 @@ struct Session: ~Copyable {
   var clock: ConnectionClock
 
   enum Peer {
-    case caller
+    case caller(Origin)
     case endpoint(ClusterIndex, EndpointIndex)
   }
 

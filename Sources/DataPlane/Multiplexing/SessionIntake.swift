@@ -52,7 +52,7 @@ extension ProxyCore {
       buffers.lend(&sessionInput)
       switch sessions[s].receive(into: &sessionInput, atMost: sessionInput.writableCount) {
       case .bytes(let n):
-        if case .caller = sessions[s].peer { facts.recordBytes(.outbound, received: n, sent: 0) }
+        if case .caller(let origin) = sessions[s].peer { facts.recordBytes(origin.direction, received: n, sent: 0) }
         takeFrames(s)
       case .wouldBlock: return
       case .endOfFile, .failed: return closeSession(s)
@@ -93,14 +93,14 @@ extension ProxyCore {
       while let event = http2.nextEvent() {
         if case .settings = event.kind { settled(s, http2) }
         switch peer {
-        case .caller: takeCallerEvent(event, of: s, http2)
+        case .caller(let origin): takeCallerEvent(event, of: s, from: origin, http2)
         case .endpoint: takeEndpointEvent(event, http2)
         }
       }
     case .calls(let calls):
       while let event = calls.nextEvent() {
         switch peer {
-        case .caller: takeCallerEvent(event, of: s, calls)
+        case .caller(let origin): takeCallerEvent(event, of: s, from: origin, calls)
         case .endpoint: takeEndpointEvent(event, calls)
         }
       }

@@ -33,7 +33,7 @@ extension ProxyCore {
     }
     switch sessions[s].write(atMost: limits.turn) {
     case .bytes(let n):
-      if case .caller = sessions[s].peer { facts.recordBytes(.outbound, received: 0, sent: n) }
+      if case .caller(let origin) = sessions[s].peer { facts.recordBytes(origin.direction, received: 0, sent: n) }
       takeEvents(s, machine)
       guard sessions.contains(s) else { return }
       if n > 0 { resumeStalled(s) }

@@ -3,10 +3,12 @@ import SystemIO
 
 extension EndpointSet {
   /// `/$/inet/…` and its kin with a numeric address, which need nobody's answer; nil for all other names.
-  convenience init?(literal name: Path) {
+  convenience init?(literal name: Path, serviceProtocol: EndpointProtocol = .automatic) {
     guard let address = SocketAddress(literal: name) else { return nil }
     let endpoint = Endpoint(address: address, text: address.description)
-    self.init(name: name, version: 1, state: .bound, id: name.description, endpoints: [endpoint])
+    self.init(
+      name: name, version: 1, state: .bound, id: name.description, endpoints: [endpoint],
+      serviceProtocol: serviceProtocol)
   }
 }
 

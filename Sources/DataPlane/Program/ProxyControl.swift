@@ -64,10 +64,8 @@ final class ProxyControl {
   var isStale = false
   var lastRefusal: (revision: UInt64, errors: [String])?
   var lastDisconnect = ""
-  /// Tells the certificates in use from newer ones, and what was wrong with these.
-  var securityFingerprint: [SetHash]
-  var securityFault = ""
-  var isReadingSecurity = false
+  /// Those of each listener, in their order; nil for those without.
+  var certificates: [ListenerCertificates?]
   /// What of the state file is older than what is held.
   var unsaved = UnsavedState()
   /// Waits for the writing under way.
@@ -90,7 +88,7 @@ final class ProxyControl {
     ledger = FactLedger(workers: start.workers.count)
     reports = ReportQueue(instance: start.identity.instance, now: loop.now.milliseconds)
     hasConfiguration = start.configuration.isStandalone
-    securityFingerprint = start.configuration.securityFingerprint
+    certificates = start.configuration.listeners.map { ListenerCertificates($0) }
   }
 
   /// Begins: what was kept on disk, then the controllers.

@@ -21,7 +21,7 @@ public final class ProxyProgram: Sendable {
   private let workers: [WorkerHandle]
   private let loops: [LoopExecutor]
   /// Where it listens: the ports that the kernel chose where 0 was asked for.
-  let outbound: SocketAddress
+  let listeners: [(name: String, address: SocketAddress)]
   let admin: SocketAddress
   let observe: SocketAddress?
 
@@ -69,8 +69,9 @@ public final class ProxyProgram: Sendable {
       level: configuration.logLevel, format: configuration.logFormat,
       clock: { Int64(clamping: wallClockMilliseconds()) }, write: { writeStandardError($0) })
     let program = try ProxyProgram(configuration, log: log, onDrained: { watch.end() })
+    let listeners = program.listeners.map { " \($0.name)=\($0.address)" }.joined()
     let observe = program.observe.map { " observe=\($0)" } ?? ""
-    writeStandardOutput("ready outbound=\(program.outbound) admin=\(program.admin)\(observe)")
+    writeStandardOutput("ready\(listeners) admin=\(program.admin)\(observe)")
     watch.run(
       terminate: { program.drain() },
       reload: {
@@ -94,8 +95,8 @@ public final class ProxyProgram: Sendable {
     }
     let kept = try Self.openState(configuration, log)
     let relay = NoticeRelay()
-    let (outbound, workers) = try Self.startWorkers(configuration, table, relay)
-    self.outbound = outbound
+    let (addresses, workers) = try Self.startWorkers(configuration, table, relay)
+    listeners = zip(configuration.listeners, addresses).map { ($0.name, $1) }
     self.workers = workers
     let start = ControlStart(
       configuration: configuration, identity: try Self.identity(configuration), log: log, workers: workers,
@@ -129,22 +130,26 @@ public final class ProxyProgram: Sendable {
 
   private static func startWorkers(
     _ configuration: ProxyConfiguration, _ table: RoutingTable, _ relay: NoticeRelay
-  ) throws -> (SocketAddress, [WorkerHandle]) {
-    var address = configuration.outbound
+  ) throws -> ([SocketAddress], [WorkerHandle]) {
+    var addresses = configuration.listeners.map(\.address)
     var workers: [WorkerHandle] = []
     for index in 0..<configuration.workers {
-      let listener: Socket
-      do { listener = try Socket.listen(on: address, reusePort: configuration.workers > 1) } catch {
-        throw StartFailure(description: "outbound.listen: \(address): \(error)")
+      var starts: [ListenerStart] = []
+      for (place, listener) in configuration.listeners.enumerated() {
+        let socket: Socket
+        do { socket = try Socket.listen(on: addresses[place], reusePort: configuration.workers > 1) } catch {
+          throw StartFailure(description: "\(listener.name).listen: \(addresses[place]): \(error)")
+        }
+        // With port 0 the kernel chose one for the first worker; the others share it.
+        addresses[place] = socket.localAddress() ?? addresses[place]
+        starts.append(ListenerStart(socket, listener.policy))
       }
-      // With port 0 the kernel chose one for the first; the others share it.
-      address = listener.localAddress() ?? address
       workers.append(
         try startWorker(
-          index: index, of: configuration.workers, listener: listener, limits: configuration.limits,
-          policy: configuration.policy, table: table, seed: try randomSeed(), notices: { relay.post($0) }))
+          index: index, of: configuration.workers, listeners: starts, limits: configuration.limits,
+          binding: configuration.binding, table: table, seed: try randomSeed(), notices: { relay.post($0) }))
     }
-    return (address, workers)
+    return (addresses, workers)
   }
 
   private struct Made: Sendable {

@@ -52,7 +52,7 @@ extension ProxyCore {
   }
 
   private mutating func passed(_ t: Handle, _ n: Int, from side: TunnelSide) {
-    if side == .caller { facts.recordTunnelBytes(received: n, sent: 0) }
+    if side == .caller { facts.recordTunnelBytes(tunnels[t].direction, received: n, sent: 0) }
     if tunnels[t][side.other].isBroken { return tunnels[t][side.other].output.removeAll() }  // nobody takes it
     touchTunnel(t)
   }
@@ -65,7 +65,7 @@ extension ProxyCore {
       return touchTunnel(t)
     }
     if sent == 0 { return }
-    if side == .caller { facts.recordTunnelBytes(received: 0, sent: sent) }
+    if side == .caller { facts.recordTunnelBytes(tunnels[t].direction, received: 0, sent: sent) }
     touchTunnel(t)
   }
 

@@ -13,7 +13,7 @@ extension ProxyCore {
   mutating func takeOffer(_ h: Handle, _ headLength: Int) -> Bool {
     // A body that is still under way could not be told from what is tunnelled.
     guard head.minorVersion == 1, !downstreams[h].link.isStream, hasWholeBody(h, headLength) else { return true }
-    let tokens = policy.upgrades
+    let tokens = listeners[downstreams[h].origin.listener].policy.upgrades
     let offer = downstreams[h].offer(head, tokens)
     guard !offer.isEmpty else { return true }
     downstreams[h].exchange.offer = offer
@@ -30,7 +30,7 @@ extension ProxyCore {
 
   /// The request is a CONNECT. Returns false when it was answered.
   mutating func takeConnect(_ h: Handle, _ headLength: Int) -> Bool {
-    guard policy.allowsConnect, !downstreams[h].link.isStream else {
+    guard listeners[downstreams[h].origin.listener].policy.allowsConnect, !downstreams[h].link.isStream else {
       refuse(h, .badRequest, status: 405, text: "CONNECT is not offered here")
       return false
     }
@@ -56,7 +56,9 @@ extension ProxyCore {
 
   /// The service switches protocols by the answer that stands in `self.answer`. Returns false, with nothing done, when it may not.
   mutating func switchProtocols(_ u: Handle, _ h: Handle, _ length: Int) -> Bool {
-    let (offer, tokens) = (downstreams[h].exchange.offer, policy.upgrades)
+    let (offer, tokens) = (
+      downstreams[h].exchange.offer, listeners[downstreams[h].origin.listener].policy.upgrades
+    )
     guard !offer.isEmpty, downstreams[h].requestBody.isDone, !upstreams[u].link.isStream,
       upstreams[u].accepts(offer, answer, tokens)
     else { return false }
@@ -65,7 +67,7 @@ extension ProxyCore {
     buffers.lend(&downstreams[h].output)
     writeAnswerHead(
       answer, of: upstreams[u], framing: .asReceived, then: .tunnel, callerMinorVersion: 1, success: true,
-      trusted: policy.isTrusted, edits: edits, extra: extra, into: &downstreams[h].output)
+      trusted: downstreams[h].origin.isTrusted, edits: edits, extra: extra, into: &downstreams[h].output)
     upstreams[u].input.removeFirst(length)
     openTunnel(u, h)
     return true
@@ -73,8 +75,10 @@ extension ProxyCore {
 
   /// The connection that a CONNECT asked for stands.
   mutating func connectStands(_ u: Handle, _ h: Handle) {
-    buffers.lend(&downstreams[h].output)
-    downstreams[h].output.append("HTTP/1.1 200 OK\r\n\r\n")
+    if !downstreams[h].exchange.isRaw {
+      buffers.lend(&downstreams[h].output)
+      downstreams[h].output.append("HTTP/1.1 200 OK\r\n\r\n")
+    }
     openTunnel(u, h)
   }
 
@@ -96,6 +100,7 @@ extension ProxyCore {
     swap(&toService, &service.output)
     move(&service.input, to: &toCaller)
     move(&caller.input, to: &toService)
+    let direction = caller.origin.direction
     let hangups = (caller.sawHangup, service.sawHangup)
     tunnelPlaces += 1
     facts.gauges.tunnels += 1
@@ -105,7 +110,8 @@ extension ProxyCore {
     let t = tunnels.insert(
       Tunnel(
         caller: TunnelEnd(socket: callerSocket, output: toCaller, sawHangup: hangups.0),
-        service: TunnelEnd(socket: serviceSocket, output: toService, sawHangup: hangups.1), cluster: c, endpoint: e))
+        service: TunnelEnd(socket: serviceSocket, output: toService, sawHangup: hangups.1), cluster: c, endpoint: e,
+        direction: direction))
     watchTunnel(t)
   }
 

@@ -9,15 +9,20 @@ struct Tunnel: ~Copyable {
   var service: TunnelEnd
   let cluster: ClusterIndex
   let endpoint: EndpointIndex
+  let direction: TrafficDirection
   /// One peer is gone, and the other was told so.
   var isLingering = false
   var clock = ConnectionClock(deadline: .distantFuture)
 
-  init(caller: consuming TunnelEnd, service: consuming TunnelEnd, cluster: ClusterIndex, endpoint: EndpointIndex) {
+  init(
+    caller: consuming TunnelEnd, service: consuming TunnelEnd, cluster: ClusterIndex, endpoint: EndpointIndex,
+    direction: TrafficDirection
+  ) {
     self.caller = caller
     self.service = service
     self.cluster = cluster
     self.endpoint = endpoint
+    self.direction = direction
   }
 
   /// Nothing new can come through it: it only gets rid of what it has.

@@ -126,7 +126,7 @@ extension ProxyCore {
     buffers.lend(&downstreams[h].output)
     writeAnswerHead(
       answer, of: upstreams[u], framing: framing, then: keepAlive ? .nextRequest : .close, callerMinorVersion: caller,
-      success: answer.statusCode < 500, trusted: policy.isTrusted, edits: edits, extra: extra,
+      success: answer.statusCode < 500, trusted: downstreams[h].origin.isTrusted, edits: edits, extra: extra,
       into: &downstreams[h].output)
     upstreams[u].input.removeFirst(length)
     upstreams[u].hasHead = true

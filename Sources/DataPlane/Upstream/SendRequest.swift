@@ -64,11 +64,12 @@ extension ProxyCore {
     let requestID = random.next()
     // Before the call, not in it: what follows `head` as an argument and needs `self` costs a copy of the whole head.
     let (route, tail) = (editingRoute(h), bindings[b].leaves[Int(leaf)].headers)
-    let upgrades = downstreams[h].exchange.offer.isEmpty ? nil : policy.upgrades
+    let upgrades =
+      downstreams[h].exchange.offer.isEmpty ? nil : listeners[downstreams[h].origin.listener].policy.upgrades
     buffers.lend(&upstreams[u].output)
     let written = writeRequestHead(
       head, of: downstreams[h], route: route, tail: tail,
-      requestID: requestID, trusted: policy.isTrusted, upgrades: upgrades, into: &upstreams[u].output)
+      requestID: requestID, upgrades: upgrades, into: &upstreams[u].output)
     downstreams[h].exchange.chunksRequest = written.inChunks
     downstreams[h].exchange.tail = written.tail
   }
@@ -113,6 +114,7 @@ extension ProxyCore {
   }
 
   private mutating func attemptSeries(_ b: Int32, _ picked: Int32, _ c: ClusterIndex, _ e: EndpointIndex) -> Int32 {
+    if bindings[b].direction == .inbound { return -1 }  // what an application's requests are counted as says it all
     guard let leaf = leafNow(b, picked, c) else { return passingSeries(b, c, e) }
     let serial = clusters[c].endpoints[Int(e)].serial
     let known = bindings[b].leaves[leaf].series.count

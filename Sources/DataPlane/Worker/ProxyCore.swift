@@ -2,7 +2,6 @@ import HTTP
 import Memory
 import MeshProtocol
 import SystemIO
-import TLS
 import Traffic
 import Workers
 
@@ -19,9 +18,7 @@ struct ProxyCore: ~Copyable {
   let loop: EventLoop
   let worker: Int
   let limits: ProxyLimits
-  let policy: OutboundPolicy
-  /// What callers' connections are secured by from now on; nil: they are in clear.
-  var security: TLSContext?
+  let binding: BindingPolicy
   let times: ProxyTimes
   /// This worker's slice of the per-name limits.
   let pendingPerName: Int
@@ -29,6 +26,8 @@ struct ProxyCore: ~Copyable {
   let workers: Int
   let notify: (WorkerNotice) -> Void
 
+  /// Where callers come in. None leaves before the worker ends.
+  var listeners = Slab<Listener>()
   var downstreams = Slab<Downstream>()
   var upstreams = Slab<Upstream>()
   /// HTTP/2 connections; their streams are in `downstreams` and `upstreams`.
@@ -47,12 +46,10 @@ struct ProxyCore: ~Copyable {
   var sessionInput = ByteBuffer()
   var clusters = ClusterTable()
   var bindings: BindingTable
-  var hosts: HostTable
   var uses = RouteUses()
   /// Scratch of identifying: memory used again for each request.
   var scratch = RouteScratch()
   var name: [UInt8] = []
-  let hostComesFirst: Bool
   var sequences = SequenceTable()
   /// This worker's part of the floor of each name's re-sends, a second.
   var requeueFloor: Double
@@ -72,14 +69,13 @@ struct ProxyCore: ~Copyable {
   var isDraining = false
 
   init(
-    loop: EventLoop, worker: Int, workers: Int, limits: ProxyLimits, policy: OutboundPolicy, table: RoutingTable,
+    loop: EventLoop, worker: Int, workers: Int, limits: ProxyLimits, binding: BindingPolicy, table: RoutingTable,
     seed: UInt64, notify: @escaping (WorkerNotice) -> Void
   ) {
     self.loop = loop
     self.worker = worker
     self.limits = limits
-    self.policy = policy
-    self.security = policy.security
+    self.binding = binding
     self.times = ProxyTimes(limits)
     self.pendingPerName = max(1, limits.pendingPerName / workers)
     self.workers = workers
@@ -91,8 +87,6 @@ struct ProxyCore: ~Copyable {
     self.notify = notify
     self.random = FastRandom(seed: seed)
     self.bindings = BindingTable(seed: seed ^ 0x5bd1_e995_7f4a_7c15)
-    self.hosts = HostTable(seed: seed ^ 0x2545_f491_4f6c_dd1d)
-    self.hostComesFirst = policy.identifiers.beginsWithHost
   }
 
 }

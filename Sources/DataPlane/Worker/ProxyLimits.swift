@@ -10,6 +10,7 @@ struct ProxyTimes {
   let connect: UInt64
   let poolIdle: UInt64
   let binding: UInt64
+  let detection: UInt64
   let linger: UInt64
   let ping: UInt64
   let tunnelIdle: UInt64?
@@ -22,6 +23,7 @@ struct ProxyTimes {
     connect = Self.nanoseconds(limits.connect)
     poolIdle = Self.nanoseconds(limits.poolIdle)
     binding = Self.nanoseconds(limits.binding)
+    detection = Self.nanoseconds(limits.detection)
     linger = Self.nanoseconds(limits.linger)
     ping = Self.nanoseconds(limits.ping)
     tunnelIdle = limits.tunnelIdle.map(Self.nanoseconds)
@@ -46,6 +48,9 @@ public struct ProxyLimits: Sendable {
   public var poolIdle = Duration.seconds(3)
   /// A request whose concrete name has no first answer yet: 503 `binding-timeout` after this. 1 s.
   public var binding = Duration.seconds(1)
+  /// A new connection that has not shown what it speaks, where a listener takes TCP beside HTTP: it is taken for TCP, whose service may
+  /// speak first. 10 s.
+  public var detection = Duration.seconds(10)
   /// From our last byte to the caller's own end of the connection; then it is closed all the same. 5 s.
   public var linger = Duration.seconds(5)
   /// An HTTP/2 peer that has said nothing for so long while requests are under way is asked whether it is there (PING), and taken

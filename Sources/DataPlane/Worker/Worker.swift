@@ -11,8 +11,6 @@ final class Worker: LoopHandler {
   private let orders: Mailbox<WorkerOrder>
   private let index: Int
   private let notify: (WorkerNotice) -> Void
-  /// What callers connect to; empty once draining.
-  private var listeners = Slab<Socket>()
   private var core: ProxyCore
   private var drainDeadline: Instant?
   private var saidDrained = false
@@ -25,8 +23,8 @@ final class Worker: LoopHandler {
   private static let drainEndToken = Handle(index: 0, generation: 1).token(kind: TokenKind.drainEnd)
 
   init(
-    loop: EventLoop, orders: Mailbox<WorkerOrder>, listener: consuming Socket, index: Int, of workers: Int,
-    limits: ProxyLimits, policy: OutboundPolicy, table: RoutingTable, seed: UInt64,
+    loop: EventLoop, orders: Mailbox<WorkerOrder>, listeners: [ListenerStart], index: Int, of workers: Int,
+    limits: ProxyLimits, binding: BindingPolicy, table: RoutingTable, seed: UInt64,
     notify: @escaping (WorkerNotice) -> Void
   ) throws(SystemError) {
     self.loop = loop
@@ -34,10 +32,13 @@ final class Worker: LoopHandler {
     self.index = index
     self.notify = notify
     core = ProxyCore(
-      loop: loop, worker: index, workers: workers, limits: limits, policy: policy, table: table, seed: seed,
+      loop: loop, worker: index, workers: workers, limits: limits, binding: binding, table: table, seed: seed,
       notify: notify)
-    let h = listeners.insert(listener)
-    try loop.add(listeners[h].descriptor, token: h.token(kind: TokenKind.listener), [.read])
+    for listener in listeners {
+      let hosts = seed ^ 0x2545_f491_4f6c_dd1d
+      let l = core.listeners.insert(Listener(listener.policy, socket: listener.take(), seed: hosts))
+      try watch(l)
+    }
     _ = loop.schedule(Self.housekeepingToken, at: loop.now + Self.housekeeping)
   }
 
@@ -90,21 +91,20 @@ final class Worker: LoopHandler {
 
   // MARK: Accepting
 
-  private func accept(_ h: Handle) {
-    guard listeners.contains(h) else { return }
-    if core.accept(from: listeners[h]) { return }
+  private func accept(_ l: Handle) {
+    if core.accept(at: l) { return }
     // The limit is reached: look away, or the level-triggered listener would keep the loop busy.
-    loop.remove(listeners[h].descriptor)
-    rest(h)
+    if let descriptor = core.listeners[l].descriptor { loop.remove(descriptor) }
+    rest(l)
   }
 
-  private func resumeAccepting(_ h: Handle) {
-    guard listeners.contains(h) else { return }
-    do {
-      try loop.add(listeners[h].descriptor, token: h.token(kind: TokenKind.listener), [.read])
-    } catch {
-      rest(h)
-    }
+  private func resumeAccepting(_ l: Handle) {
+    do { try watch(l) } catch { rest(l) }
+  }
+
+  private func watch(_ l: Handle) throws(SystemError) {
+    guard let descriptor = core.listeners[l].descriptor else { return }
+    try loop.add(descriptor, token: l.token(kind: TokenKind.listener), [.read])
   }
 
   private func rest(_ h: Handle) {
@@ -120,7 +120,8 @@ final class Worker: LoopHandler {
       notify(.running(worker: index, generation: table.generation))
     case .endpoints(let set): core.update(set)
     case .requeueShare(let share): core.takeRequeueShare(share)
-    case .secure(let context): core.security = context
+    case .secure(let listener, let context):
+      if let l = core.listeners.handle(at: UInt32(listener)) { core.listeners[l].security = context }
     case .collect(let ticket):
       notify(.collected(worker: index, ticket: ticket, core.collect()))
     case .describe(let ticket, let view):
@@ -134,11 +135,11 @@ final class Worker: LoopHandler {
   private func drain(_ grace: Duration) {
     guard drainDeadline == nil else { return }
     drainDeadline = loop.now + grace
-    for index in 0..<listeners.slotCount {
-      guard let h = listeners.handle(at: index) else { continue }
-      for _ in 0..<Self.backlogBatches { _ = core.accept(from: listeners[h]) }
-      loop.remove(listeners[h].descriptor)
-      _ = listeners.remove(h)
+    for index in 0..<core.listeners.slotCount {
+      guard let l = core.listeners.handle(at: index), let descriptor = core.listeners[l].descriptor else { continue }
+      for _ in 0..<Self.backlogBatches { _ = core.accept(at: l) }
+      loop.remove(descriptor)
+      core.listeners[l].close()
     }
     _ = loop.schedule(Self.drainEndToken, at: loop.now + grace)
     core.beginDrain()
@@ -159,28 +160,27 @@ public struct WorkerHandle: WorkerPort {
   public func send(_ order: WorkerOrder) { orders.post(order) }
 }
 
-/// Starts one worker thread on a listener that is already bound, so that a fault in an address shows before anything runs.
+/// Starts one worker thread on listeners that are already bound, so that a fault in an address shows before anything runs.
 ///
 /// - Parameters:
 ///   - index: the worker's number, from 0.
 ///   - workers: how many there are; per-process limits are divided by it.
-///   - listener: bound with SO_REUSEPORT where there are several workers.
+///   - listeners: in the order by which `.secure` names them.
 ///   - notices: called on the worker's thread; must not block.
 /// - Throws: when the kernel gives no loop.
 public func startWorker(
-  index: Int, of workers: Int, listener: consuming Socket, limits: ProxyLimits,
-  policy: OutboundPolicy = OutboundPolicy(), table: RoutingTable, seed: UInt64,
+  index: Int, of workers: Int, listeners: [ListenerStart], limits: ProxyLimits,
+  binding: BindingPolicy = BindingPolicy(), table: RoutingTable, seed: UInt64,
   notices: @escaping @Sendable (WorkerNotice) -> Void
 ) throws(SystemError) -> WorkerHandle {
-  let start = WorkerStart(listener)
   let handle = try StartedWorker()
   startThread(name: "worker-\(index)") {
     do throws(SystemError) {
       let loop = try EventLoop()
       let orders = Mailbox<WorkerOrder>(waker: loop.waker)
       let worker = try Worker(
-        loop: loop, orders: orders, listener: start.take(), index: index, of: workers, limits: limits,
-        policy: policy, table: table, seed: seed, notify: notices)
+        loop: loop, orders: orders, listeners: listeners, index: index, of: workers, limits: limits,
+        binding: binding, table: table, seed: seed, notify: notices)
       handle.fulfil(.success(orders))
       worker.run()
     } catch {

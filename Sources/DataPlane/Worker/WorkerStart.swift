@@ -2,23 +2,6 @@ import Synchronization
 import SystemIO
 import Workers
 
-/// Carries a listener into the worker's thread.
-final class WorkerStart: Sendable {
-  private let listener: Mutex<Socket?>
-
-  init(_ listener: consuming Socket) { self.listener = Mutex(consume listener) }
-
-  /// The listener, once.
-  func take() -> Socket {
-    listener.withLock { held in
-      var taken: Socket? = nil
-      swap(&taken, &held)
-      guard let socket = consume taken else { preconditionFailure("a worker takes its listener once") }
-      return socket
-    }
-  }
-}
-
 /// Carries the worker's mailbox, or why there is none, out of its thread.
 final class StartedWorker: Sendable {
   private let result = Mutex<Result<Mailbox<WorkerOrder>, SystemError>?>(nil)

@@ -8,14 +8,18 @@ import Testing
   private let key = OverrideKey(Array("0123456789abcdef".utf8))!
   private let rule = "/svc/web => /b"
 
-  private func mesh(_ policy: OutboundPolicy) throws -> (proxy: ProxyHarness, one: ScriptedServer, two: ScriptedServer) {
+  private func mesh(
+    _ binding: BindingPolicy = BindingPolicy(), trust: ListenerTrust = .always
+  ) throws -> (proxy: ProxyHarness, one: ScriptedServer, two: ScriptedServer) {
     let (one, two) = (try ScriptedServer.saying("one"), try ScriptedServer.saying("two"))
     let dtab = "/b => /$/inet/127.0.0.1/\(two.port) ; /svc/web => /$/inet/127.0.0.1/\(one.port)"
-    return (try ProxyHarness(dtab: dtab, policy: policy), one, two)
+    var policy = ListenerPolicy()
+    policy.trust = trust
+    return (try ProxyHarness(dtab: dtab, policy: policy, binding: binding), one, two)
   }
 
-  private func policy(_ change: (inout OutboundPolicy) -> Void) -> OutboundPolicy {
-    var policy = OutboundPolicy()
+  private func policy(_ change: (inout BindingPolicy) -> Void) -> BindingPolicy {
+    var policy = BindingPolicy()
     change(&policy)
     return policy
   }
@@ -43,7 +47,7 @@ import Testing
 
   @Test func systemNamesOnlyWhereTheOperatorSaysSo() throws {
     let direct = "l5d-dtab: /svc/web => /$/inet/127.0.0.1/"
-    let closed = try mesh(OutboundPolicy())
+    let closed = try mesh()
     #expect(try closed.proxy.get("web", fields: "\(direct)\(closed.two.port)\r\n").status == 403)
     let open = try mesh(policy { $0.overrides.systemNames = [try! Prefix(parsing: "/$/inet/127.0.0.1")] })
     #expect(try open.proxy.get("web", fields: "\(direct)\(open.two.port)\r\n").body == "two")
@@ -77,7 +81,7 @@ import Testing
   }
 
   @Test func anUntrustedCallerSteersAndLearnsNothing() throws {  // item 79
-    let mesh = try mesh(policy { $0.isTrusted = false })
+    let mesh = try mesh(trust: .never)
     let fields = "l5d-dtab: \(rule)\r\nl5d-ctx-deadline: 1 2\r\nheddle-explain: only\r\nl5d-sample: 1\r\nx-own: 1\r\n"
     let answer = try mesh.proxy.get("web", fields: fields)
     #expect(answer.body == "one" && !answer.head.lowercased().contains("l5d-"))
@@ -95,7 +99,7 @@ import Testing
     ]
     let fields = names.map { "\($0): 10.0.0.1\r\n" }.joined() + "x-forward: 1\r\nvia: 1.1 other\r\n"
     for isTrusted in [true, false] {
-      let mesh = try mesh(policy { $0.isTrusted = isTrusted })
+      let mesh = try mesh(trust: isTrusted ? .always : .never)
       #expect(try mesh.proxy.get("web", fields: fields).body == "one")
       let sent = try #require(mesh.one.requests.first)
       for name in names { #expect((RawAnswer.field(name.lowercased(), in: sent) != nil) == isTrusted, "\(name)") }

@@ -9,7 +9,7 @@ import Traffic
   private func read(_ yaml: String) throws -> [Identifier] {
     try ProxyConfiguration(
       file: Array(yaml.utf8), environment: { _ in nil }, options: [], hostName: "h", processors: 1
-    ).policy.identifiers
+    ).listeners[0].policy.identifiers
   }
 
   @Test func routesThenTheHostUnlessSaidOtherwise() throws {

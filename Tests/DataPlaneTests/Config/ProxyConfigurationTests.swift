@@ -32,7 +32,7 @@ struct ProxyConfigurationTests {
       file: nil, environment: { _ in nil }, options: [], hostName: "host-1", processors: 3)
     #expect(configuration.node == "host-1")
     #expect(configuration.namespace == "default")
-    #expect(configuration.outbound.description == "127.0.0.1:4140")
+    #expect(configuration.listeners[0].address.description == "127.0.0.1:4140")
     #expect(configuration.admin.description == "127.0.0.1:9990")
     #expect(configuration.observe == nil)
     #expect(configuration.workers == 3)
@@ -64,10 +64,10 @@ struct ProxyConfigurationTests {
 
   @Test("Which protocols may be switched to")
   func upgrades() throws {
-    let standard = try proxyConfiguration().policy
+    let standard = try proxyConfiguration().listeners[0].policy
     #expect(standard.upgrades == .standard && !standard.allowsConnect)
-    #expect(try proxyConfiguration("outbound: {upgrades: []}").policy.upgrades == UpgradeTokens())
-    let several = try proxyConfiguration("outbound: {upgrades: [WebSocket, chat/2], connect: true}").policy
+    #expect(try proxyConfiguration("outbound: {upgrades: []}").listeners[0].policy.upgrades == UpgradeTokens())
+    let several = try proxyConfiguration("outbound: {upgrades: [WebSocket, chat/2], connect: true}").listeners[0].policy
     #expect(several.upgrades.names == [Array("websocket".utf8), Array("chat/2".utf8)] && several.allowsConnect)
     for refused in ["h2c", "H2C", "HTTP/2.0", "h2c/1"] {
       #expect(problems("outbound: {upgrades: [\(refused)]}").first?.contains("cannot be tunnelled") == true)

@@ -55,7 +55,7 @@ private struct Storm {
         try connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(path.utf8.count)\r\n\r\n\(path)")
       }
     }
-    var policy = OutboundPolicy()
+    var policy = ListenerPolicy()
     policy.allowsConnect = true
     proxy = try ProxyHarness(dtab: Self.dtab(0, echo.port), limits: Self.limits, policy: policy)
     clean = try proxy.connect()

@@ -22,10 +22,10 @@ import Testing
   @Test func branchesAndTheRequestsOwnRulesAreNamed() throws {
     let server = try ScriptedServer.saying("one")
     let target = "/$/inet/127.0.0.1/\(server.port)"
-    var policy = OutboundPolicy()
-    policy.overrides.systemNames = [try Prefix(parsing: "/$/inet")]
+    var binding = BindingPolicy()
+    binding.overrides.systemNames = [try Prefix(parsing: "/$/inet")]
     let proxy = try ProxyHarness(
-      dtab: "/b => \(target) ; /svc/web => 1 * \(target) & 3 * \(target)", policy: policy)
+      dtab: "/b => \(target) ; /svc/web => 1 * \(target) & 3 * \(target)", binding: binding)
     let split = try #require(try proxy.get("web", fields: "heddle-explain: 1\r\n").field("heddle-explain"))
     #expect(split.contains("branch 25.0 %25") || split.contains("branch 75.0 %25"), "\(split)")
     let own = try proxy.get("web", fields: "heddle-explain: 1\r\nl5d-dtab: /svc/web => /b\r\n")
@@ -59,7 +59,7 @@ import Testing
 
   @Test func turnedOffItIsNothing() throws {
     let server = try ScriptedServer.saying("one")
-    var policy = OutboundPolicy()
+    var policy = ListenerPolicy()
     policy.explains = false
     let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/\(server.port)", policy: policy)
     let answer = try proxy.get("web", fields: "heddle-explain: only\r\n")

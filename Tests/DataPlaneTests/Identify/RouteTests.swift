@@ -176,19 +176,19 @@ import Traffic
 
   /// The request's own dentries apply to the name that the route gave.
   @Test func routesAndTheRequestsOwnDentries() throws {
-    var policy = OutboundPolicy()
-    policy.overrides.systemNames = [try Prefix(parsing: "/$/inet")]
+    var binding = BindingPolicy()
+    binding.overrides.systemNames = [try Prefix(parsing: "/$/inet")]
     let (one, two) = (try service("one"), try service("two"))
     let proxy = try ProxyHarness(
       dtab: "/svc/a => /$/inet/127.0.0.1/\(one.port) ; /staging => /$/inet/127.0.0.1/\(two.port)",
-      routes: ["r": try forward("/svc/a", ["web"])], policy: policy)
+      routes: ["r": try forward("/svc/a", ["web"])], binding: binding)
     #expect(try proxy.get("web").body == "one")
     #expect(try proxy.get("web", fields: "l5d-dtab: /svc/a => /staging\r\n").body == "two")
   }
 
   @Test func identifiersInTheirOrder() throws {
     let web = try service("web")
-    var policy = OutboundPolicy()
+    var policy = ListenerPolicy()
     policy.identifiers = [
       Identifier(.routes), Identifier(.header("x-service")), Identifier(.path(segments: 1, consumes: true)),
     ]

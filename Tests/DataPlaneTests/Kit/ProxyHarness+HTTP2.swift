@@ -7,7 +7,7 @@ import TestSupport
 extension ProxyHarness {
   /// A proxy whose `web` is this service.
   convenience init(
-    _ service: ScriptedServer, limits: ProxyLimits = .patient, policy: OutboundPolicy = OutboundPolicy(),
+    _ service: ScriptedServer, limits: ProxyLimits = .patient, policy: ListenerPolicy = ListenerPolicy(),
     kernelBytes: Int32? = nil
   ) throws {
     try self.init(

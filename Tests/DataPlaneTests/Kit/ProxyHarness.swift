@@ -18,7 +18,8 @@ final class ProxyHarness: Sendable {
   /// - Parameter kernelBytes: what the kernel keeps per direction of a caller's connection; its own choice unless set.
   init(
     dtab: String, routes: [String: HTTPRoute] = [:], limits: ProxyLimits = .patient,
-    policy: OutboundPolicy = OutboundPolicy(), kernelBytes: Int32? = nil
+    policy: ListenerPolicy = ListenerPolicy(), binding: BindingPolicy = BindingPolicy(),
+    kernelBytes: Int32? = nil
   ) throws {
     let listener = try Socket.listen(on: SocketAddress(host: "127.0.0.1", port: 0)!)
     if let kernelBytes {
@@ -29,7 +30,7 @@ final class ProxyHarness: Sendable {
     let notices = Notices()
     self.notices = notices
     worker = try startWorker(
-      index: 0, of: 1, listener: listener, limits: limits, policy: policy,
+      index: 0, of: 1, listeners: [ListenerStart(listener, policy)], limits: limits, binding: binding,
       table: Self.table(dtab, Self.routes(routes), generation: 1), seed: 42
     ) { notices.append($0) }
   }

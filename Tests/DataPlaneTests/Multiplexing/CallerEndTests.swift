@@ -140,7 +140,7 @@ import Testing
   }
 
   @Test func declaredHTTP1RefusesThePreface() throws {
-    var policy = OutboundPolicy()
+    var policy = ListenerPolicy()
     policy.listenerProtocol = .http1
     let proxy = try ProxyHarness(try ScriptedServer.saying("hello"), policy: policy)
     let caller = try proxy.connect()
@@ -150,7 +150,7 @@ import Testing
   }
 
   @Test func declaredHTTP2RefusesText() throws {
-    var policy = OutboundPolicy()
+    var policy = ListenerPolicy()
     policy.listenerProtocol = .http2
     let service = try ScriptedServer.saying("hello")
     let proxy = try ProxyHarness(service, policy: policy)

@@ -36,7 +36,7 @@ final class RunningProxy: Sendable {
 
   /// The status of a request to a service through the proxy.
   func call(_ service: String) throws -> Int {
-    let client = HTTPClient(address: program.outbound, timeout: .seconds(20))
+    let client = HTTPClient(address: program.listeners[0].address, timeout: .seconds(20))
     return try client.send("GET", "/", headers: ["host": service]).status
   }
 

@@ -8,8 +8,8 @@ import Testing
 @Suite struct ConnectTests {
   private static let request = "CONNECT web:443 HTTP/1.1\r\nHost: web:443\r\n\r\n"
 
-  private static var policy: OutboundPolicy {
-    var policy = OutboundPolicy()
+  private static var policy: ListenerPolicy {
+    var policy = ListenerPolicy()
     policy.allowsConnect = true
     return policy
   }

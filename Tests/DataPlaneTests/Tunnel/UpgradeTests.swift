@@ -11,8 +11,8 @@ import Testing
     "\(head)\r\nHost: web\r\nConnection: Upgrade\r\nUpgrade: \(upgrade)\r\n\(more)\r\n"
   }
 
-  private static func allowing(_ tokens: String...) -> OutboundPolicy {
-    var policy = OutboundPolicy()
+  private static func allowing(_ tokens: String...) -> ListenerPolicy {
+    var policy = ListenerPolicy()
     policy.upgrades = UpgradeTokens()
     for token in tokens { precondition(policy.upgrades.add(token) == nil) }
     return policy

@@ -66,9 +66,9 @@ import Traffic
 
   @Test func byNamingOnlyADownFirstStays() throws {
     let backup = try ScriptedServer.saying("backup")
-    var policy = OutboundPolicy()
-    policy.failover = .naming
-    let proxy = try ProxyHarness(dtab: "/svc => /#/k8s | /#/consul", policy: policy)
+    var binding = BindingPolicy()
+    binding.failover = .naming
+    let proxy = try ProxyHarness(dtab: "/svc => /#/k8s | /#/consul", binding: binding)
     try settle(proxy, [try set("/#/k8s/web", [try deadPort()]), try set("/#/consul/web", [backup.port])])
     #expect(try proxy.get("web").status == 502)
     #expect(backup.requests.isEmpty)

@@ -1,33 +1,10 @@
 import MeshProtocol
-import TLS
 import Traffic
 
-/// What a listener takes its callers' bytes for.
-public enum ListenerProtocol: String, Sendable {
-  /// HTTP/2 when a connection begins with its preface (RFC 9113 §3.4), else HTTP/1.1.
-  case auto
-  case http1
-  /// With prior knowledge; anything else is closed.
-  case http2
-}
-
-/// What the outbound listener believes its callers, and what it lets them decide.
-public struct OutboundPolicy: Sendable {
-  /// False: `l5d-*` and `heddle-*` fields are taken off requests and answers, those that say for whom a request comes
-  /// (`x-forwarded-for`) off requests, and answers that the proxy makes have no body.
-  public var isTrusted = true
-  /// How requests get their names, the first that gives one.
-  public var identifiers = Identifier.standard
-  public var listenerProtocol = ListenerProtocol.auto
-  /// What callers' connections are secured by at first; nil: they are in clear.
-  public var security: TLSContext?
+/// How names are bound, whatever listener asked for them.
+public struct BindingPolicy: Sendable {
+  /// Which rules a trusted caller's request may bring along.
   public var overrides = OverridePolicy()
-  /// Whether a caller may ask with `heddle-explain` why its request goes where it goes.
-  public var explains = true
-  /// Protocols that a caller's connection may switch to.
-  public var upgrades = UpgradeTokens.standard
-  /// Whether CONNECT makes a tunnel to a service.
-  public var allowsConnect = false
   /// What decides between alternatives written with `|`.
   public var failover = RouteTree.Failover.health
 
