@@ -101,7 +101,7 @@ let package = Package(
       swiftSettings: safe),
     // tests mirror the sources
     .target(
-      name: "TestSupport", dependencies: ["HTTP2", "Memory", "SystemIO"], path: "Tests/Support", swiftSettings: safe),
+      name: "TestSupport", dependencies: ["HTTP2", "Thrift", "Mux", "Memory", "SystemIO"], path: "Tests/Support", swiftSettings: safe),
     tests("MeshProtocolTests", ["MeshProtocol", "TestSupport"]),
     tests("MemoryTests", ["Memory", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", "TestSupport"]),
