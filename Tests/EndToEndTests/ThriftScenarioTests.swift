@@ -1,13 +1,13 @@
 import Foundation
 import Testing
 
+/// A package of Debian's own interpreter.
+private let hasThrift = FileManager.default.fileExists(atPath: "/usr/lib/python3/dist-packages/thrift/__init__.py")
+
 /// A Thrift client and server that share no code with ours (`thrift_peer.py`, Debian's python3-thrift), through real proxies.
-@Suite(.serialized, .enabled(if: ThriftTests.isInstalled, "Debian's python3-thrift is there"))
-struct ThriftTests {
-  /// The library is a package of Debian's own interpreter.
+@Suite(.serialized, .enabled(if: hasThrift, "Debian's python3-thrift is there"))
+struct ThriftScenarioTests {
   private static let interpreter = "/usr/bin/python3"
-  private static let isInstalled = FileManager.default.fileExists(
-    atPath: "/usr/lib/python3/dist-packages/thrift/__init__.py")
   private static let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .appendingPathComponent("thrift_peer.py").path
 
@@ -32,8 +32,8 @@ struct ThriftTests {
     "/$/inet/" + (try program.address(key)).replacing(":", with: "/")
   }
 
-  private func run(_ arguments: String...) throws -> ToolAnswer {
-    try EndToEndTests.run(Self.interpreter, [Self.script] + arguments, folder: "/")
+  private func run(_ folder: ScratchFolder, _ arguments: String...) throws -> ToolAnswer {
+    try EndToEndTests.run(Self.interpreter, [Self.script] + arguments, folder: folder)
   }
 
   /// Texts, a megabyte, exceptions of both kinds, oneway calls, 300 calls in a row, eight callers at once.
@@ -42,7 +42,7 @@ struct ThriftTests {
     let service = try Self.peer("serve", transport, encoding)
     let folder = try ScratchFolder()
     let proxy = try proxy(folder, dtab: "/svc => \(try inet(service, "listen"))")
-    let talk = try run("talk", try proxy.address("outbound"), transport, encoding)
+    let talk = try run(folder, "talk", try proxy.address("outbound"), transport, encoding)
     #expect(talk.code == 0 && talk.output == "talked\n", "\(talk) \(proxy.text) \(service.text)")
     let metrics = try curl("http://\(try proxy.address("admin"))/metrics").body
     #expect(metrics.contains("heddle_requests_total{direction=\"outbound\",service=\"/svc\",class=\"success\"} 1109"), "\(metrics)")
@@ -54,7 +54,7 @@ struct ThriftTests {
     let folder = try ScratchFolder()
     let back = try proxy(folder, "back", dtab: "/svc => \(try inet(service, "listen"))")
     let front = try proxy(folder, "front", dtab: "/svc => \(try inet(back, "outbound"))")
-    let talk = try run("talk", try front.address("outbound"), "framed", "binary")
+    let talk = try run(folder, "talk", try front.address("outbound"), "framed", "binary")
     #expect(talk.code == 0 && talk.output == "talked\n", "\(talk) \(front.text) \(back.text)")
   }
 
@@ -63,7 +63,7 @@ struct ThriftTests {
     let folder = try ScratchFolder()
     let proxy = try proxy(
       folder, dtab: "/svc/other => \(try inet(service, "listen"))", more: ", thrift: {method_in_dst: true}")
-    let fails = try run("fails", try proxy.address("outbound"), "framed", "binary", "no-route")
+    let fails = try run(folder, "fails", try proxy.address("outbound"), "framed", "binary", "no-route")
     #expect(fails.code == 0 && fails.output == "failed as expected\n", "\(fails) \(proxy.text)")
   }
 }
