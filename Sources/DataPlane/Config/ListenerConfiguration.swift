@@ -82,7 +82,8 @@ private struct ListenerSection {
       policy.allowsConnect = values.boolean(path("connect"))
       policy.passesTLS = values.boolean(path("passthrough"))
       policy.tcpName = tcpName(policy.listenerProtocol)
-      policy.identifiers = identifiers(standard: Identifier.standard)
+      policy.identifiers = identifiers(standard: policy.listenerProtocol.identifiers)
+      policy.methodInName = values.boolean(path("thrift.method_in_dst"))
     }
     guard let address = address() else { return nil }
     return ListenerConfiguration(name: name, address: address, policy: policy, security: security)

@@ -71,7 +71,7 @@ struct ListenerSecurity: Hashable, SecuritySource {
       case .auto: ["h2", "http/1.1"]
       case .http1: ["http/1.1"]
       case .http2: ["h2"]
-      case .tcp, .tls: []
+      case .tcp, .tls, .thrift, .mux, .thriftMux: []
       }
     return security
   }

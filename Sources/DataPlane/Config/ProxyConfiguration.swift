@@ -251,5 +251,8 @@ extension ProxyLimits {
     downstreamConnections = values.integer("outbound.limits.connections")
     tunnels = values.integer("outbound.limits.tunnels")
     http2.concurrentStreams = UInt32(values.integer("outbound.limits.streams"))
+    calls.concurrentCalls = Int(http2.concurrentStreams)
+    calls.messageLimit = values.size("outbound.limits.message")
+    calls.declaredExceptionsFail = values.text("outbound.thrift.declared_exceptions") == "failure"
   }
 }

@@ -148,6 +148,10 @@ public enum ProxyKeys {
       "Tunnels (WebSocket, CONNECT), in the whole process, requests that ask for one included; one more gets 503 overload."
     ),
     Setting(
+      "outbound.limits.message", .size(1024...1_073_741_823), standard: "16MiB",
+      "One message of Thrift or Mux; a longer one ends its connection. Calls under way on one Mux connection are held to as much again."
+    ),
+    Setting(
       "outbound.limits.streams", .integer(1...65_536), standard: "256",
       "Requests that one HTTP/2 connection may have under way; one more is refused (REFUSED_STREAM), and may be sent again."
     ),

@@ -34,10 +34,11 @@ extension ProxyCore {
     } else {
       socket = PeerSocket(accepted)
     }
-    if listeners[l].policy.listenerProtocol == .http2, origin.greeting == .none, listeners[l].meshSecurity == nil {
+    if let kind = listeners[l].policy.listenerProtocol.session, origin.greeting == .none, listeners[l].meshSecurity == nil
+    {
       var origin = origin
       origin.isSecure = security != nil
-      adoptSession(socket, from: origin)
+      adoptSession(socket, kind, from: origin)
       return
     }
     let descriptor = socket.descriptor

@@ -95,7 +95,7 @@ extension ProxyCore {
     case .fault(.http2Preface)
     where !downstreams[h].link.isStream && downstreams[h].isFresh && protocolIsOpen(h):
       facts.recordDetection(downstreams[h].origin.direction, .http2)
-      beginSession(h)
+      beginSession(h, .http2)
       return false
     case .fault(let fault) where !downstreams[h].link.isStream && downstreams[h].isFresh && !mayBeHTTP(h, fault):
       return takeOther(h, fault)

@@ -19,7 +19,7 @@ extension ProxyCore {
   mutating func mayBeHTTP(_ h: Handle, _ fault: HTTPFault) -> Bool {
     switch listeners[downstreams[h].origin.listener].policy.listenerProtocol {
     case .auto: downstreams[h].firstBytes() == .http1
-    case .tls, .tcp: false
+    case .tls, .tcp, .thrift, .mux, .thriftMux: false
     case .http1, .http2: true
     }
   }

@@ -41,10 +41,13 @@ extension ProxyCore {
     if listeners[l].meshSecurity == nil, let security = listeners[l].security {
       downstreams[h].secure(by: TLSSession(security))
     }
-    switch listeners[l].policy.listenerProtocol {
-    case .http2: beginSession(h)
-    case .tcp: beginRaw(h, as: .declared)
-    case .auto, .http1, .tls: return true
+    let spoken = listeners[l].policy.listenerProtocol
+    if let kind = spoken.session {
+      beginSession(h, kind)
+    } else if spoken == .tcp {
+      beginRaw(h, as: .declared)
+    } else {
+      return true
     }
     return false
   }
@@ -88,8 +91,17 @@ extension ProxyCore {
     let l = downstreams[h].origin.listener
     if let uri = downstreams[h].link.peerURI { downstreams[h].origin.identity = identities.index(of: uri) }
     if listeners[l].policy.trust == .mesh { downstreams[h].origin.isTrusted = downstreams[h].origin.identity >= 0 }
-    guard downstreams[h].link.applicationProtocol == MeshCredentials.bytes else { return true }
-    beginRaw(h, as: .declared)
+    // What a proxy speaks to a proxy is between the two, whatever other callers speak here.
+    switch downstreams[h].link.applicationProtocol {
+    case "h2": beginSession(h, .http2)
+    case MeshCredentials.bytes:
+      if let kind = listeners[l].policy.listenerProtocol.session, kind != .http2 {
+        beginSession(h, kind)
+      } else {
+        beginRaw(h, as: .declared)
+      }
+    default: return true
+    }
     return false
   }
 }

@@ -110,6 +110,6 @@ extension ProxyCore {
   /// Closes the idle connections of an endpoint that left.
   mutating func closeIdle(_ c: ClusterIndex, _ e: EndpointIndex) {
     while clusters[c].endpoints[Int(e)].idle != .none { closeUpstream(clusters[c].endpoints[Int(e)].idle) }
-    for s in clusters[c].endpoints[Int(e)].sessions where sessions[s].http2.streamCount == 0 { closeSession(s) }
+    for s in clusters[c].endpoints[Int(e)].sessions where sessions[s].machine.streamCount == 0 { closeSession(s) }
   }
 }
