@@ -45,7 +45,8 @@ struct ConfigurationOptions: ParsableArguments {
   private var given: [(name: String, value: String)] {
     let all: [(String, String?)] = [
       ("--rest-listen", restListen), ("--rest-names", restNames), ("--mesh-listen", meshListen),
-      ("--mesh-names", meshNames), ("--mesh-tls", meshTls), ("--trust-domain", trustDomain), ("--store-path", storePath),
+      ("--mesh-names", meshNames), ("--mesh-tls", meshTls), ("--trust-domain", trustDomain),
+      ("--store-path", storePath),
       ("--insecure-listen", insecureListen ? "true" : nil), ("--log-level", logLevel), ("--log-format", logFormat),
     ]
     return all.compactMap { name, value in value.map { (name, $0) } }

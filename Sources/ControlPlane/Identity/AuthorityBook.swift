@@ -9,7 +9,9 @@ struct AuthorityBook: Sendable {
   private(set) var authorities: [Authority]
 
   init(_ authorities: [Authority]) {
-    self.authorities = authorities.sorted { ($0.isOperators ? 1 : 0, $0.createdAt, $0.id) < ($1.isOperators ? 1 : 0, $1.createdAt, $1.id) }
+    self.authorities = authorities.sorted {
+      ($0.isOperators ? 1 : 0, $0.createdAt, $0.id) < ($1.isOperators ? 1 : 0, $1.createdAt, $1.id)
+    }
   }
 
   var issuing: Authority? { authorities.first { $0.state == .issuing } }
@@ -71,14 +73,17 @@ struct AuthorityBook: Sendable {
   mutating func noteLifetime(_ lifetime: Duration) {
     authorities = authorities.map { authority in
       var noted = authority
-      if authority.state == .issuing || authority.state == .next { noted.longestLeaf = max(authority.longestLeaf, lifetime) }
+      if authority.state == .issuing || authority.state == .next {
+        noted.longestLeaf = max(authority.longestLeaf, lifetime)
+      }
       return noted
     }
   }
 
   private func checkOwn() throws(Problem) {
     if issuing?.isOperators == true {
-      throw .conflict("The mesh's certificates are signed by your own authority (identity.ca): replace it in its files.")
+      throw .conflict(
+        "The mesh's certificates are signed by your own authority (identity.ca): replace it in its files.")
     }
   }
 
