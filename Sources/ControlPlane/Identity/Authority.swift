@@ -12,6 +12,16 @@ struct Authority: Sendable {
     case trusted(until: WallTime)
     /// Out of the bundle.
     case retired
+
+    /// The further down the list, the lower.
+    var rank: Int {
+      switch self {
+      case .retired: 0
+      case .trusted: 1
+      case .issuing: 2
+      case .next: 3
+      }
+    }
   }
 
   let id: String

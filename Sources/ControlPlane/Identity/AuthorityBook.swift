@@ -9,8 +9,9 @@ struct AuthorityBook: Sendable {
   private(set) var authorities: [Authority]
 
   init(_ authorities: [Authority]) {
+    // Two made in one millisecond follow each other as they were to issue.
     self.authorities = authorities.sorted {
-      ($0.isOperators ? 1 : 0, $0.createdAt, $0.id) < ($1.isOperators ? 1 : 0, $1.createdAt, $1.id)
+      ($0.isOperators ? 1 : 0, $0.createdAt, $0.state.rank) < ($1.isOperators ? 1 : 0, $1.createdAt, $1.state.rank)
     }
   }
 
