@@ -258,6 +258,8 @@ final class TestProxy {
   var inbound: Heddle_Mesh_V1_Inbound?
   var replica = ConfigurationReplica()
   var endpoints: [String: EndpointReplica] = [:]
+  /// The same by name and address, as they came.
+  private(set) var wholeEndpoints: [String: [String: Heddle_Mesh_V1_Endpoint]] = [:]
   /// What came, by kind, since the last `forget`.
   private(set) var received: [PushKind: Int] = [:]
   private(set) var messages: [Heddle_Mesh_V1_ControlMessage.OneOf_Message] = []
@@ -304,6 +306,12 @@ final class TestProxy {
     case .delta(let delta): take(replica.received(delta))
     case .current(let current): take(replica.received(current))
     case .endpoints(let message):
+      if message.full { wholeEndpoints[message.name] = [:] }
+      for address in message.removes { wholeEndpoints[message.name]?[address] = nil }
+      for bytes in message.adds {
+        guard let endpoint = try? Heddle_Mesh_V1_Endpoint(serializedBytes: bytes) else { continue }
+        wholeEndpoints[message.name, default: [:]][endpoint.address] = endpoint
+      }
       if case .resubscribe = endpoints[message.name, default: EndpointReplica(name: message.name)].received(message) {
         answers.append(.subscribe(endpoints[message.name]?.subscription ?? Heddle_Mesh_V1_Subscribe()))
       }
