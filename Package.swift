@@ -60,10 +60,13 @@ let package = Package(
     module("JSONFormat", layer: 1, path: "Sources/JSON", []),
     // 2: bytes to messages; the kernel
     module("HTTP", layer: 2, ["Memory"]),
+    module("Thrift", layer: 2, ["Memory"]),
+    module("Mux", layer: 2, ["Memory"]),
     module("SystemIO", layer: 2, ["CLinux", "Memory"]),
     module("TLS", layer: 2, ["COpenSSL", "Memory"]),
     // 3: HTTP/2 sessions, pure decisions, event loops
     module("HTTP2", layer: 3, ["CNGHTTP2", "HTTP", "Memory"]),
+    module("RPC", layer: 3, ["Thrift", "Mux", "HTTP", "Memory"]),
     module("Traffic", layer: 3, ["MeshProtocol", "HTTP", "Memory", hashTrees]),
     module("Workers", layer: 3, ["SystemIO", "TLS", "Memory"]),
     // 4: our own endpoints: REST, admin, mesh stream, their clients; configuration files
@@ -77,7 +80,7 @@ let package = Package(
     module(
       "DataPlane", layer: 6,
       [
-        "MeshProtocol", "Memory", "Telemetry", "HTTP", "HTTP2", "SystemIO", "TLS", "Traffic", "Workers", "Serving",
+        "MeshProtocol", "Memory", "Telemetry", "HTTP", "HTTP2", "RPC", "SystemIO", "TLS", "Traffic", "Workers", "Serving",
         "Settings", "Discovery",
       ]),
     module(
@@ -98,15 +101,18 @@ let package = Package(
       swiftSettings: safe),
     // tests mirror the sources
     .target(
-      name: "TestSupport", dependencies: ["HTTP2", "Memory", "SystemIO"], path: "Tests/Support", swiftSettings: safe),
+      name: "TestSupport", dependencies: ["HTTP2", "Thrift", "Mux", "Memory", "SystemIO"], path: "Tests/Support", swiftSettings: safe),
     tests("MeshProtocolTests", ["MeshProtocol", "TestSupport"]),
     tests("MemoryTests", ["Memory", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", "TestSupport"]),
     tests("JSONFormatTests", ["JSONFormat", "TestSupport"]),
     tests("HTTPTests", ["HTTP", "Memory", "TestSupport"]),
+    tests("ThriftTests", ["Thrift", "Memory", "TestSupport"]),
+    tests("MuxTests", ["Mux", "Memory", "TestSupport"]),
     tests("SystemIOTests", ["SystemIO", "Memory"]),
     tests("TLSTests", ["TLS", "SystemIO", "Memory", "TestSupport"]),
     tests("HTTP2Tests", ["HTTP2", "HTTP", "Memory", "TestSupport"]),
+    tests("RPCTests", ["RPC", "Thrift", "Mux", "HTTP", "Memory", "TestSupport"]),
     tests("TrafficTests", ["Traffic", "MeshProtocol", "HTTP", "TestSupport"]),
     tests("WorkersTests", ["Workers", "SystemIO", "Memory", "TestSupport"]),
     tests("ServingTests", ["Serving", "TLS", "HTTP2", "HTTP", "Workers", "SystemIO", "Memory", "TestSupport"]),
@@ -114,7 +120,8 @@ let package = Package(
     tests(
       "DataPlaneTests",
       [
-        "DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "HTTP2", "SystemIO", "TLS", "Memory", "Telemetry",
+        "DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "HTTP2", "RPC", "Thrift", "SystemIO", "TLS", "Memory",
+        "Telemetry",
         "TestSupport",
       ]),
     tests(

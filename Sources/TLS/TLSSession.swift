@@ -28,7 +28,10 @@ import Memory
   ///   also goes to the server (SNI). Nil checks the certificate's chain alone: the caller looks at `peerCertificate`.
   ///   A server's sessions pass it over.
   /// - Parameter peerURI: the URI name that the peer's certificate must have, and no other. Nil: any.
-  public init(_ context: TLSContext, serverName: String? = nil, peerURI: TLSPeerURI? = nil) {
+  /// - Parameter protocols: what a client offers in place of the context's application protocols, of 1 to 255 bytes each.
+  public init(
+    _ context: TLSContext, serverName: String? = nil, peerURI: TLSPeerURI? = nil, protocols: [String]? = nil
+  ) {
     self.context = context
     guard let made = unsafe SSL_new(context.context.pointer), let bio = unsafe BIO_new(context.method.pointer) else {
       fatalError("no memory for a TLS session")
@@ -47,6 +50,7 @@ import Memory
     case .client:
       unsafe SSL_set_connect_state(session)
       if let serverName { expect(serverName) }
+      if let protocols { offer(protocols) }
     }
   }
 
@@ -121,6 +125,11 @@ import Memory
   }
 
   // MARK: Inside
+
+  private func offer(_ protocols: [String]) {
+    let list = protocols.flatMap { [UInt8($0.utf8.count)] + $0.utf8 }
+    unsafe SSL_set_alpn_protos(session, list, UInt32(list.count))
+  }
 
   private func expect(_ name: String) {
     let parameters = unsafe SSL_get0_param(session)

@@ -69,6 +69,7 @@ private struct ListenerSection {
     case "inbound":
       guard let application = application() else { return nil }
       policy.application = application
+      policy.takesMeshOnly = values.boolean(path("mesh_only"))
       policy.trust = values.text(path("trusted")).flatMap(ListenerTrust.init) ?? .mesh
     case "edge":
       policy.trust = .never
@@ -81,7 +82,8 @@ private struct ListenerSection {
       policy.allowsConnect = values.boolean(path("connect"))
       policy.passesTLS = values.boolean(path("passthrough"))
       policy.tcpName = tcpName(policy.listenerProtocol)
-      policy.identifiers = identifiers(standard: Identifier.standard)
+      policy.identifiers = identifiers(standard: policy.listenerProtocol.identifiers)
+      policy.methodInName = values.boolean(path("thrift.method_in_dst"))
     }
     guard let address = address() else { return nil }
     return ListenerConfiguration(name: name, address: address, policy: policy, security: security)

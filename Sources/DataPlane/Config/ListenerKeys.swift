@@ -18,7 +18,15 @@ enum ListenerKeys {
       Setting(
         "outbound.identifiers", .tree,
         "How requests get their names: a list of {kind: routes, header, method_and_host, path, header_path or static, …}, the first "
-          + "that gives a name. Default: routes, then the Host header."),
+          + "that gives a name. Default: routes, then the Host header; for thrift, mux and thriftmux where the call wants to go, else "
+          + "/svc."),
+      Setting(
+        "outbound.thrift.method_in_dst", .boolean, standard: "false",
+        "Whether the name of a Thrift call ends in its method: /svc[/<destination>]/<method>."),
+      Setting(
+        "outbound.thrift.declared_exceptions", .choice(["success", "failure"]), standard: "success",
+        "What a call counts as that ends in an exception that its service declares. One that it does not (TApplicationException) is a "
+          + "failure."),
       Setting(
         "outbound.trusted", .boolean, standard: "true",
         "Whether callers may steer their requests and say for whom they come. If not, l5d-* and heddle-* fields are taken off requests "
@@ -72,6 +80,9 @@ enum ListenerKeys {
       "inbound.trusted", .choice(["mesh", "true", "false"]), standard: "mesh",
       "Whose l5d-*, heddle-* and forwarding fields reach the application: those of callers with an identity of the mesh, anybody's, or "
         + "nobody's."),
+    Setting(
+      "inbound.mesh_only", .boolean, standard: "false",
+      "Whether none but callers with an identity of the mesh are taken; others are reset, and counted."),
     upgrades("inbound"),
     Setting(
       "inbound.limits.in_flight", .integer(1...1_000_000), standard: "4096",
@@ -92,7 +103,7 @@ enum ListenerKeys {
   private static func wireProtocol(_ listener: String) -> Setting {
     Setting(
       "\(listener).protocol",
-      .choice(listener == "edge" ? ["auto", "http1", "http2"] : ["auto", "http1", "http2", "tcp", "tls"]),
+      .choice(["auto", "http1", "http2"] + (listener == "edge" ? [] : ["tcp", "tls", "thrift", "mux", "thriftmux"])),
       standard: "auto",
       "What callers speak: only what is declared, or auto: HTTP/2 where a connection begins with its preface, HTTP/1.1 where it begins "
         + "with a request, \(listener == "edge" ? "else nothing." : "TLS that goes on unopened, else bytes.")"

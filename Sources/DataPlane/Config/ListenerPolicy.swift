@@ -1,4 +1,5 @@
 import MeshProtocol
+import RPC
 import TLS
 import Traffic
 
@@ -13,6 +14,30 @@ public enum ListenerProtocol: String, Sendable {
   case tcp
   /// TLS that goes on unopened, to the service of the name that it asks for.
   case tls
+  /// Calls, as `CallProtocol` has them.
+  case thrift, mux
+  case thriftMux = "thriftmux"
+
+  /// What its connections are from their first byte on; nil: a head of HTTP/1.1 comes first, or bytes.
+  var session: SessionMachine.Kind? {
+    switch self {
+    case .http2: .http2
+    case .thrift: .calls(.thrift)
+    case .mux: .calls(.mux)
+    case .thriftMux: .calls(.thriftMux)
+    case .auto, .http1, .tcp, .tls: nil
+    }
+  }
+
+  /// How requests get their names unless the configuration says otherwise.
+  var identifiers: [Identifier] {
+    if case .calls? = session { Identifier.calls } else { Identifier.standard }
+  }
+}
+
+extension Identifier {
+  /// Where a call says that it wants to go, else `/svc`.
+  static let calls = [Identifier(.headerPath("\(callNameField)", segments: nil)), Identifier(.fixed(Path(segments: [])))]
 }
 
 /// Whose word counts.
@@ -29,6 +54,8 @@ public enum ListenerTrust: String, Sendable {
 public struct InboundApplication: Hashable, Sendable {
   /// Its concrete name, with a numeric address: `/$/inet/127.0.0.1/8080`.
   public let name: Path
+  /// Where it listens.
+  public var port: UInt16 { name.segments.last.flatMap { UInt16($0.text) } ?? 0 }
   /// What its requests are counted under, a logical name such as `/svc/users`.
   public let service: String
   /// What it speaks.
@@ -60,6 +87,8 @@ public struct ListenerPolicy: Sendable {
   public var upgrades = UpgradeTokens.standard
   /// Whether CONNECT makes a tunnel to a service.
   public var allowsConnect = false
+  /// None but callers with an identity of the mesh are taken.
+  public var takesMeshOnly = false
   /// Each connection begins with a PROXY protocol header; one without is closed.
   public var expectsProxyHeader = false
   /// Whether services are told who the caller is (`x-forwarded-for`, `x-forwarded-proto`).
@@ -67,6 +96,8 @@ public struct ListenerPolicy: Sendable {
   /// The logical name of connections that are neither HTTP nor TLS with a name; nil: they are refused. Not asked where there is an
   /// application, which gets them.
   public var tcpName: Path?
+  /// Whether the name of a Thrift call ends in its method.
+  public var methodInName = false
   /// Whether TLS that does not end here goes on unopened.
   public var passesTLS = true
 

@@ -54,6 +54,8 @@ struct ProxyConfiguration: Sendable {
   var identity: IdentitySettings?
   /// The outbound one first.
   var listeners: [ListenerConfiguration]
+  /// How connections to some services are secured.
+  private(set) var clients: [ClientConfiguration]
   var admin: SocketAddress
   var observe: SocketAddress?
   var dtab: Dtab
@@ -91,6 +93,7 @@ struct ProxyConfiguration: Sendable {
     statePath = values.text("state.path")
     identity = IdentitySettings.read(values, problems)
     listeners = ListenerConfiguration.all(values, problems)
+    clients = ServiceSecurity.all(values.tree("clients"), problems).map { ClientConfiguration(security: $0) }
     admin = Self.address("admin.listen", values, problems) ?? .loopback(port: 9990)
     observe = Self.address("observe.listen", values, problems)
     dtab = Self.dtab(values, problems)
@@ -107,6 +110,7 @@ struct ProxyConfiguration: Sendable {
     check(problems)
     if problems.problems.isEmpty {
       for index in listeners.indices { listeners[index].loadSecurity(values, problems) }
+      for index in clients.indices { clients[index].loadSecurity(values, problems) }
     }
     try problems.check()
   }
@@ -247,5 +251,8 @@ extension ProxyLimits {
     downstreamConnections = values.integer("outbound.limits.connections")
     tunnels = values.integer("outbound.limits.tunnels")
     http2.concurrentStreams = UInt32(values.integer("outbound.limits.streams"))
+    calls.concurrentCalls = Int(http2.concurrentStreams)
+    calls.messageLimit = values.size("outbound.limits.message")
+    calls.declaredExceptionsFail = values.text("outbound.thrift.declared_exceptions") == "failure"
   }
 }

@@ -6,7 +6,7 @@ public enum ProxyKeys {
   private static let anyTime: ClosedRange<Duration> = .milliseconds(1) ... .seconds(86_400)
 
   public static let table = SettingsTable(
-    identity + mesh + ListenerKeys.outbound + ListenerKeys.inbound + ListenerKeys.edge + admin + naming + timeouts
+    identity + mesh + ListenerKeys.outbound + ListenerKeys.inbound + ListenerKeys.edge + clients + admin + naming + timeouts
       + limits + running)
 
   private static let identity = [
@@ -44,6 +44,13 @@ public enum ProxyKeys {
       "Folder for the proxy's key, certificate and trusted roots (key.pem, leaf.pem, bundle.pem, readable by their owner only). "
         + "Default: state.path with .identity behind it. When they are there the proxy uses them, with or without a token."
     ),
+  ]
+
+  private static let clients = [
+    Setting(
+      "clients", .tree,
+      "TLS to services: a list of {prefix, tls: {server_name, ca, certificate: {chain, key}, verify, minimum_version}}, by prefixes of concrete "
+        + "names such as /#/registry/payments, the longest that fits. Replaced files are taken up within 30 s, and on SIGHUP.")
   ]
 
   private static let admin = [
@@ -139,6 +146,10 @@ public enum ProxyKeys {
     Setting(
       "outbound.limits.tunnels", .integer(1...1_000_000), standard: "20000",
       "Tunnels (WebSocket, CONNECT), in the whole process, requests that ask for one included; one more gets 503 overload."
+    ),
+    Setting(
+      "outbound.limits.message", .size(1024...1_073_741_823), standard: "16MiB",
+      "One message of Thrift or Mux; a longer one ends its connection. Calls under way on one Mux connection are held to as much again."
     ),
     Setting(
       "outbound.limits.streams", .integer(1...65_536), standard: "256",

@@ -13,6 +13,8 @@ struct ProxyIdentity: Sendable {
   var address = ""
   /// It has a certificate of the mesh.
   var hasCertificate = false
+  /// Where it takes mutual TLS, and for which ports of its application; nil: it stands before none.
+  var inbound: (port: UInt16, application: UInt16)?
 }
 
 /// What the driver has to do, in order.
@@ -290,6 +292,10 @@ struct ControlStreamMachine {
     hello.labels = identity.labels
     hello.zone = identity.zone
     hello.address = identity.address
+    if let inbound = identity.inbound {
+      hello.inbound.port = UInt32(inbound.port)
+      hello.inbound.applications = [UInt32(inbound.application)]
+    }
     if let held = replica.held { hello.last = held.wire }
     return hello
   }

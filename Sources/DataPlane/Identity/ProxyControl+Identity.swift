@@ -3,7 +3,10 @@ import Telemetry
 
 extension ProxyControl: IdentityDeskOwner {
   /// What a proxy presents and trusts towards other proxies has changed; also at the start, when it was kept on disk.
-  func credentialsChanged(_ credentials: MeshCredentials) { meshCredentials = credentials }
+  func credentialsChanged(_ credentials: MeshCredentials) {
+    meshCredentials = credentials
+    for worker in workers { worker.send(.credentials(credentials)) }
+  }
 
   func identityChanged(_ credentials: MeshCredentials) {
     machine.identity.hasCertificate = true

@@ -1,14 +1,15 @@
 import HTTP
 import HTTP2
 import Memory
+import RPC
 import SystemIO
 
 // A caller's side: the frames of a request become text in the input of a `Downstream`, the text in its output becomes the frames of
 // the answer.
 
 extension ProxyCore {
-  /// This connection has begun with the preface of HTTP/2: it goes on as a session.
-  mutating func beginSession(_ h: Handle) {
+  /// This connection goes on as a session: it has begun with the preface of HTTP/2, or its listener says so.
+  mutating func beginSession(_ h: Handle, _ kind: SessionMachine.Kind) {
     var gone = downstreams.remove(h)
     gone.clock.stop(on: loop)
     swap(&sessionInput, &gone.input)
@@ -18,17 +19,27 @@ extension ProxyCore {
     facts.gauges.downstreamConnections -= 1
     var origin = gone.origin
     origin.isSecure = gone.isSecure
-    guard let socket = gone.takeSocket(), let s = adoptSession(socket, from: origin) else {
+    guard let socket = gone.takeSocket(), let s = adoptSession(socket, kind, from: origin) else {
       return sessionInput.removeAll()
     }
     takeFrames(s)
     if sessions.contains(s) { readSession(s) }
   }
 
-  /// A caller's connection that speaks HTTP/2.
+  /// A caller's connection that speaks HTTP/2, or carries calls.
   @discardableResult
-  mutating func adoptSession(_ socket: consuming PeerSocket, from origin: Origin) -> Handle? {
-    guard let s = openSession(socket, .caller(origin)) else { return nil }
+  mutating func adoptSession(
+    _ socket: consuming PeerSocket, _ kind: SessionMachine.Kind, from origin: Origin
+  ) -> Handle? {
+    let machine: SessionMachine
+    switch kind {
+    case .http2: machine = .http2(HTTP2Session(role: .server, settings: limits.http2, at: milliseconds))
+    case .calls(let speaks):
+      var settings = limits.calls
+      settings.methodInName = listeners[origin.listener].policy.methodInName
+      machine = .calls(CallSession(.server, speaks: speaks, settings: settings))
+    }
+    guard let s = openSession(socket, .caller(origin), machine) else { return nil }
     facts.gauges.downstreamConnections += 1
     callerSessions += 1
     return s
@@ -37,12 +48,12 @@ extension ProxyCore {
   mutating func takeCallerEvent(_ event: HTTP2Event, of s: Handle, from origin: Origin, _ http2: HTTP2Session) {
     let h = Handle(bits: event.tag)
     switch event.kind {
-    case .request(let fields, let ends): beginStream(insertStream(s, origin, event), fields, hasBody: !ends)
+    case .request(let fields, let ends): beginStream(insertStream(s, origin, event, http2), fields, hasBody: !ends)
     case .tooLarge:
       if downstreams.contains(h) {
         closeDownstream(h, reset: true)
       } else {
-        refuseLargeHead(insertStream(s, origin, event))
+        refuseLargeHead(insertStream(s, origin, event, http2))
       }
     case .data(let range): takeRequestData(range, event.stream, of: h, http2)
     case .trailers(let fields): endRequestText(h, fields)
@@ -60,13 +71,21 @@ extension ProxyCore {
 
   // MARK: Frames become text
 
-  private mutating func insertStream(_ s: Handle, _ origin: Origin, _ event: HTTP2Event) -> Handle {
-    let deadline = now.adding(nanoseconds: times.streamIdle)
+  private mutating func insertStream(
+    _ s: Handle, _ origin: Origin, _ event: HTTP2Event, _ http2: HTTP2Session
+  ) -> Handle {
     var stream = StreamText()
     stream.session = s
     stream.id = event.stream
+    let h = insertStream(stream, from: origin)
+    http2.setTag(h.bits, on: event)
+    return h
+  }
+
+  /// A message that begins on a session.
+  mutating func insertStream(_ stream: StreamText, from origin: Origin) -> Handle {
+    let deadline = now.adding(nanoseconds: times.streamIdle)
     let h = downstreams.insert(Downstream(stream: stream, from: origin, clock: ConnectionClock(deadline: deadline)))
-    sessions[s].http2.setTag(h.bits, on: event)
     downstreams[h].clock.set(deadline, token: h.token(kind: TokenKind.downstream), on: loop)
     return h
   }
@@ -126,7 +145,11 @@ extension ProxyCore {
   mutating func passAnswer(_ h: Handle) {
     let stream = downstreams[h].stream
     guard !stream.isOver, !downstreams[h].output.isEmpty, sessions.contains(stream.session) else { return }
-    let http2 = sessions[stream.session].http2
+    let http2: HTTP2Session
+    switch sessions[stream.session].machine {
+    case .http2(let machine): http2 = machine
+    case .calls(let calls): return passAnswer(h, to: calls)
+    }
     while !downstreams[h].output.isEmpty {
       if http2.queuedBytes(stream.id) >= limits.highWater {
         if downstreams[h].stream.stalls() { sessions[stream.session].stalled.append(h) }

@@ -1,53 +1,81 @@
 import HTTP
 import HTTP2
 import Memory
+import RPC
 import SystemIO
 
 // An endpoint's side: the text of a request in the output of an `Upstream` becomes frames, the frames of the answer become text in its
 // input.
 
 extension ProxyCore {
-  /// Whether this caller's request goes to this name over HTTP/2: where the service says so, and where it says nothing for gRPC, which
-  /// has no other way.
-  mutating func usesHTTP2(_ c: ClusterIndex, for h: Handle) -> Bool {
-    switch clusters[c].serviceProtocol {
-    case .http2: true
-    case .automatic: downstreams[h].exchange.isGRPC && downstreams[h].link.isStream
-    case .http1, .tcp: false
+  /// How this caller's request goes to this endpoint: over HTTP/2 to a proxy of the mesh, where the service says so, and where it says nothing
+  /// for gRPC, which has no other way; a call by the protocol that it came by.
+  mutating func way(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> Way {
+    if downstreams[h].exchange.method == .connect { return .connection }  // no HTTP of ours: it needs a connection of its own
+    let call = downstreams[h].stream.call
+    // A connection can only switch protocols as a whole.
+    if call == nil, isInMesh(c, e) { return downstreams[h].exchange.offer.isEmpty ? .stream(.http2) : .connection }
+    return switch (clusters[c].serviceProtocol, call) {
+    case (.automatic, let call?): .stream(.calls(call))
+    case (_, _?): .none
+    case (.http2, nil): .stream(.http2)
+    case (.automatic, nil): downstreams[h].exchange.isGRPC && downstreams[h].link.isStream ? .stream(.http2) : .connection
+    case (.http1, nil), (.tcp, nil): .connection
     }
+  }
+
+  /// What carries a request to an endpoint.
+  enum Way {
+    /// A connection of its own, HTTP/1.1 or a tunnel.
+    case connection
+    case stream(SessionMachine.Kind)
+    /// The service does not speak what the request came by.
+    case none
   }
 
   // MARK: Sessions
 
   /// A stream for this caller's request: one connection carries many, a further one is made when all are full.
-  mutating func openStream(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
+  mutating func openStream(_ kind: SessionMachine.Kind, _ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
     let s: Handle
-    if let known = sessionWithRoom(c, e) {
+    if let known = sessionWithRoom(kind, c, e) {
       s = known
     } else {
-      switch connectSession(c, e) {
+      switch connectSession(kind, c, e) {
       case .ready(let new): s = new
       case let other: return other
       }
     }
     var stream = StreamText()
     stream.session = s
+    stream.call = downstreams[h].stream.call
     let u = upstreams.insert(Upstream(stream: stream, cluster: c, endpoint: e, caller: h))
     setIdle(s, false)
     upstreams[u].served = sessions[s].served
     sessions[s].served &+= 1
+    beginCall(u, on: s)
     return .ready(u)
   }
 
-  private mutating func sessionWithRoom(_ c: ClusterIndex, _ e: EndpointIndex) -> Handle? {
+  private mutating func sessionWithRoom(_ kind: SessionMachine.Kind, _ c: ClusterIndex, _ e: EndpointIndex) -> Handle? {
     let limit = min(Int(limits.http2.concurrentStreams), max(1, clusters[c].endpoints[Int(e)].allowedStreams))
-    return clusters[c].endpoints[Int(e)].sessions.first { sessions[$0].hasRoom(limit: limit) }
+    return clusters[c].endpoints[Int(e)].sessions.first {
+      sessions[$0].machine.kind == kind && sessions[$0].hasRoom(limit: limit)
+    }
   }
 
-  private mutating func connectSession(_ c: ClusterIndex, _ e: EndpointIndex) -> ConnectionFound {
+  private mutating func connectSession(
+    _ kind: SessionMachine.Kind, _ c: ClusterIndex, _ e: EndpointIndex
+  ) -> ConnectionFound {
+    let machine: SessionMachine =
+      switch kind {
+      case .http2: .http2(HTTP2Session(role: .client, settings: limits.http2, at: milliseconds))
+      case .calls(let speaks): .calls(CallSession(.client, speaks: speaks, settings: limits.calls))
+      }
     do {
-      let socket = try Socket.connect(to: clusters[c].endpoints[Int(e)].endpoint.address)
-      guard let s = openSession(PeerSocket(socket), .endpoint(c, e)) else { return .exhausted }
+      // Calls are bytes to whoever stands between.
+      let socket = try kind == .http2 ? openForHTTP2(c, e) : open(c, e, for: .bytes)
+      guard let s = openSession(socket, .endpoint(c, e), machine) else { return .exhausted }
       clusters[c].endpoints[Int(e)].connections += 1
       clusters[c].endpoints[Int(e)].sessions.append(s)
       facts.gauges.upstreamActive += 1
@@ -66,10 +94,27 @@ extension ProxyCore {
       closeSession(s)
       return false
     }
+    buffers.lend(&sessionInput)
+    switch sessions[s].socket.shakeHands(into: &sessionInput) {
+    case .handshaking: return false
+    case .failed(let fault):
+      facts.recordEndpointTLSFault(fault)
+      closeSession(s)
+      return false
+    case .established, .closed: break
+    }
+    if sessions[s].machine.kind == .http2, sessions[s].socket.isSecure, sessions[s].socket.applicationProtocol != "h2" {
+      facts.recordEndpointTLSFault(.nothingInCommon("h2"))
+      closeSession(s)
+      return false
+    }
     clusters[c].endpoints[Int(e)].backoff.succeeded()
     sessions[s].phase = .open
     markDirty(s)
     restSession(s)
+    if !sessionInput.isEmpty { takeFrames(s) }  // what came behind the handshake
+    guard sessions.contains(s) else { return false }
+    sessions[s].mayRead = true
     return true
   }
 
@@ -94,7 +139,11 @@ extension ProxyCore {
   mutating func passRequest(_ u: Handle) -> Bool {
     let s = upstreams[u].stream.session
     guard !upstreams[u].stream.isOver, upstreams[u].unsent > 0, sessions.contains(s) else { return true }
-    let http2 = sessions[s].http2
+    let http2: HTTP2Session
+    switch sessions[s].machine {
+    case .http2(let machine): http2 = machine
+    case .calls(let calls): return passRequest(u, to: calls)
+    }
     let isGRPC = downstreams[upstreams[u].caller].exchange.isGRPC
     while upstreams[u].unsent > 0 {
       if http2.queuedBytes(upstreams[u].stream.id) >= limits.highWater {
@@ -168,7 +217,7 @@ extension ProxyCore {
   }
 
   /// Text was added to the input.
-  private mutating func takeAnswerText(_ u: Handle) {
+  mutating func takeAnswerText(_ u: Handle) {
     upstreams[u].giveUpReplay()
     if upstreams[u].unsent == 0 { buffers.reclaim(&upstreams[u].output) }
     setDeadline(upstreams[u].caller, in: times.streamIdle)

@@ -1,21 +1,20 @@
-import HTTP
 import HTTP2
 import Memory
 import SystemIO
 import Workers
 
-/// One HTTP/2 connection: from a caller, whose streams are `Downstream`s, or to an endpoint, whose streams are `Upstream`s. Lives on
-/// one worker for life.
+/// One connection of HTTP/2, Thrift or Mux: from a caller, whose streams are `Downstream`s, or to an endpoint, whose streams are
+/// `Upstream`s. Lives on one worker for life.
 ///
-/// HTTP/2 is spoken at the edge only. What a peer says on a stream becomes HTTP/1.1 text in the stream's input; the text in its
-/// output becomes frames. What is between the two sides is the same for both versions, and judges both by the same rules.
+/// These are spoken at the edge only. What a peer says on a stream becomes HTTP/1.1 text in the stream's input; the text in its
+/// output becomes frames. What is between the two sides is the same for all, and judges them by the same rules.
 struct Session: ~Copyable {
   let socket: PeerSocket
-  let http2: HTTP2Session
+  let machine: SessionMachine
   let peer: Peer
   /// Frames that the kernel has not taken yet.
   var output = ByteBuffer()
-  /// Streams that have more text than libnghttp2 is given at once; they go on when frames were written.
+  /// Streams that have more text than the machine is given at once; they go on when frames were written.
   var stalled: [Handle] = []
   var phase: Phase
   /// The kernel may have bytes for us (edge-triggered: we must remember).
@@ -49,9 +48,9 @@ struct Session: ~Copyable {
     case lingering(left: Int)
   }
 
-  init(socket: consuming PeerSocket, http2: HTTP2Session, peer: Peer, phase: Phase, clock: ConnectionClock) {
+  init(socket: consuming PeerSocket, machine: SessionMachine, peer: Peer, phase: Phase, clock: ConnectionClock) {
     self.socket = socket
-    self.http2 = http2
+    self.machine = machine
     self.peer = peer
     self.phase = phase
     self.clock = clock
@@ -76,7 +75,7 @@ struct Session: ~Copyable {
       case let other: return other
       }
       guard isFlushed, total < limit else { return .bytes(total) }
-      _ = http2.write(into: &output, limit: Self.chunk)  // a fault of the session shows in `http2.fault`
+      machine.write(into: &output, limit: Self.chunk)
       if output.isEmpty { return .bytes(total) }
     }
   }
@@ -85,17 +84,20 @@ struct Session: ~Copyable {
   static let chunk = 16_384
 
   /// Nothing is left to say, and nothing to hear.
-  var isOver: Bool { isFlushed && !http2.wantsRead && !http2.wantsWrite }
+  var isOver: Bool { isFlushed && !machine.wantsRead && !machine.wantsWrite }
 
   /// The kernel has taken every frame that was made.
   var isFlushed: Bool { output.isEmpty && !socket.hasUnsent }
 
   var isClosing: Bool { if case .closing = phase { true } else { false } }
 
+  /// Bytes may be there that can be looked at.
+  var isReadable: Bool { mayRead && machine.wantsBytes }
+
   /// An endpoint takes one more request on this connection; `limit` is what we want on one at most.
   func hasRoom(limit: Int) -> Bool {
     switch phase {
-    case .connecting, .open: http2.takesRequests && http2.streamCount < min(limit, http2.peerConcurrentStreams)
+    case .connecting, .open: machine.hasRoom(limit: limit)
     case .closing, .lingering: false
     }
   }

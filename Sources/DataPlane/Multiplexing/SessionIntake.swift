@@ -6,17 +6,16 @@ import Workers
 
 extension ProxyCore {
   /// Makes a session of this connection, nil when the kernel is out of watches: the peer sees a reset.
-  mutating func openSession(_ socket: consuming PeerSocket, _ peer: Session.Peer) -> Handle? {
+  mutating func openSession(_ socket: consuming PeerSocket, _ peer: Session.Peer, _ machine: SessionMachine) -> Handle? {
     let descriptor = socket.descriptor
-    let (role, phase, time) =
+    let (phase, time) =
       switch peer {
-      case .caller: (HTTP2Role.server, Session.Phase.open, times.headTime)
-      case .endpoint: (HTTP2Role.client, Session.Phase.connecting, times.connect)
+      case .caller: (Session.Phase.open, machine.canPing ? times.headTime : times.connectionIdle)
+      case .endpoint: (Session.Phase.connecting, times.connect)
       }
-    let http2 = HTTP2Session(role: role, settings: limits.http2, at: milliseconds)
     let deadline = now.adding(nanoseconds: time)
     let s = sessions.insert(
-      Session(socket: socket, http2: http2, peer: peer, phase: phase, clock: ConnectionClock(deadline: deadline)))
+      Session(socket: socket, machine: machine, peer: peer, phase: phase, clock: ConnectionClock(deadline: deadline)))
     let token = s.token(kind: TokenKind.session)
     do {
       try loop.add(descriptor, token: token, [.read, .write, .edgeTriggered])
@@ -24,6 +23,8 @@ extension ProxyCore {
       _ = sessions.remove(s)
       return nil
     }
+    // Calls need no settings of the peer's.
+    if case .calls = machine { sessions[s].isSettled = true }
     sessions[s].clock.set(deadline, token: token, on: loop)
     markDirty(s)
     return s
@@ -37,7 +38,9 @@ extension ProxyCore {
     guard sessions.contains(s) else { return }  // an event for one that is gone
     if !readiness.isDisjoint(with: [.hangup, .error]) { sessions[s].sawHangup = true }
     if case .connecting = sessions[s].phase {
-      guard !readiness.isDisjoint(with: [.writable, .hangup, .error]), sessionConnected(s) else { return }
+      // Once it stands, a handshake goes on by what can be read.
+      guard sessions[s].socket.isSecure || !readiness.isDisjoint(with: [.writable, .hangup, .error]), sessionConnected(s)
+      else { return }
     }
     if !readiness.isDisjoint(with: [.readable, .hangup, .error]) { sessions[s].mayRead = true }
     if readiness.contains(.writable) { markDirty(s) }
@@ -47,7 +50,7 @@ extension ProxyCore {
   /// Reads what has come, for as long as it is this peer's turn.
   mutating func readSession(_ s: Handle) {
     for _ in 0..<Self.stepsInARow {
-      guard sessions.contains(s), sessions[s].mayRead else { return }
+      guard sessions.contains(s), sessions[s].isReadable else { return }
       buffers.lend(&sessionInput)
       switch sessions[s].receive(into: &sessionInput, atMost: sessionInput.writableCount) {
       case .bytes(let n):
@@ -57,7 +60,7 @@ extension ProxyCore {
       case .endOfFile, .failed: return closeSession(s)
       }
     }
-    if sessions.contains(s), sessions[s].mayRead { yieldTurn(s) }
+    if sessions.contains(s), sessions[s].isReadable { yieldTurn(s) }
   }
 
   /// The others' turn comes first; arming the descriptor anew makes the kernel tell again what is ready.
@@ -73,25 +76,35 @@ extension ProxyCore {
   /// Acts on the bytes in `sessionInput`, which are this session's.
   mutating func takeFrames(_ s: Handle) {
     if case .lingering(let left) = sessions[s].phase { return dropFrames(s, left: left) }
-    let http2 = sessions[s].http2
+    let machine = sessions[s].machine
     sessions[s].isAsked = false
-    let fault = http2.receive(sessionInput.span, at: milliseconds)
-    takeEvents(s, http2)
+    machine.receive(sessionInput.span, at: milliseconds)
+    takeEvents(s, machine)
     sessionInput.removeAll()
     guard sessions.contains(s) else { return }
-    if fault != nil { endSession(s) }
+    if machine.hasFault { endSession(s) }
     markDirty(s)
     restSession(s)
   }
 
   /// Acts on what the session has to tell.
-  mutating func takeEvents(_ s: Handle, _ http2: HTTP2Session) {
+  mutating func takeEvents(_ s: Handle, _ machine: SessionMachine) {
     let peer = sessions[s].peer
-    while let event = http2.nextEvent() {
-      if case .settings = event.kind { settled(s, http2) }
-      switch peer {
-      case .caller(let origin): takeCallerEvent(event, of: s, from: origin, http2)
-      case .endpoint: takeEndpointEvent(event, http2)
+    switch machine {
+    case .http2(let http2):
+      while let event = http2.nextEvent() {
+        if case .settings = event.kind { settled(s, http2) }
+        switch peer {
+        case .caller(let origin): takeCallerEvent(event, of: s, from: origin, http2)
+        case .endpoint: takeEndpointEvent(event, http2)
+        }
+      }
+    case .calls(let calls):
+      while let event = calls.nextEvent() {
+        switch peer {
+        case .caller(let origin): takeCallerEvent(event, of: s, from: origin, calls)
+        case .endpoint: takeEndpointEvent(event, calls)
+        }
       }
     }
   }
@@ -115,7 +128,7 @@ extension ProxyCore {
   /// Lets the peer send so many bytes more on a stream. An answer that is complete may outlive its session.
   mutating func give(_ credit: Int, on stream: StreamText) {
     guard sessions.contains(stream.session) else { return }
-    sessions[stream.session].http2.consume(stream.id, credit)
+    sessions[stream.session].machine.consume(stream.id, credit)
     markDirty(stream.session)
   }
 
@@ -125,12 +138,7 @@ extension ProxyCore {
   /// - Parameter reason: what the peer is told; nil where both messages are complete.
   mutating func forget(_ stream: StreamText, _ reason: HTTP2ErrorCode?) {
     guard sessions.contains(stream.session) else { return }
-    let http2 = sessions[stream.session].http2
-    if stream.held > 0 { http2.consume(stream.id, stream.held) }
-    if !stream.isOver {
-      http2.setTag(0, on: stream.id)
-      if let reason { http2.reset(stream.id, reason) }
-    }
+    sessions[stream.session].machine.forget(stream.id, held: stream.held, isOver: stream.isOver, reason)
     markDirty(stream.session)
   }
 
@@ -151,7 +159,7 @@ extension ProxyCore {
   /// - Parameter fault: what an endpoint's callers are told.
   mutating func closeStreams(of s: Handle, _ fault: ProxyFault) {
     let peer = sessions[s].peer
-    for tag in sessions[s].http2.tags where tag != 0 {
+    for tag in sessions[s].machine.tags where tag != 0 {
       switch peer {
       case .caller: callerStreamClosed(Handle(bits: tag))
       case .endpoint: endpointStreamLost(Handle(bits: tag), fault)

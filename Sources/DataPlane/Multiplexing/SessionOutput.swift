@@ -26,7 +26,7 @@ extension ProxyCore {
   }
 
   private mutating func writeSession(_ s: Handle) {
-    let http2 = sessions[s].http2
+    let machine = sessions[s].machine
     switch sessions[s].phase {
     case .connecting, .lingering: return
     case .open, .closing: break
@@ -34,28 +34,34 @@ extension ProxyCore {
     switch sessions[s].write(atMost: limits.turn) {
     case .bytes(let n):
       if case .caller(let origin) = sessions[s].peer { facts.recordBytes(origin.direction, received: 0, sent: n) }
-      takeEvents(s, http2)
+      takeEvents(s, machine)
       guard sessions.contains(s) else { return }
       if n > 0 { resumeStalled(s) }
       guard sessions.contains(s) else { return }
-      if http2.fault != nil { endSession(s) }
+      if machine.hasFault { endSession(s) }
+      readOn(s)
       if sessions[s].isFlushed { afterWriting(s, moved: n) }
     case .wouldBlock: break
     case .endOfFile, .failed: closeSession(s)
     }
   }
 
+  /// A caller of calls was not read while one was under way: the kernel tells again what has come.
+  private mutating func readOn(_ s: Handle) {
+    if case .calls = sessions[s].machine, case .open = sessions[s].phase, sessions[s].isReadable { yieldTurn(s) }
+  }
+
   /// The kernel has taken all frames that there were.
   private mutating func afterWriting(_ s: Handle, moved: Int) {
     buffers.reclaim(&sessions[s].output)
-    if sessions[s].isOver || sessions[s].isClosing && !sessions[s].http2.wantsWrite { return linger(s) }
+    if sessions[s].isOver || sessions[s].isClosing && !sessions[s].machine.wantsWrite { return linger(s) }
     if moved >= limits.turn { return yieldTurn(s) }
-    if moved > 0, sessions[s].http2.streamCount == 0 { restSession(s) }
+    if moved > 0, sessions[s].machine.streamCount == 0 { restSession(s) }
   }
 
   /// Ends our side. The peer has the linger time to end its own.
   private mutating func linger(_ s: Handle) {
-    closeStreams(of: s, sessions[s].http2.reproach == nil ? .upstreamReset : .upstreamProtocol)
+    closeStreams(of: s, sessions[s].machine.hasReproach ? .upstreamProtocol : .upstreamReset)
     sessions[s].phase = .lingering(left: limits.lingerBytes)
     sessions[s].socket.shutdownWrite()
     setSessionDeadline(s, in: times.linger)
@@ -80,14 +86,16 @@ extension ProxyCore {
   /// A session is watched for standing still, or for doing nothing.
   mutating func restSession(_ s: Handle) {
     guard case .open = sessions[s].phase else { return }
-    let isBusy = sessions[s].http2.streamCount > 0
+    let isBusy = sessions[s].machine.streamCount > 0
+    // Who cannot be asked is watched by the clocks of what is under way.
+    let busy = sessions[s].machine.canPing ? times.ping : times.streamIdle
     switch sessions[s].peer {
     case .caller:
       if isDraining { return }  // only `announceDrain` moves it
-      setSessionDeadline(s, in: !sessions[s].isSettled ? times.headTime : isBusy ? times.ping : times.connectionIdle)
+      setSessionDeadline(s, in: !sessions[s].isSettled ? times.headTime : isBusy ? busy : times.connectionIdle)
     case .endpoint:
       setIdle(s, !isBusy)
-      setSessionDeadline(s, in: isBusy ? times.ping : times.poolIdle)
+      setSessionDeadline(s, in: isBusy ? busy : times.poolIdle)
     }
   }
 
@@ -104,11 +112,11 @@ extension ProxyCore {
     case .open where sessions[s].isAsked || !sessions[s].isSettled: closeSession(s)
     case .open:
       sessions[s].isAsked = true
-      if sessions[s].http2.streamCount > 0, !isDraining {
-        sessions[s].http2.ping(0)
+      if sessions[s].machine.streamCount > 0, !isDraining {
+        sessions[s].machine.ping()
       } else {
         // Unused, or draining: no stream after those begun. With none the session is over when this is written.
-        sessions[s].http2.goAway(.noError)
+        sessions[s].machine.goAway()
       }
       markDirty(s)
       setSessionDeadline(s, in: isDraining ? max(times.streamIdle, times.ping) : times.ping)
@@ -122,7 +130,7 @@ extension ProxyCore {
       guard let s = sessions.handle(at: index), case .open = sessions[s].phase, case .caller = sessions[s].peer else {
         continue
       }
-      sessions[s].http2.announceShutdown()
+      sessions[s].machine.announceShutdown()
       markDirty(s)
       setSessionDeadline(s, in: Self.drainLinger)
     }

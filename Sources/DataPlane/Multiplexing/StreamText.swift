@@ -1,10 +1,13 @@
 import HTTP
 import HTTP2
 import Memory
+import RPC
 
 /// One stream of a session, and how far its two messages have been changed between frames and text.
 struct StreamText {
   var session = Handle.none
+  /// It is a call of this protocol; nil: a message of HTTP/2.
+  var call: CallProtocol?
   /// 0 before the request was sent.
   var id: Int32 = 0
   /// How the body that comes stands in the input.

@@ -17,7 +17,7 @@ struct ControlStart: Sendable {
   var blocking: LoopExecutor
   /// Nil when nothing is kept.
   var state: Confined<StateKeeper>?
-  var restored: KeptState?
+  var restored: RestoredState
   /// Nil when this proxy has no identity and wants none.
   var meshIdentity: KeptIdentity?
 }
@@ -69,8 +69,7 @@ final class ProxyControl {
   var isStale = false
   var lastRefusal: (revision: UInt64, errors: [String])?
   var lastDisconnect = ""
-  /// Those of each listener, in their order; nil for those without.
-  var certificates: [ListenerCertificates?]
+  var certificates: [CertificateFiles]
   /// What of the state file is older than what is held.
   var unsaved = UnsavedState()
   /// Waits for the writing under way.
@@ -98,15 +97,16 @@ final class ProxyControl {
     ledger = FactLedger(workers: start.workers.count)
     reports = ReportQueue(instance: start.identity.instance, now: loop.now.milliseconds)
     hasConfiguration = start.configuration.isStandalone
-    certificates = start.configuration.listeners.map { ListenerCertificates($0) }
+    certificates = CertificateFiles.all(start.configuration)
   }
 
   /// Begins: what was kept on disk, then the controllers.
   func begin() throws {
     confined = loop.confine(self)
     local.publish = { [weak self] in self?.publish($0, to: $1) }
-    if let restored = start.restored { restore(restored) }
+    // Before any endpoints: a proxy that has an identity connects to no other proxy without it.
     identity?.begin(self, on: loop)
+    if let restored = start.restored.take() { restore(restored) }
     if !start.configuration.isStandalone {
       let link = ControlLink(
         loop: loop, controllers: start.configuration.mesh, resolver: start.blocking, owner: self)

@@ -9,6 +9,8 @@ enum ConnectionFound {
   case refused
   /// Descriptors or memory are out: the fault is ours.
   case exhausted
+  /// The service does not speak what the request came by.
+  case mismatch
 }
 
 extension ProxyCore {
@@ -28,6 +30,9 @@ extension ProxyCore {
       case .ready(let u): return start(h, on: u, leaf: leaf, headLength: headLength)
       case .refused: (tried, failed) = (e, true)
       case .exhausted: return failUndispatched(h, headLength, .overload, text: "no descriptors left for a connection")
+      case .mismatch:
+        let text = "\(clusters[c].text) does not speak what the call came by"
+        return failUndispatched(h, headLength, .upstreamProtocol, text: text)
       }
     }
     let c = bindings[b].leaves[Int(leaf)].cluster
@@ -37,9 +42,12 @@ extension ProxyCore {
 
   /// A stream, an idle connection or a new one, as the name's protocol wants it.
   private mutating func connection(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
-    // What goes through a CONNECT is no HTTP of ours: it needs a connection of its own.
-    if downstreams[h].exchange.method == .connect { return connect(c, e, for: h) }
-    return usesHTTP2(c, for: h) ? openStream(c, e, for: h) : takeIdle(c, e) ?? connect(c, e, for: h)
+    switch way(c, e, for: h) {
+    case .connection where downstreams[h].exchange.method == .connect: connect(c, e, for: h)
+    case .connection: takeIdle(c, e) ?? connect(c, e, for: h)
+    case .stream(let kind): openStream(kind, c, e, for: h)
+    case .none: .mismatch
+    }
   }
 
   private mutating func start(_ h: Handle, on u: Handle, leaf: Int32, headLength: Int) {
@@ -158,20 +166,28 @@ extension ProxyCore {
       }
       downstreams[h].exchange.resends += 1
       facts.recordRetry(downstreams[h].exchange.requestSeries, reason)
-      let isHTTP2 = downstreams[h].exchange.method != .connect && usesHTTP2(c, for: h)
-      guard case .ready(let u) = isHTTP2 ? openStream(c, e, for: h) : connect(c, e, for: h) else {
+      guard case .ready(let u) = newConnection(c, e, for: h) else {
         tried = e
         continue
       }
       upstreams[u].output = request
       beginAttempt(h, on: u)
-      if isHTTP2, flushUpstream(u), downstreams.contains(h) { advance(h) }
+      if upstreams[u].link.isStream, flushUpstream(u), downstreams.contains(h) { advance(h) }
       return
     }
     downstreams[h].phase = .settling
     fail(
-      h, fault, text: "\(clusters[c].text): \(fault == .connectFailed ? "cannot connect" : "closed without an answer")")
+      h, fault, text: "\(clusters[c].text): \(fault.attemptText)")
     if downstreams.contains(h) { advance(h) }
+  }
+
+  /// For a request that is sent again: idle connections may all be dead.
+  private mutating func newConnection(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
+    switch way(c, e, for: h) {
+    case .connection: connect(c, e, for: h)
+    case .stream(let kind): openStream(kind, c, e, for: h)
+    case .none: .mismatch
+    }
   }
 
   /// Addresses the written request to the leaf that stands by for the one in `c`; its cluster. Nil when there is none, or the
@@ -207,6 +223,17 @@ extension ProxyCore {
     guard !isDraining else { return }
     for c in Array(clusters.live) {
       for e in clusters[c].probes(at: now, atMost: Self.probesPerName) { _ = connect(c, e, for: .none) }
+    }
+  }
+}
+
+extension ProxyFault {
+  /// What the last attempt came to, in words.
+  fileprivate var attemptText: String {
+    switch self {
+    case .connectFailed: "cannot connect"
+    case .overload: "refused the call"
+    default: "closed without an answer"
     }
   }
 }

@@ -1,4 +1,5 @@
 import HTTP2
+import RPC
 import SystemIO
 
 /// The times of `ProxyLimits` in nanoseconds: a request moves deadlines several times, and a `Duration` costs a wide division.
@@ -86,6 +87,9 @@ public struct ProxyLimits: Sendable {
 
   /// What each HTTP/2 connection may ask of us; `streams` of `outbound.limits` is its `concurrentStreams`.
   public var http2 = HTTP2Settings()
+
+  /// What each connection of Thrift or Mux may ask of us.
+  public var calls = CallSettings()
 
   /// The defaults.
   public init() {}

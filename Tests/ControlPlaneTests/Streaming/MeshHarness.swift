@@ -275,7 +275,7 @@ final class TestProxy {
   }
 
   var revision: UInt64? { replica.held?.revision }
-  var rules: Set<String> { Set(replica.resources.keys.map(\.name)) }
+  var rules: Set<String> { Set(replica.resources.map(\.identity.name)) }
 
   var hello: Heddle_Mesh_V1_Hello {
     var hello = Heddle_Mesh_V1_Hello()
@@ -327,7 +327,7 @@ final class TestProxy {
     switch step {
     case .apply(let candidate):
       if candidate.version.revision == refuses {
-        let fault = ResourceFault(identity: candidate.upserts.first?.resource.identity, message: "no")
+        let fault = ResourceFault(identity: candidate.changes.lazy.compactMap(\.new).first?.identity, message: "no")
         if let nack = replica.refused([fault]) { answers.append(.nack(nack)) }
       } else if let ack = replica.applied() {
         answers.append(.ack(ack))

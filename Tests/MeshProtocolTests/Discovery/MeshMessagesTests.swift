@@ -32,7 +32,7 @@ import Testing
       case .endpoints(let message): _ = endpoints.received(message)
       case .heartbeat, .goAway, .trust: break
       }
-      #expect(replica.held?.hash == hash(replica.resources.values.map(\.bytes)))
+      #expect(replica.held?.hash == hash(replica.resources.map(\.bytes)))
     }
   }
 
