@@ -1,3 +1,4 @@
+import MeshProtocol
 import RPC
 import TestSupport
 import Testing
