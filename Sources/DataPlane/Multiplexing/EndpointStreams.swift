@@ -12,13 +12,16 @@ extension ProxyCore {
   /// no other way; a call by the protocol that it came by.
   mutating func way(_ c: ClusterIndex, for h: Handle) -> Way {
     if downstreams[h].exchange.method == .connect { return .connection }  // no HTTP of ours: it needs a connection of its own
-    let call = downstreams[h].stream.call
-    return switch (clusters[c].serviceProtocol, call) {
-    case (.automatic, let call?): .stream(.calls(call))
-    case (_, _?): .none
-    case (.http2, nil): .stream(.http2)
-    case (.automatic, nil): downstreams[h].exchange.isGRPC && downstreams[h].link.isStream ? .stream(.http2) : .connection
-    case (.http1, nil), (.tcp, nil): .connection
+    let declared = clusters[c].serviceProtocol
+    if let call = downstreams[h].stream.call {
+      let spoken = declared == .automatic ? call : declared.calls
+      return spoken.map { .stream(.calls($0)) } ?? .none
+    }
+    return switch declared {
+    case .http2: .stream(.http2)
+    case .automatic: downstreams[h].exchange.isGRPC && downstreams[h].link.isStream ? .stream(.http2) : .connection
+    case .http1, .tcp: .connection
+    case .thrift, .mux, .thriftmux: .none
     }
   }
 

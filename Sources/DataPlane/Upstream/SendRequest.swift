@@ -31,7 +31,7 @@ extension ProxyCore {
       case .refused: (tried, failed) = (e, true)
       case .exhausted: return failUndispatched(h, headLength, .overload, text: "no descriptors left for a connection")
       case .mismatch:
-        let text = "\(clusters[c].text) does not speak what the call came by"
+        let text = "\(clusters[c].text) does not speak what the request came by"
         return failUndispatched(h, headLength, .upstreamProtocol, text: text)
       }
     }

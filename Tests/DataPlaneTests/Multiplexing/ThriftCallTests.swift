@@ -1,3 +1,4 @@
+import MeshProtocol
 import RPC
 import TestSupport
 import Testing
@@ -188,8 +189,8 @@ import Thrift
   }
 
   @Test func aServiceThatDeclaresHTTPIsNotCalled() throws {
-    let proxy = try ProxyHarness(calls: .thrift, to: 0, dtab: "/svc => /#/io.l5d.fs/web")
-    let name = try Path(parsing: "/#/io.l5d.fs/web")
+    let proxy = try ProxyHarness(calls: .thrift, to: 0, dtab: "/svc => /#/registry/web")
+    let name = try Path(parsing: "/#/registry/web")
     let endpoint = Endpoint(address: .loopback(port: 1), text: "127.0.0.1:1")
     proxy.answerWants(EndpointSet(name: name, version: 1, state: .bound, endpoints: [endpoint], serviceProtocol: .http1))
     let caller = try proxy.framed()
