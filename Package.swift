@@ -86,7 +86,7 @@ let package = Package(
     module(
       "ControlPlane", layer: 6,
       [
-        "MeshProtocol", "Memory", "Telemetry", "JSONFormat", "HTTP", "SystemIO", "Traffic", "Workers", "Serving",
+        "MeshProtocol", "Memory", "Telemetry", "JSONFormat", "HTTP", "SystemIO", "TLS", "Traffic", "Workers", "Serving",
         "Settings", "Discovery", grdb, logging, hashTrees,
       ]),
     module("Console", layer: 6, ["MeshProtocol", "JSONFormat", "Traffic", "Serving", "SystemIO", arguments, yams]),
@@ -120,7 +120,8 @@ let package = Package(
     tests(
       "DataPlaneTests",
       [
-        "DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "HTTP2", "RPC", "Thrift", "SystemIO", "Memory", "Telemetry",
+        "DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "HTTP2", "RPC", "Thrift", "SystemIO", "TLS", "Memory",
+        "Telemetry",
         "TestSupport",
       ]),
     tests(
@@ -132,7 +133,7 @@ let package = Package(
     tests(
       "ControlPlaneTests",
       [
-        "ControlPlane", "Discovery", "JSONFormat", "Serving", "MeshProtocol", "Traffic", "HTTP", "SystemIO", grdb,
+        "ControlPlane", "Discovery", "JSONFormat", "Serving", "TLS", "MeshProtocol", "Traffic", "HTTP", "SystemIO", grdb,
         "TestSupport",
       ]),
     tests("ConsoleTests", ["Console", "JSONFormat", "MeshProtocol", "Serving"]),

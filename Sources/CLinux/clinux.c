@@ -2,6 +2,7 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/random.h>
@@ -23,6 +24,12 @@ int clinux_name_thread(const char *name) { return -pthread_setname_np(pthread_se
 int clinux_nice_thread(int nice) {
   if (getpriority(PRIO_PROCESS, (id_t)gettid()) >= nice) return 0;
   return setpriority(PRIO_PROCESS, (id_t)gettid(), nice) < 0 ? -errno : 0;
+}
+
+void clinux_return_memory(void) {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
 }
 
 int clinux_affinity_count(void) {

@@ -27,6 +27,9 @@ static inline void copenssl_set_options(SSL_CTX *context) {
 static inline int copenssl_set_server_name(SSL *session, const char *name) {
   return SSL_set_tlsext_host_name(session, name) == 1;
 }
+static inline void copenssl_set_longest_chain(SSL_CTX *context, long bytes) {
+  SSL_CTX_set_max_cert_list(context, bytes);
+}
 static inline void copenssl_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
 static inline void copenssl_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
 
@@ -35,6 +38,8 @@ static inline STACK_OF(X509) *copenssl_certificates_new(void) { return sk_X509_n
 static inline int copenssl_certificates_push(STACK_OF(X509) *stack, X509 *certificate) {
   return sk_X509_push(stack, certificate);
 }
+static inline int copenssl_certificates_count(const STACK_OF(X509) *stack) { return sk_X509_num(stack); }
+static inline X509 *copenssl_certificate_at(const STACK_OF(X509) *stack, int index) { return sk_X509_value(stack, index); }
 static inline void copenssl_certificates_free(STACK_OF(X509) *stack) { sk_X509_pop_free(stack, X509_free); }
 
 // A subject alternative name is a union behind a tag.
@@ -56,6 +61,25 @@ static inline int copenssl_name_at(const GENERAL_NAMES *names, int index, const 
   *count = ASN1_STRING_length(text);
   return name->type;
 }
+
+static inline GENERAL_NAMES *copenssl_names_new(void) { return sk_GENERAL_NAME_new_null(); }
+/// Appends a name of the kind GEN_DNS, GEN_URI or GEN_IPADD; 1 when done.
+static inline int copenssl_names_add(GENERAL_NAMES *names, int kind, const unsigned char *bytes, int count) {
+  GENERAL_NAME *name = GENERAL_NAME_new();
+  ASN1_STRING *text = kind == GEN_IPADD ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
+  if (name == NULL || text == NULL || ASN1_STRING_set(text, bytes, count) != 1) {
+    GENERAL_NAME_free(name);
+    ASN1_STRING_free(text);
+    return 0;
+  }
+  GENERAL_NAME_set0_value(name, kind, text);
+  if (sk_GENERAL_NAME_push(names, name) > 0) return 1;
+  GENERAL_NAME_free(name);
+  return 0;
+}
+
+/// A new key on P-256; a macro over a call with variadic arguments.
+static inline EVP_PKEY *copenssl_make_p256(void) { return EVP_EC_gen("P-256"); }
 
 /// The subject or issuer as RFC 2253 writes it, letters beyond ASCII as they are.
 static inline int copenssl_print_name(BIO *sink, const X509_NAME *name) {

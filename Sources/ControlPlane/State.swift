@@ -134,6 +134,10 @@ struct KnownProxy: Sendable, Equatable {
   let namespace: String
   let document: [UInt8]
   let seenAt: WallTime
+  /// The SPIFFE ID of the certificate that it showed last; nil: none.
+  var identity: String?
+  /// The address that its stream came from, without port.
+  var host: String?
 }
 
 /// Where known proxies are kept. Thread-safe; `keep` and `forget` return before the disk has it and are written in
@@ -168,6 +172,8 @@ struct ProxyStatus: Sendable {
   let state: ProxyState
   /// For example that another connected proxy has the same node name.
   let warnings: [String]
+  /// The SPIFFE ID of the certificate that it showed last; nil: none.
+  var identity: String?
 }
 
 /// What `wait=applied` saw.

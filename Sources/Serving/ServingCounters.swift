@@ -16,6 +16,12 @@ public final class ServingCounters: Sendable {
   public let timeouts = Atomic<UInt64>(0)
   /// HTTP/2 connections ended because of a flood (resets, pings, settings, empty frames, continuations).
   public let floods = Atomic<UInt64>(0)
+  /// Connections that spoke TLS and whose handshake was done.
+  public let handshakes = Atomic<UInt64>(0)
+  /// Connections that TLS ended: a handshake that failed, or bytes that were changed on the way.
+  public let secureFaults = Atomic<UInt64>(0)
+  /// Handshakes with a peer whose certificate had expired, within the grace.
+  public let expiredPeers = Atomic<UInt64>(0)
   /// Responders that were dropped without an answer: a defect of the handler; the caller got 500.
   public let respondersDropped = Atomic<UInt64>(0)
   /// Response streams closed because their reader was too slow.
@@ -34,6 +40,9 @@ public final class ServingCounters: Sendable {
       ("requests_refused_total", Self.read(requestsRefused)),
       ("timeouts_total", Self.read(timeouts)),
       ("floods_total", Self.read(floods)),
+      ("tls_handshakes_total", Self.read(handshakes)),
+      ("tls_faults_total", Self.read(secureFaults)),
+      ("tls_expired_peers_total", Self.read(expiredPeers)),
       ("responders_dropped_total", Self.read(respondersDropped)),
       ("streams_overrun_total", Self.read(streamsOverrun)),
     ]

@@ -28,9 +28,8 @@ struct Descriptor: ~Copyable, Sendable {
     return count
   }
 
-  /// Writes all bytes.
-  borrowing func write(_ bytes: [UInt8]) throws(SystemError) {
-    let descriptor = number
+  /// Writes all bytes to an open descriptor.
+  static func write(_ bytes: [UInt8], to descriptor: Int32) throws(SystemError) {
     var done = 0
     while done < bytes.count {
       let count = unsafe bytes.withUnsafeBytes { raw in

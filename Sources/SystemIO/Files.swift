@@ -18,23 +18,66 @@ public func readFile(_ path: String, limit: Int) throws(SystemError) -> [UInt8] 
   return bytes
 }
 
+/// A file that is read in pieces, however large it is.
+public struct FilePieces: ~Copyable, Sendable {
+  /// Bytes of a piece at most.
+  public static let piece = 64 << 10
+
+  private let file: Descriptor
+
+  public init(_ path: String) throws(SystemError) { file = try Descriptor(opening: path, O_RDONLY) }
+
+  /// The next bytes; none at the end.
+  public borrowing func next() throws(SystemError) -> [UInt8] {
+    var bytes = [UInt8](repeating: 0, count: Self.piece)
+    let count = try file.read(into: &bytes, from: 0)
+    bytes.removeLast(bytes.count - count)
+    return bytes
+  }
+}
+
+/// Gives the file at `path` another name, in place of what has that name; also after a power loss.
+public func moveFile(_ path: String, to other: String) throws(SystemError) {
+  if path.utf8.contains(0) || other.utf8.contains(0) { throw SystemError(code: EINVAL, call: "rename") }
+  if unsafe rename(path, other) != 0 { throw .last("rename") }
+  try synchronizeDirectory(of: other)
+}
+
 /// Replaces the file at `path` by `bytes`, so that a reader, or this machine after a power loss, finds the old bytes or
 /// the new ones and nothing between: written beside it, synchronised, renamed, and the directory synchronised. Blocks
 /// for the disk.
 /// - Parameter mode: The permissions of the new file.
 public func writeAtomically(_ path: String, _ bytes: [UInt8], mode: UInt32 = 0o644) throws(SystemError) {
+  try writeAtomically(path, mode: mode) { write throws(SystemError) in try write(bytes) }
+}
+
+/// The same with bytes that come in pieces: `body` calls what it is given with each of them.
+public func writeAtomically(
+  _ path: String, mode: UInt32 = 0o644, _ body: (([UInt8]) throws(SystemError) -> Void) throws(SystemError) -> Void
+) throws(SystemError) {
   if path.utf8.contains(0) { throw SystemError(code: EINVAL, call: "open") }
   let temporary = "\(path).\(getpid())-\(try temporarySuffix()).tmp"
   do throws(SystemError) {
     let file = try Descriptor(opening: temporary, O_WRONLY | O_CREAT | O_EXCL, mode: mode)
     if fchmod(file.number, mode) != 0 { throw .last("fchmod") }  // `open` cuts the mode by the umask
-    try file.write(bytes)
+    try write(file, body)
     try file.synchronize()
     if unsafe rename(temporary, path) != 0 { throw .last("rename") }
   } catch {
     _ = unsafe unlink(temporary)  // best effort: the first error is the one to tell
     throw error
   }
+  try synchronizeDirectory(of: path)
+}
+
+private func write(
+  _ file: borrowing Descriptor, _ body: (([UInt8]) throws(SystemError) -> Void) throws(SystemError) -> Void
+) throws(SystemError) {
+  let number = file.number
+  try body { bytes throws(SystemError) in try Descriptor.write(bytes, to: number) }
+}
+
+private func synchronizeDirectory(of path: String) throws(SystemError) {
   let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
   let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
   try Descriptor(opening: directory, O_RDONLY | O_DIRECTORY).synchronize()

@@ -3,8 +3,9 @@ import COpenSSL
 /// What OpenSSL asks us within a handshake. It knows the context unretained: each session holds it.
 extension TLSContext {
   func setCallbacks() throws(TLSSetupError) {
-    unsafe SSL_CTX_set_verify(context.pointer, verifyMode, noteRejected)
+    unsafe SSL_CTX_set_verify(context.pointer, verifyMode, judgePeer)
     let own = unsafe Unmanaged.passUnretained(self).toOpaque()
+    if case .publicKey = settings.trust { unsafe SSL_CTX_set_cert_verify_callback(context.pointer, trustByKey, own) }
     if role == .server, settings.identities.count > 1 {
       unsafe SSL_CTX_set_cert_cb(context.pointer, chooseIdentity, own)
     }
@@ -61,14 +62,4 @@ private let chooseIdentity: @convention(c) (OpaquePointer?, UnsafeMutableRawPoin
   guard let identity = unsafe context.identities.find(String(cString: name)) else { return 1 }
   return unsafe SSL_use_cert_and_key(
     session, identity.leaf.pointer, identity.key.pointer, identity.chain.pointer, 1)
-}
-
-/// Keeps what a refused certificate said, for the error; changes nothing of the verdict.
-private let noteRejected: SSL_verify_cb = { isFine, store in
-  guard isFine != 1, let certificate = unsafe X509_STORE_CTX_get_current_cert(store),
-    let session = unsafe X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()),
-    let transport = unsafe TLSTransport.of(SSL_get_rbio(OpaquePointer(session)))
-  else { return isFine }
-  unsafe transport.pointee.rejected = TLSCertificate(certificate).summary
-  return isFine
 }

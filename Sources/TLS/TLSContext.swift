@@ -6,6 +6,12 @@ import COpenSSL
 /// The ciphers are those of TLS 1.3 and, for TLS 1.2, forward-secret ones with AEAD. Renegotiation and compression are off.
 /// A server's sessions resume by tickets under keys that the context makes and forgets with itself.
 @safe public final class TLSContext: Sendable {
+  /// Certificates that may stand between a peer's own and one that we trust. Why: each costs a signature to verify; real chains have
+  /// three at most. One more is refused as `chainTooLong`.
+  static let longestPath: Int32 = 8
+  /// Bytes of all certificates that a peer presents. Why: they are held whole. More is refused as `tooLarge`.
+  static let largestChain = 32 << 10
+
   public let role: TLSRole
   public let settings: TLSSettings
   let context: OpenSSLReference
@@ -55,20 +61,25 @@ import COpenSSL
   }
 
   private func setTrust() throws(TLSSetupError) {
+    unsafe SSL_CTX_set_verify_depth(context.pointer, Self.longestPath)
+    unsafe copenssl_set_longest_chain(context.pointer, Self.largestChain)
     // An anchor need be no root: a mesh may be given an intermediate of somebody's.
     unsafe X509_VERIFY_PARAM_set_flags(SSL_CTX_get0_param(context.pointer), UInt(X509_V_FLAG_PARTIAL_CHAIN))
-    guard case .certificates(let pem) = settings.trust else {
-      if unsafe SSL_CTX_set_default_verify_paths(context.pointer) != 1 { throw .refused(ErrorQueue.text()) }
-      ErrorQueue.clear()
-      return
+    switch settings.trust {
+    case .publicKey: return  // its anchor comes with the handshake
+    case .system: if unsafe SSL_CTX_set_default_verify_paths(context.pointer) != 1 { throw .refused(ErrorQueue.text()) }
+    case .certificates(let pem): try addAnchors(pem)
     }
+    ErrorQueue.clear()
+  }
+
+  private func addAnchors(_ pem: [UInt8]) throws(TLSSetupError) {
     let store = unsafe SSL_CTX_get_cert_store(context.pointer)
     for certificate in try PEM.certificates(pem) {
       if unsafe X509_STORE_add_cert(store, certificate.pointer) != 1 { throw .refused(ErrorQueue.text()) }
       // So that a client with several certificates knows which to present.
       if role == .server { unsafe SSL_CTX_add_client_CA(context.pointer, certificate.pointer) }
     }
-    ErrorQueue.clear()
   }
 
   private static func names(_ protocols: [String]) throws(TLSSetupError) -> [[UInt8]] {

@@ -3,9 +3,9 @@ import COpenSSL
 extension TLSError {
   /// What the errors of a failed call mean.
   /// - Parameters:
-  ///   - verified: `SSL_get_verify_result`, which says why a certificate was refused.
+  ///   - fault: why a certificate was refused, if one was.
   ///   - rejected: the refused certificate, as `TLSTransport` noted it.
-  init(_ errors: [ErrorQueue.Entry], verified: Int, rejected: String) {
+  init(_ errors: [ErrorQueue.Entry], fault: TLSCertificateFault, rejected: String) {
     // The last entry of module SSL is the outermost word on it; the first is often a detail of the cryptography.
     guard let error = errors.first(where: { $0.library == ERR_LIB_SSL }) ?? errors.first else {
       self = .broken("no reason given")
@@ -16,14 +16,15 @@ extension TLSError {
       self = .alert(TLSAlert(code: UInt8(error.reason - SSL_AD_REASON_OFFSET)))
       return
     }
-    self = Self.ours(error, verified: verified, rejected: rejected)
+    self = Self.ours(error, fault: fault, rejected: rejected)
   }
 
-  private static func ours(_ error: ErrorQueue.Entry, verified: Int, rejected: String) -> TLSError {
+  private static func ours(_ error: ErrorQueue.Entry, fault: TLSCertificateFault, rejected: String) -> TLSError {
     guard error.library == ERR_LIB_SSL else { return .broken(error.text) }
     return switch error.reason {
     case SSL_R_CERTIFICATE_VERIFY_FAILED:
-      .certificate(TLSCertificateFault(verified), detail: rejected)
+      .certificate(fault, detail: rejected)
+    case SSL_R_EXCESSIVE_MESSAGE_SIZE: .certificate(.tooLarge, detail: "")
     case SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE: .certificate(.missing, detail: "")
     case SSL_R_HTTP_REQUEST, SSL_R_HTTPS_PROXY_REQUEST, SSL_R_WRONG_VERSION_NUMBER, SSL_R_PACKET_LENGTH_TOO_LONG,
       SSL_R_RECORD_LENGTH_MISMATCH:
@@ -51,6 +52,7 @@ extension TLSCertificateFault {
       self = .unknownIssuer
     case X509_V_ERR_HOSTNAME_MISMATCH, X509_V_ERR_IP_ADDRESS_MISMATCH: self = .wrongName
     case X509_V_ERR_INVALID_PURPOSE: self = .wrongPurpose
+    case X509_V_ERR_CERT_CHAIN_TOO_LONG: self = .chainTooLong
     case X509_V_ERR_CERT_REVOKED: self = .revoked
     case X509_V_ERR_EE_KEY_TOO_SMALL, X509_V_ERR_CA_KEY_TOO_SMALL, X509_V_ERR_CA_MD_TOO_WEAK: self = .weak
     default: self = .other(unsafe String(cString: X509_verify_cert_error_string(code)))

@@ -29,6 +29,16 @@ public enum TLSError: Error, Hashable, Sendable, CustomStringConvertible {
 /// What is wrong with a peer's certificate.
 public enum TLSCertificateFault: Hashable, Sendable, CustomStringConvertible {
   case missing, expired, notYetValid, selfSigned, unknownIssuer, wrongName, wrongPurpose, revoked, weak
+  /// More certificates between it and one that we trust than are looked at.
+  case chainTooLong
+  /// More bytes of certificates than are held.
+  case tooLarge
+  /// A mesh identity was expected, and it has no URI name, or several.
+  case noIdentity
+  /// A mesh identity of another trust domain.
+  case wrongTrustDomain
+  /// Another mesh identity than the one that was expected: another service answers at this address.
+  case wrongIdentity
   /// Another reason, in OpenSSL's words.
   case other(String)
 
@@ -36,13 +46,18 @@ public enum TLSCertificateFault: Hashable, Sendable, CustomStringConvertible {
     switch self {
     case .missing: "the peer presents no certificate"
     case .expired: "the peer's certificate has expired"
-    case .notYetValid: "the peer's certificate is not valid yet"
+    case .notYetValid: "the peer's certificate is not valid yet (do the clocks of the two hosts agree?)"
     case .selfSigned: "the peer's certificate is self-signed and not trusted"
     case .unknownIssuer: "the peer's certificate is signed by nobody we trust"
     case .wrongName: "the peer's certificate is for another name"
     case .wrongPurpose: "the peer's certificate is not for this use"
     case .revoked: "the peer's certificate is revoked"
     case .weak: "the peer's certificate is too weak"
+    case .chainTooLong: "the chain of the peer's certificate is too long"
+    case .tooLarge: "the peer presents more bytes of certificates than are taken"
+    case .noIdentity: "the peer's certificate is no mesh identity: it needs exactly one URI name"
+    case .wrongTrustDomain: "the peer's certificate is of another trust domain"
+    case .wrongIdentity: "the peer's certificate is for another mesh identity"
     case .other(let reason): "the peer's certificate is refused: \(reason)"
     }
   }

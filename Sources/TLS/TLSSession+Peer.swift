@@ -8,6 +8,9 @@ extension TLSSession {
     return unsafe TLSCertificate(certificate)
   }
 
+  /// The peer's certificate has expired, and was taken within `TLSSettings.expiryGrace`.
+  public var hasExpiredPeer: Bool { unsafe transport.pointee.hasExpiredPeer }
+
   /// The application protocol that was agreed on (ALPN); nil when none was negotiated.
   public var applicationProtocol: String? {
     var name: UnsafePointer<UInt8>?

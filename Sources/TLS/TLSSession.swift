@@ -21,20 +21,27 @@ import Memory
 
   public private(set) var state = State.handshaking
   let session: OpaquePointer
-  private let transport: UnsafeMutablePointer<TLSTransport>
+  let transport: UnsafeMutablePointer<TLSTransport>
   private let context: TLSContext
 
   /// - Parameter serverName: a client's: the host name or numeric address that the server's certificate must be for; a name
   ///   also goes to the server (SNI). Nil checks the certificate's chain alone: the caller looks at `peerCertificate`.
   ///   A server's sessions pass it over.
-  public init(_ context: TLSContext, serverName: String? = nil) {
+  /// - Parameter peerURI: the URI name that the peer's certificate must have, and no other. Nil: any.
+  /// - Parameter protocols: what a client offers in place of the context's application protocols, of 1 to 255 bytes each.
+  public init(
+    _ context: TLSContext, serverName: String? = nil, peerURI: TLSPeerURI? = nil, protocols: [String]? = nil
+  ) {
     self.context = context
     guard let made = unsafe SSL_new(context.context.pointer), let bio = unsafe BIO_new(context.method.pointer) else {
       fatalError("no memory for a TLS session")
     }
     unsafe session = made
     unsafe transport = .allocate(capacity: 1)
-    unsafe transport.initialize(to: TLSTransport())
+    let judgement = PeerJudgement(
+      trustDomain: context.settings.trustDomain, uri: peerURI,
+      grace: Int(clamping: context.settings.expiryGrace.components.seconds))
+    unsafe transport.initialize(to: TLSTransport(judgement: judgement))
     unsafe BIO_set_data(bio, transport)
     unsafe BIO_set_init(bio, 1)
     unsafe SSL_set_bio(session, bio, bio)  // takes the reference, once when both are the same
@@ -43,6 +50,7 @@ import Memory
     case .client:
       unsafe SSL_set_connect_state(session)
       if let serverName { expect(serverName) }
+      if let protocols { offer(protocols) }
     }
   }
 
@@ -118,6 +126,11 @@ import Memory
 
   // MARK: Inside
 
+  private func offer(_ protocols: [String]) {
+    let list = protocols.flatMap { [UInt8($0.utf8.count)] + $0.utf8 }
+    unsafe SSL_set_alpn_protos(session, list, UInt32(list.count))
+  }
+
   private func expect(_ name: String) {
     let parameters = unsafe SSL_get0_param(session)
     // Names stand in the alternative names alone (RFC 9525), and `*` for a whole label.
@@ -165,8 +178,10 @@ import Memory
   }
 
   private mutating func fail() -> TLSError {
+    let own = unsafe transport.pointee.fault
     let error = unsafe TLSError(
-      ErrorQueue.drain(), verified: Int(SSL_get_verify_result(session)), rejected: transport.pointee.rejected)
+      ErrorQueue.drain(), fault: own ?? TLSCertificateFault(Int(SSL_get_verify_result(session))),
+      rejected: transport.pointee.rejected)
     state = .failed(error)
     return error
   }

@@ -8,10 +8,18 @@ import Memory
   private var input: UnsafePointer<UInt8>?
   private(set) var inputCount = 0
   var output = ByteBuffer()
+  let judgement: PeerJudgement
   /// The peer's certificate that was refused.
   var rejected = ""
+  /// Why we refused it, when OpenSSL would not have.
+  var fault: TLSCertificateFault?
+  /// The peer's certificate has expired and was forgiven.
+  var hasExpiredPeer = false
 
-  init() { unsafe input = nil }
+  init(judgement: PeerJudgement) {
+    unsafe input = nil
+    self.judgement = judgement
+  }
 
   @unsafe mutating func lend(_ bytes: UnsafeBufferPointer<UInt8>) {
     unsafe input = bytes.baseAddress

@@ -19,13 +19,41 @@ public final class SecureLayer {
 
   public var state: TLSSession.State { session.state }
   public var peerCertificate: TLSCertificate? { session.peerCertificate }
+  /// See `TLSSession.hasExpiredPeer`.
+  public var hasExpiredPeer: Bool { session.hasExpiredPeer }
   public var applicationProtocol: String? { session.applicationProtocol }
   /// Encrypted bytes wait for the socket.
   public var hasOutput: Bool { !sealed.isEmpty }
 
+  /// Reads and answers as far as the handshake goes with what has come; its application bytes come into `plaintext`.
+  public func shakeHands(_ socket: borrowing Socket, into plaintext: inout ByteBuffer) -> TLSSession.State {
+    while true {
+      while let sent = flush(socket) {
+        switch sent {
+        case .bytes: continue
+        case .wouldBlock: return fault.map { .failed($0) } ?? .handshaking
+        case .endOfFile, .failed: return .failed(fault ?? .truncated)
+        }
+      }
+      if let fault { return .failed(fault) }
+      if state != .handshaking { return .established }
+      switch receive(socket, into: &plaintext, atMost: Self.pieceBytes) {
+      case .bytes: continue
+      case .wouldBlock: return hasOutput ? .handshaking : fault.map { .failed($0) } ?? .handshaking
+      case .endOfFile, .failed: return .failed(fault ?? .truncated)
+      }
+    }
+  }
+
   /// Begins the handshake, a client's.
   public func start() {
     do { try session.start(output: &sealed) } catch { note(error) }
+  }
+
+  /// Takes bytes that were read from the socket before it was known that they are TLS; what they held for the application comes into
+  /// `plaintext`.
+  public func receive(_ bytes: Span<UInt8>, into plaintext: inout ByteBuffer) {
+    do { try session.receive(bytes, plaintext: &plaintext, output: &sealed) } catch { note(error) }
   }
 
   /// Reads once from the socket, up to `atMost` bytes; what they held for the application comes into `plaintext`.
@@ -40,11 +68,6 @@ public final class SecureLayer {
     }
     incoming.release()
     return result
-  }
-
-  /// Takes bytes of the network that were read before there was this layer.
-  public func take(_ received: Span<UInt8>, into plaintext: inout ByteBuffer) {
-    do { try session.receive(received, plaintext: &plaintext, output: &sealed) } catch { note(error) }
   }
 
   /// Encrypts the first bytes of `plaintext`, once the handshake is done and nothing older waits; how many. They wait for `flush`.

@@ -94,7 +94,7 @@ final class SwarmProxy: GRPCClientEvents {
         tally.desynced()
         say(.subscribe(endpoints[message.name, default: EndpointReplica(name: message.name)].subscription))
       }
-    case .heartbeat, .goAway: break
+    case .heartbeat, .goAway, .trust: break
     }
   }
 

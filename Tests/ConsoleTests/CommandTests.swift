@@ -450,3 +450,39 @@ import Testing
     #expect(run.output.contains("41") && run.output.contains("44"))
   }
 }
+
+@Suite struct IdentityCommandTests {
+  @Test func theAuthorities() {
+    let answer = APIAnswer.json(
+      #"{"trust_domain":"heddle.local","leaf_lifetime":"24h","authorities":[{"id":"4f2a","state":"issuing","not_after":"2036-11-26T10:00:00.000Z","kept_in":"store","public_key_hash":"00112233445566778899"}]}"#
+    )
+    let run = Run("identity", answers: [answer])
+    #expect(run.status == .done && run.targets == ["GET /v1/identity"])
+    #expect(run.output.contains("trust domain heddle.local") && run.output.contains("4f2a"))
+    #expect(Run("identity", "rotate", answers: [answer]).targets == ["POST /v1/identity/authorities:rotate"])
+    #expect(Run("identity", "activate", answers: [answer]).targets == ["POST /v1/identity/authorities:activate"])
+  }
+
+  @Test func tokens() {
+    let made = Run(
+      "identity", "token", "create", "users", "--ttl", "24h", "--uses", "3", "-n", "shop",
+      answers: [.json(#"{"id":"1","token":"hj1.1.a.b"}"#, status: 201)])
+    #expect(made.targets == ["POST /v1/namespaces/shop/join-tokens"])
+    #expect(made.body == #"{"identity":"users","ttl":"24h","uses":3}"#)
+    #expect(made.output == "hj1.1.a.b\n")
+    let listed = Run(
+      "identity", "token", "list",
+      answers: [.json(#"{"join_tokens":[{"id":"1","identity":"users","used":1,"uses":3,"expires_at":"soon"}]}"#)])
+    #expect(listed.output.contains("1 of 3"))
+    #expect(
+      Run("identity", "token", "delete", "1", answers: [.json("{}")]).targets
+        == ["DELETE /v1/namespaces/default/join-tokens/1"])
+  }
+
+  @Test func aRefusalIsSaid() {
+    let run = Run(
+      "identity", "activate",
+      answers: [.json(#"{"title":"Conflict","status":409,"detail":"No rotation is under way."}"#, status: 409)])
+    #expect(run.status == .conflict && run.complaints.contains("No rotation"))
+  }
+}

@@ -111,7 +111,8 @@ import Testing
       #expect(try ask("stranger") == 0)
       #expect(try world.get().status == withoutOne)
       try eventually("refused certificates are counted") {
-        try world.faults("certificate") == (client == "required" ? 2 : 1) ? () : nil
+        try world.faults("certificate_unknown_issuer") == 1
+          && world.faults("certificate_missing") == (client == "required" ? 1 : 0) ? () : nil
       }
     }
   }

@@ -3,18 +3,26 @@ import HTTP2
 import Memory
 import Serving
 import SystemIO
+import TLS
 
 /// A service that echoes on `/test/Echo`, keeps `/test/Watch` open, refuses the rest, and writes down what it is told.
 final class TestMesh: GRPCService {
   let events: Collected<String>
+  let peers: Collected<GRPCPeer>
+  let faults: Collected<String>
   private(set) var open: [Handle] = []
   var server: GRPCServer?
 
-  init(events: Collected<String>) { self.events = events }
+  init(events: Collected<String>, peers: Collected<GRPCPeer>, faults: Collected<String>) {
+    (self.events, self.peers, self.faults) = (events, peers, faults)
+  }
 
-  func opened(_ stream: Handle, path: String, headers: HeaderList, peer: SocketAddress) -> GRPCStatus? {
+  func failed(_ fault: TLSError, peer: SocketAddress) { faults.add(fault.label) }
+
+  func opened(_ stream: Handle, path: String, headers: HeaderList, peer: GRPCPeer) -> GRPCStatus? {
     events.add("opened \(path)" + (path == "/test/Watch" ? "" : " \(headers["x-node"] ?? "-")"))
     if path == "/test/Unknown" { return GRPCStatus(.unimplemented, "no method \(path): 100%") }
+    peers.add(peer)
     open.append(stream)
     return nil
   }
@@ -40,13 +48,15 @@ final class RunningMesh: Sendable {
   let address: SocketAddress
   let counters: ServingCounters
   let events = Collected<String>()
+  let peers = Collected<GRPCPeer>()
+  let faults = Collected<String>()
   let server: Confined<TestMesh>
   private let executor: LoopExecutor
 
-  init(_ limits: ServingLimits = .mesh) throws {
-    let (executor, parts) = try ServiceLoop.start(name: "test-mesh") { [events] loop in
-      let mesh = TestMesh(events: events)
-      let server = try GRPCServer(loop: loop, address: anyPort, limits: limits, service: mesh)
+  init(_ limits: ServingLimits = .mesh, security: GRPCServerSecurity? = nil) throws {
+    let (executor, parts) = try ServiceLoop.start(name: "test-mesh") { [events, peers, faults] loop in
+      let mesh = TestMesh(events: events, peers: peers, faults: faults)
+      let server = try GRPCServer(loop: loop, address: anyPort, limits: limits, security: security, service: mesh)
       mesh.server = server
       return (server.localAddress, server.counters, loop.confine(mesh))
     }

@@ -48,6 +48,31 @@ public struct TestAuthority: Sendable {
     return Leaf(certificate: authority.certificate, key: try read(authority.folder + "/ca.key"))
   }
 
+  /// A leaf below `count` authorities of which each signed the next, the root aside.
+  public static func chain(of count: Int, uri: String) throws -> (root: [UInt8], leaf: Leaf) {
+    let first = try TestAuthority("root")
+    var (issuer, between) = ("ca", [UInt8]())
+    for index in 0..<count {
+      try first.sign("a\(index)", by: issuer, "basicConstraints=critical,CA:TRUE")
+      between = try read("\(first.folder)/a\(index).pem") + between
+      issuer = "a\(index)"
+    }
+    try first.sign("leaf", by: issuer, "subjectAltName=URI:\(uri)")
+    let leaf = Leaf(
+      certificate: try read(first.folder + "/leaf.pem") + between, key: try read(first.folder + "/leaf.key"))
+    first.remove()
+    return (first.certificate, leaf)
+  }
+
+  private func sign(_ name: String, by issuer: String, _ field: String) throws {
+    try Self.openssl(
+      ["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", name + ".key"]
+        + ["-out", name + ".csr", "-subj", "/CN=\(name)", "-addext", field], in: folder)
+    try Self.openssl(
+      ["x509", "-req", "-in", name + ".csr", "-CA", issuer + ".pem", "-CAkey", issuer + ".key", "-days", "1"]
+        + ["-out", name + ".pem", "-copy_extensions", "copy"], in: folder)
+  }
+
   /// The key with a password on it.
   public func encrypted(_ leaf: Leaf) throws -> [UInt8] {
     let id = UUID().uuidString

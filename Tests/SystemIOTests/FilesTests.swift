@@ -56,6 +56,47 @@ final class Scratch {
     #expect(throws: SystemError(code: EINVAL, call: "open")) { try readFile("/etc/hosts\0x", limit: 1000) }
   }
 
+  @Test func filesInPieces() throws {
+    let scratch = try Scratch()
+    let content = (0..<150_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+    try writeAtomically(scratch.path + "/big") { write throws(SystemError) in
+      try write(Array(content[..<70_000]))
+      try write([])
+      try write(Array(content[70_000...]))
+    }
+    let file = try FilePieces(scratch.path + "/big")
+    var pieces: [[UInt8]] = []
+    while let piece = try Optional(file.next()), !piece.isEmpty { pieces.append(piece) }
+    #expect(Array(pieces.joined()) == content)
+    #expect(pieces.count > 1 && pieces.allSatisfy { $0.count <= FilePieces.piece })
+    #expect(try file.next().isEmpty)
+  }
+
+  @Test func aFailureBetweenPiecesKeepsTheOldFile() throws {
+    let scratch = try Scratch()
+    try writeAtomically(scratch.path + "/f", [1])
+    #expect(throws: SystemError(code: EIO, call: "test")) {
+      try writeAtomically(scratch.path + "/f") { write throws(SystemError) in
+        try write([2])
+        throw SystemError(code: EIO, call: "test")
+      }
+    }
+    #expect(try readFile(scratch.path + "/f", limit: 9) == [1])
+    #expect(scratch.names == ["f"])
+  }
+
+  @Test func aFileTakesTheNameOfAnother() throws {
+    let scratch = try Scratch()
+    try writeAtomically(scratch.path + "/a", [1])
+    try writeAtomically(scratch.path + "/b", [2])
+    try moveFile(scratch.path + "/a", to: scratch.path + "/b")
+    #expect(scratch.names == ["b"])
+    #expect(try readFile(scratch.path + "/b", limit: 9) == [1])
+    #expect(throws: SystemError(code: ENOENT, call: "rename")) {
+      try moveFile(scratch.path + "/a", to: scratch.path + "/b")
+    }
+  }
+
   @Test func aFailedWriteKeepsTheOldFileAndLeavesNoOther() throws {
     let scratch = try Scratch()
     #expect(throws: SystemError(code: ENOENT, call: "open")) { try writeAtomically(scratch.path + "/no/file", [1]) }

@@ -32,6 +32,8 @@ ssize_t clinux_random(void *buffer, size_t length);
 int clinux_name_thread(const char *name);
 /// Raises the nice value of the calling thread to at least this (on Linux, setpriority with a thread id concerns that thread alone).
 int clinux_nice_thread(int nice);
+/// Gives memory that the C library's heap keeps free back to the kernel (malloc_trim); does nothing with another library.
+void clinux_return_memory(void);
 /// CPU_COUNT of sched_getaffinity for this process, with a mask that grows until the kernel's fits.
 int clinux_affinity_count(void);
 

@@ -10,6 +10,8 @@ final class API: Sendable {
   let names: any NameDirectory
   let namerdWatchers = NamerdWatchers()
   let router: Router
+  /// Who is who in the mesh; nil: nobody is.
+  let identity: IdentityService?
   let version: String
   private let hosts: HostCheck
   private let requests = RequestCounters()
@@ -22,11 +24,13 @@ final class API: Sendable {
   ///   - hosts: names under which this controller is reached, beside addresses and `localhost`.
   ///   - names: nil: those of the registry alone.
   init(
-    controller: Controller, mesh: MeshHalf, hosts: [String], names: (any NameDirectory)? = nil, version: String
+    controller: Controller, mesh: MeshHalf, hosts: [String], names: (any NameDirectory)? = nil,
+    identity: IdentityService? = nil, version: String
   ) {
     self.controller = controller
     self.mesh = mesh
     self.names = names ?? RegistryNames(controller: controller)
+    self.identity = identity
     self.version = version
     self.hosts = HostCheck(names: hosts)
     router = Router(API.routes)

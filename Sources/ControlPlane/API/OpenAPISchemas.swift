@@ -198,11 +198,27 @@ extension OpenAPI {
       "state": ["type": "string", "enum": .array(ProxyState.allCases.map { .string($0.rawValue) })], "address": text,
       "zone": text,
       "labels": ["type": "object", "additionalProperties": text], "version": text, "capabilities": list(of: text),
-      "revision_held": whole, "revision_acknowledged": whole, "last_seen": text, "connected_since": text,
+      "identity": text, "revision_held": whole, "revision_acknowledged": whole, "last_seen": text, "connected_since": text,
       "last_error": text,
       "warnings": list(of: text),
     ]),
     "ProxyList": page("proxies", "Proxy"),
+    "Identity": object([
+      "trust_domain": text, "bundle_version": whole, "leaf_lifetime": text, "outage_grace": text,
+      "authorities": list(of: ref("Authority")),
+    ]),
+    "Authority": object([
+      "id": text, "state": ["type": "string", "enum": ["next", "issuing", "trusted", "retired"]], "subject": text,
+      "fingerprint": text, "public_key_hash": text, "not_before": text, "not_after": text, "trusted_until": text,
+      "kept_in": ["type": "string", "enum": ["store", "files"]], "certificate": text,
+    ]),
+    "JoinTokenBody": object(
+      ["identity": text, "ttl": text, "uses": ["type": "integer", "minimum": 1]], required: ["identity"]),
+    "JoinToken": object([
+      "id": text, "identity": text, "namespace": text, "uses": whole, "used": whole, "created_at": text, "created_by": text,
+      "expires_at": text, "token": ["type": "string", "description": "Only in the answer that made it."],
+    ]),
+    "JoinTokenList": page("join_tokens", "JoinToken"),
     "MetricRow": object([
       "service": text, "requests_per_second": number, "success_rate": ["type": ["number", "null"]],
       "p50": ["type": ["string", "null"]],

@@ -45,7 +45,8 @@ struct HealthCheck: Sendable {
 
 extension Call {
   fileprivate func ready() throws(Problem) -> HTTPResponse {
-    let checks = controller.readiness
+    let identity = api.identity.map { HealthCheck(name: "identity", fault: $0.alarm, isFatal: false) }
+    let checks = controller.readiness + (identity.map { [$0] } ?? [])
     let isReady = !checks.contains { $0.fault != nil && $0.isFatal }
     guard try flag("verbose") else {
       return HTTPResponse(

@@ -48,6 +48,7 @@ extension ProxyStatus {
       .init(name: "revision_acknowledged", value: JSON(revisionAcknowledged)),
       .init(name: "last_seen", value: .string(lastSeen.rfc3339)),
     ]
+    if let identity { members.append(.init(name: "identity", value: .string(identity))) }
     if let connectedSince { members.append(.init(name: "connected_since", value: .string(connectedSince.rfc3339))) }
     if let lastError { members.append(.init(name: "last_error", value: .string(lastError))) }
     if !warnings.isEmpty { members.append(.init(name: "warnings", value: .array(warnings.map(JSON.string)))) }

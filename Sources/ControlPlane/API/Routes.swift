@@ -4,6 +4,6 @@ extension API {
     operationRoutes + namespaceRoutes + ruleRoutes + dtabRoutes + splitRoutes + trafficRoutes + serviceRoutes
     + endpointRoutes
     + changeRoutes
-    + resolveRoutes + revisionRoutes + proxyRoutes + metricRoutes + watchRoutes
+    + resolveRoutes + revisionRoutes + proxyRoutes + identityRoutes + metricRoutes + watchRoutes
     + namerdRoutes
 }

@@ -5,6 +5,8 @@ import Telemetry
 enum CloseReason: String, Sendable, CaseIterable {
   case byPeer = "by_peer", replaced, malformed, silence, drained
   case noHello = "no_hello", noAnswer = "no_answer", slowReader = "slow_reader"
+  /// The certificate is for another namespace than Hello.
+  case wrongIdentity = "wrong_identity"
 }
 
 /// What was lost between the ends: the label `kind` of `heddle_desync_total`.
@@ -36,6 +38,7 @@ final class MeshCounters: Sendable {
     var propagation = Histogram()
     var refusedStreams: UInt64 = 0
     var refusedNames: UInt64 = 0
+    var disbelieved: UInt64 = 0
     var refusedRevisions: UInt64 = 0
     var strayMessages: UInt64 = 0
     var waitingForSnapshot = 0
@@ -58,6 +61,7 @@ final class MeshCounters: Sendable {
   /// Commit to acknowledgement of one proxy.
   func propagated(microseconds: UInt64) { state.withLock { $0.propagation.record(microseconds) } }
   func refusedStream() { state.withLock { $0.refusedStreams &+= 1 } }
+  func disbelieved() { state.withLock { $0.disbelieved &+= 1 } }
   func refusedName() { state.withLock { $0.refusedNames &+= 1 } }
   func refusedRevision() { state.withLock { $0.refusedRevisions &+= 1 } }
   func strayMessage() { state.withLock { $0.strayMessages &+= 1 } }
@@ -96,6 +100,10 @@ final class MeshCounters: Sendable {
     out.sample(state.refusedStreams)
     out.begin("heddle_mesh_names_refused_total", .counter, help: "Subscriptions refused at the limit.")
     out.sample(state.refusedNames)
+    out.begin(
+      "heddle_mesh_claims_disbelieved_total", .counter,
+      help: "Times that a proxy without a certificate said for which applications it takes mutual TLS.")
+    out.sample(state.disbelieved)
     out.begin("heddle_revisions_refused_total", .counter, help: "Revisions that a proxy refused.")
     out.sample(state.refusedRevisions)
     out.begin("heddle_mesh_stray_messages_total", .counter, help: "Messages from proxies that nobody waited for.")

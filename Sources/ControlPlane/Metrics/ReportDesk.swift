@@ -16,9 +16,16 @@ final class ReportDesk {
   private let ledger: ProxyLedger
   private let counters: MeshCounters
   private let limits: ReportLimits
-  private var streams: [Handle: String?] = [:]
+  private var streams: [Handle: Stream] = [:]
   private var sequences: [String: (sequence: UInt64, heard: Instant)] = [:]
   private var outputs: [MeshOutput] = []
+
+  private struct Stream {
+    /// Of the first report.
+    var instance: String?
+    /// Of the certificate that the stream came with; nil: it came without.
+    let namespace: String?
+  }
 
   init(store: MeasurementStore, ledger: ProxyLedger, counters: MeshCounters, limits: ReportLimits = ReportLimits()) {
     self.store = store
@@ -29,14 +36,15 @@ final class ReportDesk {
 
   func takeOutputs() -> [MeshOutput] { exchange(&outputs, with: []) }
 
-  func opened(_ stream: Handle) { streams[stream] = .some(nil) }
+  /// - Parameter namespace: the only one whose proxies may report on it; nil: any.
+  func opened(_ stream: Handle, namespace: String? = nil) { streams[stream] = Stream(namespace: namespace) }
 
   func closed(_ stream: Handle) { streams[stream] = nil }
 
   func received(_ stream: Handle, _ bytes: [UInt8], now: Instant) {
     guard let bound = streams[stream] else { return }
     guard let report = try? Heddle_Mesh_V1_MetricsReport.decode(bytes), report.sequence > 0,
-      bound == nil || bound == report.instanceID
+      bound.instance == nil || bound.instance == report.instanceID
     else {
       counters.report(.malformed)
       end(stream, GRPCStatus(.invalidArgument, "not a report, or of another instance than the one before"))
@@ -47,7 +55,12 @@ final class ReportDesk {
       end(stream, GRPCStatus(.failedPrecondition, "say Hello in Sync first"))
       return
     }
-    streams[stream] = report.instanceID
+    guard bound.namespace == nil || bound.namespace == namespace else {
+      counters.report(.unknownProxy)
+      end(stream, GRPCStatus(.permissionDenied, "the certificate is for another namespace than the proxy's"))
+      return
+    }
+    streams[stream]?.instance = report.instanceID
     count(report, namespace, now)
     acknowledge(stream, report, namespace)
   }

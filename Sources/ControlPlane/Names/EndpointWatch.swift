@@ -78,14 +78,12 @@ struct EndpointWatch {
 
   private mutating func step(from held: ToldEndpoints) -> [UInt8]? {
     if let step = steps[held] { return step }
-    guard current.state == .bound, !isTooLarge,
-      let base = ([current] + older).first(where: { $0.version == held.version }), base.setHash == held.hash
-    else { return nil }
+    guard current.state == .bound, !isTooLarge, let base = base(of: held) else { return nil }
     var message = Heddle_Mesh_V1_Endpoints()
     message.name = name
-    message.base = base.version
+    message.base = held.version
     fill(&message)
-    if base.version != current.version {
+    if base.setHash != current.setHash {
       message.adds = current.endpoints.values.filter { base.endpoints[$0.address]?.hash != $0.hash }.map {
         .init($0.bytes)
       }
@@ -95,6 +93,12 @@ struct EndpointWatch {
     guard framed.count <= MeshLimits.message else { return nil }
     steps[held] = framed
     return framed
+  }
+
+  /// What a proxy holds by its words: one of the versions remembered, or the same under a number of an earlier run.
+  private func base(of held: ToldEndpoints) -> NamedEndpoints? {
+    if held.hash == current.setHash { return current }
+    return older.first { $0.version == held.version && $0.setHash == held.hash }
   }
 
   private func fill(_ message: inout Heddle_Mesh_V1_Endpoints) {

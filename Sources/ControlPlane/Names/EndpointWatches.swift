@@ -8,11 +8,26 @@ struct EndpointWatches {
   struct Key: Hashable {
     let namespace: String
     let name: String
+    /// For proxies that are told where endpoints take mutual TLS, and as whom.
+    let isIdentified: Bool
+
+    init(namespace: String, name: String, isIdentified: Bool = false) {
+      (self.namespace, self.name, self.isIdentified) = (namespace, name, isIdentified)
+    }
   }
+
+  var claims = InboundClaims()
+  /// Grows with each change of a claim, and beyond what an earlier run of this controller told.
+  private var generation: UInt64
+  private var claimed: [Key: ClaimedEndpoints] = [:]
+  /// Which identified names have an endpoint at an address.
+  private var places: [String: Set<Key>] = [:]
 
   private var watches: [Key: EndpointWatch] = [:]
   private var services: [RegistryService: Set<Key>] = [:]
   private var discovered: [Path: Set<Key>] = [:]
+
+  init(generation: UInt64 = 0) { self.generation = generation }
 
   var count: Int { watches.count }
 
@@ -24,8 +39,9 @@ struct EndpointWatches {
   ) {
     if watches[key] == nil {
       let target = ConcreteName(key.name, askedFrom: key.namespace, claims: names.claims)
-      let current = begin(key, target, source, names)
-      watches[key] = EndpointWatch(name: key.name, target: target, current: current, limits: limits)
+      let plain = begin(key, target, source, names)
+      watches[key] = EndpointWatch(
+        name: key.name, target: target, current: key.isIdentified ? claim(key, plain) : plain, limits: limits)
     }
     watches[key]?.watchers.insert(watcher)
   }
@@ -38,7 +54,7 @@ struct EndpointWatches {
       services[name.service, default: []].insert(key)
       return NamedEndpoints(name, source.endpoints(name.service.namespace, name.service.service))
     case .discovered(let path):
-      let known = discovered[path]?.first.flatMap { watches[$0]?.current }
+      let known = discovered[path]?.first.flatMap { plain($0) }
       discovered[path, default: []].insert(key)
       // What is told of the path from now on reaches every key of it, so one `want` does for all.
       if known == nil { names.want(path) }
@@ -52,6 +68,9 @@ struct EndpointWatches {
     watches[key]?.watchers.remove(watcher)
     guard let watch = watches[key], watch.watchers.isEmpty else { return }
     watches[key] = nil
+    if let endpoints = claimed.removeValue(forKey: key)?.plain.endpoints {
+      for address in endpoints.keys { Self.drop(key, from: &places, at: address) }
+    }
     switch watch.target {
     case .registry(let name): Self.drop(key, from: &services, at: name.service)
     case .discovered(let path):
@@ -78,13 +97,43 @@ struct EndpointWatches {
   /// The same for a namer's name.
   mutating func advance(_ name: DiscoveredName, stale: (Handle, String) -> Void) {
     guard let keys = discovered[name.name], let first = keys.first else { return }
-    let newer = NamedEndpoints(name, after: watches[first]?.current)
+    let newer = NamedEndpoints(name, after: plain(first))
     for key in keys { advance(key, newer, stale) }
   }
 
   private mutating func advance(_ key: Key, _ newer: NamedEndpoints, _ stale: (Handle, String) -> Void) {
-    guard watches[key]?.advance(newer) == true else { return }
+    let told = key.isIdentified ? claim(key, newer) : newer
+    guard watches[key]?.advance(told) == true else { return }
     for watcher in watches[key]?.watchers ?? [] { stale(watcher, key.name) }
+  }
+
+  // MARK: claims
+
+  /// The state without claims, as its source tells it.
+  private func plain(_ key: Key) -> NamedEndpoints? { claimed[key]?.plain ?? watches[key]?.current }
+
+  /// A source's newer state, with the claims.
+  private mutating func claim(_ key: Key, _ newer: NamedEndpoints) -> NamedEndpoints {
+    let before = claimed[key]?.plain.endpoints ?? [:]
+    var endpoints = claimed[key] ?? ClaimedEndpoints(newer, claims, generation: generation)
+    guard endpoints.advance(newer, claims) || claimed[key] == nil else { return endpoints.told }
+    claimed[key] = endpoints
+    for address in before.keys where newer.endpoints[address] == nil { Self.drop(key, from: &places, at: address) }
+    for address in newer.endpoints.keys where before[address] == nil { places[address, default: []].insert(key) }
+    return endpoints.told
+  }
+
+  /// Claims of these addresses have changed: calls `stale` with each watcher of each name that it concerns.
+  mutating func claimsChanged(_ addresses: Set<String>, at milliseconds: UInt64, stale: (Handle, String) -> Void) {
+    var concerned: [Key: [String]] = [:]
+    for address in addresses { for key in places[address] ?? [] { concerned[key, default: []].append(address) } }
+    if concerned.isEmpty { return }
+    generation = max(generation + 1, milliseconds)
+    for (key, addresses) in concerned {
+      claimed[key]?.claimsChanged(addresses, claims, generation: generation)
+      guard let told = claimed[key]?.told, watches[key]?.advance(told) == true else { continue }
+      for watcher in watches[key]?.watchers ?? [] { stale(watcher, key.name) }
+    }
   }
 
   /// The message that brings a watcher up to date, and what it holds then. Nil: nobody watches the name.

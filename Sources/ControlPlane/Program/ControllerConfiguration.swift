@@ -15,6 +15,7 @@ public struct ControllerConfiguration: Sendable {
   let names: [String]
   public let storePath: String
   let namers: NamerConfiguration
+  let identity: IdentitySettings
   let logLevel: LogLevel
   let logFormat: LogFormat
 
@@ -47,7 +48,10 @@ public struct ControllerConfiguration: Sendable {
     let problems = ProblemList()
     let isInsecure = values.boolean("insecure_listen")
     rest = Self.address("rest.listen", values, isInsecure, problems)
-    mesh = Self.address("mesh.listen", values, isInsecure, problems)
+    let isPermissive = values.text("mesh.tls").map { $0 == "permissive" }
+    mesh = Self.address("mesh.listen", values, isInsecure || isPermissive != true, problems)
+    identity = IdentityReading(values, problems).settings(
+      isPermissive: isPermissive ?? (isInsecure || mesh.isLoopback), address: mesh)
     names = values.texts("rest.names")
     storePath = values.text("store.path") ?? ""
     namers = NamerConfiguration(values.tree("namers"), problems: problems)

@@ -36,12 +36,14 @@ public final class ControllerProgram: Sendable {
     let store = try Store(path: configuration.storePath, clocks: Self.systemClocks) { Array(seed.prefix($0)) }
     let controller = try Controller(store: store, clocks: Self.systemClocks)
     self.controller = controller
+    let identity = try IdentityService(controller: controller, settings: configuration.identity)
     service = try MeshService.start(
-      controller: controller, address: configuration.mesh, namers: configuration.namers, log: log)
+      controller: controller, address: configuration.mesh, namers: configuration.namers, identity: identity,
+      log: log)
     meshAddress = service.address
     let api = API(
       controller: controller, mesh: service.half, hosts: configuration.names + [hostName()],
-      names: service.directory(controller), version: Self.version)
+      names: service.directory(controller), identity: identity, version: Self.version)
     let started = try ServiceLoop.start(name: "rest") { loop in
       let server = try HTTPServer(
         loop: loop, address: configuration.rest, handler: AsyncHandler { await api.respond(to: $0) })

@@ -28,6 +28,8 @@ struct KnownProxyEntry: Sendable {
 
   /// Who it is; `last` is not kept here.
   var hello: Heddle_Mesh_V1_Hello
+  /// Whence its stream came last.
+  var peer = StreamPeer()
   /// What it says it runs.
   var applied: ConfigurationVersion?
   var sentRevision: UInt64 = 0
@@ -92,12 +94,13 @@ struct KnownProxies: Sendable {
   /// The namespace's newest revision.
   mutating func published(_ namespace: String, _ version: ConfigurationVersion) { currents[namespace] = version }
 
-  mutating func connected(_ hello: Heddle_Mesh_V1_Hello, wall: WallTime) {
+  mutating func connected(_ hello: Heddle_Mesh_V1_Hello, from peer: StreamPeer = StreamPeer(), wall: WallTime) {
     let id = hello.instanceID
     var entry = entries[id] ?? KnownProxyEntry(hello: hello, lastSeen: wall)
     if entry.connectedSince != nil { leave(entry) }
     entry.hello = hello
     entry.hello.clearLast()
+    entry.peer = peer
     entry.applied = ConfigurationVersion(hello.last)
     entry.sentRevision = entry.applied?.revision ?? 0
     entry.awaitingSince = nil
@@ -167,6 +170,10 @@ struct KnownProxies: Sendable {
     }.map(\.hello.instanceID).sorted()
   }
 
+  var inbounds: [(proxy: String, inbound: InboundClaims.Inbound)] {
+    entries.compactMap { id, entry in InboundClaims.Inbound(entry.hello, entry.peer).map { (id, $0) } }
+  }
+
   var barrierCount: Int { barriers.count }
   var connectedTotal: Int { connected.values.reduce(0, +) }
 
@@ -192,7 +199,8 @@ struct KnownProxies: Sendable {
       id: hello.instanceID, node: hello.node, namespace: hello.namespace, address: hello.address, labels: hello.labels,
       zone: hello.zone, version: hello.version, capabilities: hello.capabilities, connectedSince: entry.connectedSince,
       lastSeen: entry.lastSeen, revisionHeld: entry.sentRevision, revisionAcknowledged: entry.applied?.revision ?? 0,
-      lastError: entry.refusal?.message, state: state(of: entry, now: now), warnings: warnings(about: entry))
+      lastError: entry.refusal?.message, state: state(of: entry, now: now), warnings: warnings(about: entry),
+      identity: entry.peer.identity?.description)
   }
 
   private func warnings(about entry: KnownProxyEntry) -> [String] {
@@ -313,7 +321,8 @@ struct KnownProxies: Sendable {
     var document = entry.hello
     if let applied = entry.applied { document.last = applied.wire }
     return KnownProxy(
-      id: document.instanceID, namespace: document.namespace, document: document.encodedBytes(), seenAt: entry.lastSeen)
+      id: document.instanceID, namespace: document.namespace, document: document.encodedBytes(), seenAt: entry.lastSeen,
+      identity: entry.peer.identity?.description, host: entry.peer.host.isEmpty ? nil : entry.peer.host)
   }
 
   /// Takes what was kept on disk, at start. A record that does not read is left out: its proxy will say Hello again.
@@ -327,6 +336,7 @@ struct KnownProxies: Sendable {
       var entry = KnownProxyEntry(hello: hello, lastSeen: record.seenAt)
       entry.applied = ConfigurationVersion(hello.last)
       entry.hello.clearLast()
+      entry.peer = StreamPeer(host: record.host ?? "", identity: record.identity.flatMap { SPIFFEID($0) })
       entry.storedSeen = record.seenAt
       entries[record.id] = entry
     }

@@ -28,9 +28,9 @@ final class ProxyLedger: ProxyDirectory {
     state.withLock { $0.published(namespace, version) }
   }
 
-  func connected(_ hello: Heddle_Mesh_V1_Hello) {
+  func connected(_ hello: Heddle_Mesh_V1_Hello, from peer: StreamPeer = StreamPeer()) {
     let wall = clocks.wall()
-    state.withLock { $0.connected(hello, wall: wall) }
+    state.withLock { $0.connected(hello, from: peer, wall: wall) }
   }
 
   func sent(_ id: String, revision: UInt64, now: Instant) {
@@ -66,14 +66,21 @@ final class ProxyLedger: ProxyDirectory {
   }
 
   /// Hands what changed to the archive, which writes it behind us.
-  func store() {
+  /// - Returns: whom it has forgotten since the last call.
+  @discardableResult func store() -> [String] {
     let wall = clocks.wall()
     let changes = state.withLock { $0.unstoredChanges(wall: wall) }
     if !changes.keep.isEmpty { archive.keep(changes.keep) }
     if !changes.forget.isEmpty { archive.forget(changes.forget) }
+    return changes.forget
   }
 
   // MARK: questions
+
+  var wall: WallTime { clocks.wall() }
+
+  /// What known proxies with an identity have said that they take.
+  var inbounds: [(proxy: String, inbound: InboundClaims.Inbound)] { state.withLock { $0.inbounds } }
 
   /// What this instance refused last, also in earlier streams.
   func refusal(of id: String) -> KnownProxyEntry.Refusal? { state.withLock { $0.entries[id]?.refusal } }

@@ -6,6 +6,7 @@ import SystemIO
 enum Backup {
   /// Copies the whole store while it is in use. The copy is one file without WAL, and on disk when this returns.
   static func copy(_ source: some DatabaseReader, to path: String) throws {
+    try PrivateFile.make(path)
     let target = try DatabaseQueue(path: path)
     try source.backup(to: target)
     try target.writeWithoutTransaction { db in

@@ -113,6 +113,20 @@ final class Controller: Sendable {
     return await writer.submit(task)
   }
 
+  /// Does `work`, which touches no namespace, in the writer's next transaction. What it returns is on disk; what it throws undoes
+  /// it: a `Problem` alone, any other error with the whole transaction.
+  func transact<Value: Sendable>(_ work: @escaping @Sendable (Database) throws -> Value) async -> Result<Value, Problem> {
+    let made = Mutex<Value?>(nil)
+    let result = await submit(
+      .upkeep { db in
+        let value = try work(db)
+        made.withLock { $0 = value }
+      })
+    return result.flatMap { _ in
+      made.withLock { $0 }.map { .success($0) } ?? .failure(.unavailable("The write was not carried out."))
+    }
+  }
+
   /// Waits for writes under way and writes what only memory has.
   func close() async {
     await writeBatches()
@@ -278,6 +292,7 @@ extension Controller {
       .upkeep { db in
         try Answers.prune(db, at: now)
         try ProxyBatch.prune(db, at: now)
+        try JoinTokenRows.prune(db, at: now)
         try History.prune(db, limits, at: now)
       })
   }

@@ -37,11 +37,11 @@ struct ProxyBatch: Sendable {
   }
 
   static func load(_ db: Database) throws -> [KnownProxy] {
-    try Row.fetchAll(db, sql: "SELECT id, namespace, document, seen_at FROM proxies ORDER BY id").map { row in
+    try Row.fetchAll(db, sql: "SELECT * FROM proxies ORDER BY id").map { row in
       let document: Data = row["document"]
       return KnownProxy(
         id: row["id"], namespace: row["namespace"], document: Array(document),
-        seenAt: WallTime(milliseconds: row["seen_at"]))
+        seenAt: WallTime(milliseconds: row["seen_at"]), identity: row["identity"], host: row["host"])
     }
   }
 
@@ -49,9 +49,12 @@ struct ProxyBatch: Sendable {
     for proxy in kept {
       try db.run(
         sql: """
-          INSERT INTO proxies (id, namespace, document, seen_at) VALUES (?1, ?2, ?3, ?4)
-          ON CONFLICT (id) DO UPDATE SET namespace = ?2, document = ?3, seen_at = ?4
-          """, arguments: [proxy.id, proxy.namespace, Data(proxy.document), proxy.seenAt.milliseconds])
+          INSERT INTO proxies (id, namespace, document, seen_at, identity, host) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+          ON CONFLICT (id) DO UPDATE SET namespace = ?2, document = ?3, seen_at = ?4, identity = ?5, host = ?6
+          """,
+        arguments: [
+          proxy.id, proxy.namespace, Data(proxy.document), proxy.seenAt.milliseconds, proxy.identity, proxy.host,
+        ])
     }
     for id in forgotten { try db.run(sql: "DELETE FROM proxies WHERE id = ?", arguments: [id]) }
   }

@@ -20,6 +20,7 @@ final class Store: Sendable {
     self.path = path
     lock = try StoreLock(beside: path)
     do {
+      try PrivateFile.make(path)
       database = try Self.open(path)
       try Self.check(database, path)
       try Migrator(database: database, path: path).run()
@@ -108,7 +109,13 @@ final class Store: Sendable {
 
 /// The table `facts`.
 enum Facts {
-  enum Name: String { case epoch, createdAt = "created_at" }
+  enum Name: String {
+    case epoch
+    case createdAt = "created_at"
+    /// Of the trust bundle: its number, and the hash of its content, so that a change is seen whatever made it.
+    case trustVersion = "trust_version"
+    case trustHash = "trust_hash"
+  }
 
   static func read(_ db: Database, _ name: Name) throws -> String? {
     try String.fetchOne(db, sql: "SELECT value FROM facts WHERE name = ?", arguments: [name.rawValue])

@@ -7,6 +7,7 @@ enum HelloCheck {
   static let textBytes = 1024
   static let labels = 64
   static let capabilities = 64
+  static let applications = 64
 
   /// Why this Hello is refused; nil when it is fine.
   static func fault(in hello: Heddle_Mesh_V1_Hello) -> GRPCStatus? {
@@ -29,7 +30,14 @@ enum HelloCheck {
     guard !hello.hasLast || ConfigurationVersion(hello.last) != nil else {
       return refusal("last has no epoch and hash of 16 bytes")
     }
+    guard !hello.hasInbound || isInbound(hello.inbound) else {
+      return refusal("inbound has no port, more than \(applications) applications, or one that is no port")
+    }
     return nil
+  }
+
+  private static func isInbound(_ inbound: Heddle_Mesh_V1_Inbound) -> Bool {
+    inbound.applications.count <= applications && (inbound.applications + [inbound.port]).allSatisfy { (1...65_535).contains($0) }
   }
 
   /// `[A-Za-z0-9._-]{1,253}`.

@@ -4,12 +4,14 @@ import Memory
 import MeshProtocol
 import Serving
 import SystemIO
+import Telemetry
 
 /// Drives the machines of the mesh stream on the loop's thread: hands them what the server hears and the loop's time,
 /// and does what they want done.
 final class MeshEngine: GRPCService {
   static let syncPath = "/heddle.mesh.v1.Mesh/Sync"
   static let reportPath = "/heddle.mesh.v1.Mesh/Report"
+  static let signPath = "/heddle.mesh.v1.Mesh/Sign"
   /// From finding a stream full to looking again. Why: there is no call when a reader has read; at 512 KiB a look this
   /// is 100 MB/s.
   private static let retryDelay: Duration = .milliseconds(5)
@@ -19,17 +21,33 @@ final class MeshEngine: GRPCService {
   private let ledger: ProxyLedger
   private let journal: MeshJournal
   private let rates: RateTicker
-  private unowned let loop: ServiceLoop
-  private var server: GRPCServer?
-  private var kinds: [Handle: Kind] = [:]
+  /// Nil: this controller gives no identities.
+  let identity: IdentityService?
+  let log: Log?
+  unowned let loop: ServiceLoop
+  var server: GRPCServer?
+  var kinds: [Handle: Kind] = [:]
+  var shown: ServerIdentity?
+  var isIdentityTicking = false
+  /// Ourselves, for what comes back from other threads.
+  var confined: Confined<MeshEngine>?
   private var ticks: UInt64 = 0
   private var isRetryDue = false
   private var isStopped = false
 
-  private enum Kind { case sync, report }
+  enum Kind {
+    case sync, report
+    case sign(GRPCPeer)
+    /// Its answer is being made.
+    case signing
+  }
 
-  init(hub: MeshHub, desk: ReportDesk, rates: RateTicker, loop: ServiceLoop) {
+  init(
+    hub: MeshHub, desk: ReportDesk, rates: RateTicker, identity: IdentityService? = nil, log: Log? = nil, loop: ServiceLoop
+  ) {
     self.hub = hub
+    self.identity = identity
+    self.log = log
     self.desk = desk
     ledger = hub.ledger
     journal = hub.journal
@@ -40,21 +58,33 @@ final class MeshEngine: GRPCService {
   /// Begins: `server` calls this service.
   func start(_ server: GRPCServer) {
     self.server = server
+    confined = loop.confine(self)
+    startIdentity()
     scheduleTick()
   }
 
   // MARK: GRPCService
 
-  func opened(_ stream: Handle, path: String, headers: HeaderList, peer: SocketAddress) -> GRPCStatus? {
+  func opened(_ stream: Handle, path: String, headers: HeaderList, peer: GRPCPeer) -> GRPCStatus? {
+    let proxy: StreamPeer
     switch path {
-    case Self.syncPath:
-      if let refusal = hub.opened(stream, now: loop.now) { return refusal }
-      kinds[stream] = .sync
-    case Self.reportPath:
-      desk.opened(stream)
-      kinds[stream] = .report
+    case Self.signPath:
+      if identity == nil { fallthrough }
+      kinds[stream] = .sign(peer)
+      return nil
+    case Self.syncPath, Self.reportPath:
+      do throws(StreamPeerFault) { proxy = try StreamPeer(peer, trustDomain: identity?.settings.trustDomain) } catch {
+        return Self.status(of: error)
+      }
     default:
       return GRPCStatus(.unimplemented, "this controller has no \(path.prefix(200))")
+    }
+    if path == Self.reportPath {
+      desk.opened(stream, namespace: proxy.identity?.namespace)
+      kinds[stream] = .report
+    } else {
+      if let refusal = hub.opened(stream, from: proxy, now: loop.now) { return refusal }
+      kinds[stream] = .sync
     }
     return nil
   }
@@ -63,18 +93,25 @@ final class MeshEngine: GRPCService {
     switch kinds[stream] {
     case .sync: hub.received(stream, message, now: loop.now)
     case .report: desk.received(stream, message, now: loop.now)
-    case nil: return
+    case .sign(let peer): sign(stream, message, peer)
+    case .signing, nil: return
     }
     flush()
   }
 
-  func halfClosed(_ stream: Handle) { server?.finish(stream, status: GRPCStatus(.ok)) }
+  func halfClosed(_ stream: Handle) {
+    switch kinds[stream] {
+    case .signing: break  // its caller waits for the answer
+    case .sign: server?.finish(stream, status: GRPCStatus(.invalidArgument, "no SignRequest came"))
+    case .sync, .report, nil: server?.finish(stream, status: GRPCStatus(.ok))
+    }
+  }
 
   func closed(_ stream: Handle) {
     switch kinds.removeValue(forKey: stream) {
     case .sync: hub.closed(stream)
     case .report: desk.closed(stream)
-    case nil: break
+    case .sign, .signing, nil: break
     }
   }
 
@@ -97,7 +134,7 @@ final class MeshEngine: GRPCService {
 
   // MARK: doing
 
-  private func flush() {
+  func flush() {
     guard let server else { return }
     hub.pump(loop.now) { server.queuedBytes($0) }
     for output in hub.takeOutputs() { perform(output, server) }
@@ -142,7 +179,8 @@ final class MeshEngine: GRPCService {
     ledger.expire(now: loop.now)
     if ticks % 5 == 0 { hub.publishProgress() }
     if ticks % 10 == 0 { rates.tell() }
-    if ticks % 50 == 0 { ledger.store() }
+    if ticks % 10 == 5 { tickIdentity() }
+    if ticks % 50 == 0 { hub.forgot(ledger.store()) }
     if ticks % 150 == 0 { journal.keepAlive() }
     flush()
   }

@@ -36,6 +36,7 @@ extension MeshHub {
     }
     session.stall = nil
     pushConfiguration(session, room: &room, now)
+    pushTrust(session, room: &room)
     pushEndpoints(session, room: &room)
     if isUnfinished(session) { crowded.append(session.stream) }
   }

@@ -21,8 +21,7 @@ extension MeshHub {
       return
     } else {
       watches.add(
-        session.stream, EndpointWatches.Key(namespace: proxy.namespace, name: name), limits: limits, source: source,
-        names: names)
+        session.stream, proxy.key(name), limits: limits, source: source, names: names)
     }
     session.proxy?.names[name] = Proxy.WatchedName(told: held, isStale: false)
     session.proxy?.markStale(name)
@@ -31,13 +30,13 @@ extension MeshHub {
 
   func unsubscribed(_ session: ProxySession, _ name: String) {
     guard let proxy = session.proxy, session.proxy?.names.removeValue(forKey: name) != nil else { return }
-    watches.remove(session.stream, EndpointWatches.Key(namespace: proxy.namespace, name: name), names: names)
+    watches.remove(session.stream, proxy.key(name), names: names)
   }
 
   /// Why this proxy may not watch one more name; names in use stay.
   private func refusal(of name: String, _ proxy: Proxy) -> String? {
     if proxy.names.count >= limits.subscriptions { return "this proxy watches \(limits.subscriptions) names already" }
-    let key = EndpointWatches.Key(namespace: proxy.namespace, name: name)
+    let key = proxy.key(name)
     if watches.count >= limits.watchedNames, !watches.contains(key) {
       return "this controller watches \(limits.watchedNames) names already"
     }
@@ -65,8 +64,7 @@ extension MeshHub {
       guard room > 0 else { break }
       done += 1
       guard let watched = proxy.names[name], watched.isStale else { continue }
-      let key = EndpointWatches.Key(namespace: proxy.namespace, name: name)
-      guard let (framed, told) = watches.message(key, from: watched.told) else { continue }
+      guard let (framed, told) = watches.message(proxy.key(name), from: watched.told) else { continue }
       send(session, framed, .endpoints, room: &room)
       proxy.names[name] = Proxy.WatchedName(told: told, isStale: false)
     }

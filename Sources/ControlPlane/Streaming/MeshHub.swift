@@ -25,7 +25,9 @@ final class MeshHub {
   var streamOfInstance: [String: Handle] = [:]
   var members: [String: Set<Handle>] = [:]
   var feeds: [String: NamespaceFeed] = [:]
-  var watches = EndpointWatches()
+  var watches: EndpointWatches
+  /// What proxies with the capability "identity" are to trust; nil: this controller gives no identities.
+  var trust: TrustBundle?
   var limiter: AdmissionLimiter
   /// Streams to look at in the next `pump`.
   var listed: [Handle] = []
@@ -57,6 +59,8 @@ final class MeshHub {
     self.limits = limits
     limiter = AdmissionLimiter(perSecond: limits.snapshotBytesPerSecond, burst: limits.snapshotBurstBytes)
     turns = Array(repeating: [], count: Self.turnCount)
+    watches = EndpointWatches(generation: UInt64(clamping: ledger.wall.milliseconds))
+    for known in ledger.inbounds { _ = watches.claims.set(known.proxy, known.inbound, isConnected: false) }
   }
 
   /// What is to be done, in order; empty afterwards.
@@ -65,13 +69,13 @@ final class MeshHub {
   // MARK: streams
 
   /// A proxy opened a Sync stream. A status refuses it.
-  func opened(_ stream: Handle, now: Instant) -> GRPCStatus? {
+  func opened(_ stream: Handle, from peer: StreamPeer = StreamPeer(), now: Instant) -> GRPCStatus? {
     if isDraining { return GRPCStatus(.unavailable, "this controller is shutting down") }
     guard sessions.count < limits.streams else {
       counters.refusedStream()
       return GRPCStatus(.resourceExhausted, "this controller serves \(limits.streams) proxies already")
     }
-    sessions[stream] = ProxySession(stream: stream, now: now)
+    sessions[stream] = ProxySession(stream: stream, peer: peer, now: now)
     turns[sessions.count % Self.turnCount].insert(stream)
     return nil
   }
@@ -104,6 +108,7 @@ final class MeshHub {
     case .nack(let nack): refused(session, nack)
     case .subscribe(let subscribe): subscribed(session, subscribe)
     case .unsubscribe(let unsubscribe): unsubscribed(session, unsubscribe.name)
+    case .trustHeld(let held): session.proxy?.trustHeld = held.version
     case .heartbeat: break
     }
   }
@@ -126,19 +131,26 @@ final class MeshHub {
       end(session, fault, .malformed)
       return
     }
+    if let identity = session.peer.identity, identity.namespace != hello.namespace {
+      let message = "hello: namespace \(hello.namespace), and the certificate is for \(identity)"
+      end(session, GRPCStatus(.permissionDenied, message), .wrongIdentity)
+      return
+    }
     replaceOlderStream(of: hello.instanceID)
     let last = hello.hasLast ? ConfigurationVersion(hello.last) : nil
     makeFeed(hello.namespace)
     let isLost =
       last.map { source.proxyReported(namespace: hello.namespace, holds: $0, proxy: hello.instanceID) } ?? false
     let refusal = ledger.refusal(of: hello.instanceID)
-    ledger.connected(isLost ? hello : credible(hello, last))
+    ledger.connected(isLost ? hello : credible(hello, last), from: session.peer)
     session.proxy = Proxy(
       id: hello.instanceID, node: hello.node, namespace: hello.namespace, connectedAt: now, held: last,
-      configuration: .idle(greet: true), refusal: refusal, holdsLostHistory: isLost)
+      configuration: .idle(greet: true), refusal: refusal, holdsLostHistory: isLost,
+      isIdentified: hello.capabilities.contains(Proxy.identityCapability))
     streamOfInstance[hello.instanceID] = session.stream
     members[hello.namespace, default: []].insert(session.stream)
     moved.insert(hello.namespace)
+    claimed(hello, by: session.peer)
     list(session)
   }
 
@@ -195,7 +207,7 @@ final class MeshHub {
 
   func nameChanged(_ name: DiscoveredName) { watches.advance(name, stale: stale) }
 
-  private func stale(_ stream: Handle, _ name: String) {
+  func stale(_ stream: Handle, _ name: String) {
     guard let session = sessions[stream] else { return }
     session.proxy?.markStale(name)
     list(session)
@@ -223,8 +235,9 @@ final class MeshHub {
     guard let proxy = session.proxy else { return }
     streamOfInstance[proxy.id] = nil
     for name in proxy.names.keys {
-      watches.remove(session.stream, EndpointWatches.Key(namespace: proxy.namespace, name: name), names: names)
+      watches.remove(session.stream, proxy.key(name), names: names)
     }
+    left(proxy.id)
     members[proxy.namespace]?.remove(session.stream)
     moved.insert(proxy.namespace)
     ledger.disconnected(proxy.id)

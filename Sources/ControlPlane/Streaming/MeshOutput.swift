@@ -4,7 +4,7 @@ import MeshProtocol
 
 /// What bytes to a proxy are for: the label `kind` of `heddle_push_bytes_total`.
 enum PushKind: String, Sendable, CaseIterable {
-  case snapshot, delta, current, endpoints, heartbeat
+  case snapshot, delta, current, endpoints, heartbeat, trust
   case goAway = "go_away"
   case reportAck = "report_ack"
 }

@@ -30,16 +30,19 @@ final class MeshService: ChangeObserver {
   /// Starts the threads, listens, and observes the controller's changes from now on.
   /// - Throws: `SystemError` when the address cannot be listened on, and what the archive throws.
   static func start(
-    controller: Controller, address: SocketAddress, namers: NamerConfiguration = NamerConfiguration(), log: Log,
+    controller: Controller, address: SocketAddress, namers: NamerConfiguration = NamerConfiguration(),
+    identity: IdentityService? = nil, log: Log,
     limits: StreamLimits = StreamLimits()
   ) throws -> MeshService {
     let ledger = try ProxyLedger(archive: controller, clocks: controller.clocks, epoch: { controller.epoch })
     let relay = NameRelay()
     let discovery = try DiscoveryService.start(namers, log: log) { relay.tell($0) }
     let started = try Started(
-      source: controller, names: discovery, ledger: ledger, clocks: controller.clocks, address: address, limits: limits)
+      source: controller, names: discovery, ledger: ledger, clocks: controller.clocks, address: address, limits: limits,
+      identity: identity, log: log)
     relay.connect(started.engine)
-    let half = started.half(ledger: ledger, exposition: { discovery.exposition() })
+    identity?.observe { [engine = started.engine] in engine.execute { $0.identityChanged() } }
+    let half = started.half(ledger: ledger, exposition: { discovery.exposition() + (identity?.exposition ?? "") })
     let service = MeshService(started: started, half: half, discovery: discovery)
     controller.observe(service)
     controller.recogniseNames { discovery.claims($0) }
@@ -69,7 +72,7 @@ final class MeshService: ChangeObserver {
 
     init(
       source: any MeshSource, names: any NameSource, ledger: ProxyLedger, clocks: Clocks, address: SocketAddress,
-      limits: StreamLimits
+      limits: StreamLimits, identity: IdentityService? = nil, log: Log? = nil
     ) throws {
       let journal = MeshJournal(run: String(UInt64(bitPattern: clocks.wall().milliseconds), radix: 36))
       let counters = counters
@@ -79,7 +82,8 @@ final class MeshService: ChangeObserver {
         let hub = MeshHub(
           source: source, names: names, ledger: ledger, counters: counters, journal: journal, limits: limits)
         let desk = ReportDesk(store: store, ledger: ledger, counters: counters)
-        let engine = MeshEngine(hub: hub, desk: desk, rates: RateTicker(store: store, journal: journal), loop: loop)
+        let engine = MeshEngine(
+          hub: hub, desk: desk, rates: RateTicker(store: store, journal: journal), identity: identity, log: log, loop: loop)
         let server = try GRPCServer(loop: loop, address: address, limits: .mesh, service: engine)
         engine.start(server)
         return (loop.confine(engine), server.localAddress)

@@ -5,6 +5,7 @@ import SystemIO
 /// One Sync stream. Belongs to the hub and its thread.
 final class ProxySession {
   let stream: Handle
+  let peer: StreamPeer
   let openedAt: Instant
   var lastHeard: Instant
   var lastBeat: Instant
@@ -20,8 +21,9 @@ final class ProxySession {
     var leastQueued: Int
   }
 
-  init(stream: Handle, now: Instant) {
+  init(stream: Handle, peer: StreamPeer, now: Instant) {
     self.stream = stream
+    self.peer = peer
     openedAt = now
     lastHeard = now
     lastBeat = now
@@ -41,6 +43,11 @@ struct Proxy {
   var refusal: KnownProxyEntry.Refusal?
   /// What it holds is of this store's history, and the store does not know it: the proxy keeps it until there is a new epoch.
   var holdsLostHistory = false
+  /// It takes identities and what belongs to them: the bundle, and the claims of endpoints.
+  var isIdentified = false
+  /// The bundles that it was sent last, and says that it holds.
+  var trustTold: UInt64 = 0
+  var trustHeld: UInt64 = 0
   /// Resyncs asked for, and for which revision.
   var resyncs = (revision: UInt64(0), count: 0)
   var names: [String: WatchedName] = [:]
@@ -62,6 +69,13 @@ struct Proxy {
   struct WatchedName {
     var told: ToldEndpoints?
     var isStale: Bool
+  }
+
+  static let identityCapability = "identity"
+
+  /// The watch of a name that it shares with others.
+  func key(_ name: String) -> EndpointWatches.Key {
+    EndpointWatches.Key(namespace: namespace, name: name, isIdentified: isIdentified)
   }
 
   mutating func markStale(_ name: String) {

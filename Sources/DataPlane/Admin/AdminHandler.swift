@@ -42,6 +42,8 @@ struct AdminHandler: RequestHandler {
     "GET /bindings": { control, _, respond in
       control.describe(.bindings) { respond.respond(.json(Self.joined($0, as: "bindings"))) }
     },
+    "GET /identity": { control, _, respond in respond.respond(.json(control.identityView())) },
+    "POST /identity/renew": { control, _, respond in respond.respond(control.renewIdentity()) },
     "PUT /log-level": { control, request, respond in respond.respond(control.setLogLevel(by: request)) },
     "POST /drain": { control, _, respond in
       control.beginDrain()

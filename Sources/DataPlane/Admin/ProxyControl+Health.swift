@@ -32,7 +32,7 @@ extension ProxyControl {
   }
 
   private func checks() -> [Check] {
-    [
+    var checks = [
       Check(name: "drain", isWell: drain == nil, detail: drain == nil ? "not draining" : "draining"),
       Check(
         name: "configuration", isWell: hasConfiguration,
@@ -42,6 +42,9 @@ extension ProxyControl {
       // Losing the controller changes nothing for requests, so it is shown and does not count.
       Check(name: "controller", isWell: true, detail: controllerDetail),
     ]
+    // One that has ended is shown and does not count: peers take it for a while, and leaving would help nobody.
+    if let identity { checks.append(Check(name: "identity", isWell: identity.id != nil, detail: identity.detail)) }
+    return checks
   }
 
   private var controllerDetail: String {

@@ -11,6 +11,7 @@ extension ProxyControl {
     writeTraffic(to: &page)
     writeConfiguration(to: &page)
     writeEndpoints(to: &page)
+    writeIdentity(to: &page)
     writeProcess(to: &page)
     return HTTPResponse(status: 200, contentType: Exposition.contentType, text: page.text + local.exposition)
   }
@@ -74,6 +75,10 @@ extension ProxyControl {
     page.sample(ledger.droppedFields.trailers, [("part", "trailers")])
     page.begin("heddle_tls_faults_total", .counter, help: "Connections from applications whose TLS failed.")
     for reason in TLSFaults.Reason.allCases { page.sample(ledger.tlsFaults[reason], [("reason", reason.rawValue)]) }
+    page.begin("heddle_endpoint_tls_faults_total", .counter, help: "Connections to endpoints whose TLS failed.")
+    for reason in TLSFaults.Reason.allCases {
+      page.sample(ledger.endpointTLSFaults[reason], [("reason", reason.rawValue)])
+    }
     page.begin("heddle_detections_total", .counter, help: "Connections from callers, by what they were found to speak.")
     for direction in TrafficDirection.allCases {
       for spoken in DetectedProtocol.allCases {

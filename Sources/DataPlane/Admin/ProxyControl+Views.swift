@@ -33,6 +33,9 @@ extension ProxyControl {
       }
       object.add("value", json: pairs.text)
     case .tree: object.add("value", json: values.tree(setting.path) == nil ? "null" : "\"…\"")
+    // A secret shows itself to nobody.
+    case .text where setting.path == "identity.join_token":
+      object.add("value", json: values.text(setting.path) == nil ? "null" : "\"…\"")
     default: object.add("value", json: values.text(setting.path).map(JSONText.quoted) ?? "null")
     }
     object.add("origin", text: values.origin(setting.path).description)
@@ -65,7 +68,7 @@ extension ProxyControl {
     return object.text
   }
 
-  private func hexadecimal(_ bytes: [UInt8]) -> String {
+  func hexadecimal(_ bytes: [UInt8]) -> String {
     bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 

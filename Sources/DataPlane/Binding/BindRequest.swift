@@ -265,7 +265,10 @@ extension ProxyCore {
   private mutating func cluster(for name: Path) -> ClusterIndex? {
     if let known = clusters.find(name) { return known }
     guard clusters.count < limits.concreteNames else { return nil }
-    let c = clusters.insert(Cluster(name: name, state: .pending, requeueFloor: requeueFloor, now: now))
+    let c = clusters.insert(
+      Cluster(
+        name: name, state: .pending, requeueFloor: requeueFloor,
+        security: ServiceSecurity.find(name, in: services.map(\.prefix)), now: now))
     if let literal = EndpointSet(literal: name, serviceProtocol: declaredProtocol(of: name)) {
       _ = clusters[c].update(literal)
     } else {

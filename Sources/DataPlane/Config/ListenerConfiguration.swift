@@ -69,6 +69,7 @@ private struct ListenerSection {
     case "inbound":
       guard let application = application() else { return nil }
       policy.application = application
+      policy.takesMeshOnly = values.boolean(path("mesh_only"))
       policy.trust = values.text(path("trusted")).flatMap(ListenerTrust.init) ?? .mesh
     case "edge":
       policy.trust = .never

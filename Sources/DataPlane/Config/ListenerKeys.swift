@@ -80,6 +80,9 @@ enum ListenerKeys {
       "inbound.trusted", .choice(["mesh", "true", "false"]), standard: "mesh",
       "Whose l5d-*, heddle-* and forwarding fields reach the application: those of callers with an identity of the mesh, anybody's, or "
         + "nobody's."),
+    Setting(
+      "inbound.mesh_only", .boolean, standard: "false",
+      "Whether none but callers with an identity of the mesh are taken; others are reset, and counted."),
     upgrades("inbound"),
     Setting(
       "inbound.limits.in_flight", .integer(1...1_000_000), standard: "4096",

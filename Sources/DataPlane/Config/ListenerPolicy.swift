@@ -29,10 +29,11 @@ public enum ListenerProtocol: String, Sendable {
     }
   }
 
+  /// What its calls are; nil: it takes none.
+  var calls: CallProtocol? { if case .calls(let calls)? = session { calls } else { nil } }
+
   /// How requests get their names unless the configuration says otherwise.
-  var identifiers: [Identifier] {
-    if case .calls? = session { Identifier.calls } else { Identifier.standard }
-  }
+  var identifiers: [Identifier] { calls == nil ? Identifier.standard : Identifier.calls }
 }
 
 extension Identifier {
@@ -54,6 +55,8 @@ public enum ListenerTrust: String, Sendable {
 public struct InboundApplication: Hashable, Sendable {
   /// Its concrete name, with a numeric address: `/$/inet/127.0.0.1/8080`.
   public let name: Path
+  /// Where it listens.
+  public var port: UInt16 { name.segments.last.flatMap { UInt16($0.text) } ?? 0 }
   /// What its requests are counted under, a logical name such as `/svc/users`.
   public let service: String
   /// What it speaks.
@@ -85,6 +88,8 @@ public struct ListenerPolicy: Sendable {
   public var upgrades = UpgradeTokens.standard
   /// Whether CONNECT makes a tunnel to a service.
   public var allowsConnect = false
+  /// None but callers with an identity of the mesh are taken.
+  public var takesMeshOnly = false
   /// Each connection begins with a PROXY protocol header; one without is closed.
   public var expectsProxyHeader = false
   /// Whether services are told who the caller is (`x-forwarded-for`, `x-forwarded-proto`).

@@ -3,6 +3,17 @@ import Settings
 import SystemIO
 import TLS
 
+/// Files that a TLS context is made of.
+protocol SecuritySource: Sendable {
+  /// The keys that name them: `outbound.tls`.
+  var path: String { get }
+  /// What the files hold now.
+  /// - Throws: which file cannot be used, and why.
+  func load() throws(ListenerSecurityFault) -> ListenerSecurity.Material
+  /// Makes what sessions are begun with.
+  func context(of material: ListenerSecurity.Material) throws(ListenerSecurityFault) -> TLSContext
+}
+
 /// How a listener secures its callers' connections: files, as the configuration names them.
 ///
 /// ```yaml
@@ -14,7 +25,7 @@ import TLS
 ///     client: required                       # or optional
 ///     minimum_version: "1.3"                 # else 1.2
 /// ```
-struct ListenerSecurity: Hashable, Sendable {
+struct ListenerSecurity: Hashable, SecuritySource {
   struct Certificate: Hashable, Sendable {
     /// PEM, the certificate itself first.
     let chain: String
@@ -31,7 +42,7 @@ struct ListenerSecurity: Hashable, Sendable {
   private(set) var protocols: [String] = []
 
   /// What one file may have: far more than any chain.
-  private static let longestFile = 1 << 20
+  static let longestFile = 1 << 20
 
   /// Nil without the key. What is wrong is noted in `problems`.
   static func read(
@@ -81,13 +92,8 @@ struct ListenerSecurity: Hashable, Sendable {
   /// What the files hold now.
   /// - Throws: which file cannot be used, and why.
   func load() throws(ListenerSecurityFault) -> Material {
-    var material = Material()
-    for certificate in certificates {
-      material.files.append(try Self.read(certificate.chain))
-      material.files.append(try Self.read(certificate.key))
-    }
-    if let clientAuthorities { material.files.append(try Self.read(clientAuthorities)) }
-    return material
+    try Material(
+      files: certificates.flatMap { [$0.chain, $0.key] } + (clientAuthorities.map { [$0] } ?? []))
   }
 
   /// Makes what sessions are begun with.
@@ -107,15 +113,18 @@ struct ListenerSecurity: Hashable, Sendable {
     } catch { throw ListenerSecurityFault(description: "\(path): \(error)") }
   }
 
-  private static func read(_ path: String) throws(ListenerSecurityFault) -> [UInt8] {
-    do { return try readFile(path, limit: longestFile) } catch {
-      throw ListenerSecurityFault(description: "\(path): \(error)")
-    }
-  }
-
   /// The bytes of the files. There are keys among them: kept only until a context is made.
   struct Material: Sendable {
-    fileprivate var files: [[UInt8]] = []
+    private(set) var files: [[UInt8]] = []
+
+    /// Reads the files of these paths.
+    init(files paths: [String]) throws(ListenerSecurityFault) {
+      for path in paths {
+        do { files.append(try readFile(path, limit: longestFile)) } catch {
+          throw ListenerSecurityFault(description: "\(path): \(error)")
+        }
+      }
+    }
 
     /// What tells whether the files were replaced.
     var fingerprint: [SetHash] { files.map { SetHash(of: $0) } }

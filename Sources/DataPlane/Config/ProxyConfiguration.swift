@@ -50,8 +50,12 @@ struct ProxyConfiguration: Sendable {
   var zone: String
   var mesh: [ControllerAddress]
   var statePath: String?
+  /// Where the proxy's identity in the mesh is from; nil without a mesh or a place to keep it.
+  var identity: IdentitySettings?
   /// The outbound one first.
   var listeners: [ListenerConfiguration]
+  /// How connections to some services are secured.
+  private(set) var clients: [ClientConfiguration]
   var admin: SocketAddress
   var observe: SocketAddress?
   var dtab: Dtab
@@ -87,7 +91,9 @@ struct ProxyConfiguration: Sendable {
     zone = values.text("zone") ?? ""
     mesh = Self.mesh(values, problems)
     statePath = values.text("state.path")
+    identity = IdentitySettings.read(values, problems)
     listeners = ListenerConfiguration.all(values, problems)
+    clients = ServiceSecurity.all(values.tree("clients"), problems).map { ClientConfiguration(security: $0) }
     admin = Self.address("admin.listen", values, problems) ?? .loopback(port: 9990)
     observe = Self.address("observe.listen", values, problems)
     dtab = Self.dtab(values, problems)
@@ -104,6 +110,7 @@ struct ProxyConfiguration: Sendable {
     check(problems)
     if problems.problems.isEmpty {
       for index in listeners.indices { listeners[index].loadSecurity(values, problems) }
+      for index in clients.indices { clients[index].loadSecurity(values, problems) }
     }
     try problems.check()
   }

@@ -6,7 +6,7 @@ public enum ProxyKeys {
   private static let anyTime: ClosedRange<Duration> = .milliseconds(1) ... .seconds(86_400)
 
   public static let table = SettingsTable(
-    identity + mesh + ListenerKeys.outbound + ListenerKeys.inbound + ListenerKeys.edge + admin + naming + timeouts
+    identity + mesh + ListenerKeys.outbound + ListenerKeys.inbound + ListenerKeys.edge + clients + admin + naming + timeouts
       + limits + running)
 
   private static let identity = [
@@ -31,6 +31,26 @@ public enum ProxyKeys {
       "state.path", .text, environment: "HEDDLE_STATE", option: "--state",
       "File for the last applied configurations and endpoints, from which a proxy starts when no controller answers. "
         + "Locked: a second proxy on it refuses to start. Without it nothing is kept."),
+    Setting(
+      "identity.join_token", .text, environment: "HEDDLE_JOIN_TOKEN",
+      "A join token (heddle identity token create): the proxy gets its certificate with it, and its connection to the controller is "
+        + "mutual TLS from then on. Used only while no certificate is kept. A secret: rather in a file, or the environment."
+    ),
+    Setting(
+      "identity.join_token_file", .text, environment: "HEDDLE_JOIN_TOKEN_FILE",
+      "A file with the join token, read anew for each attempt to join."),
+    Setting(
+      "identity.path", .text, environment: "HEDDLE_IDENTITY",
+      "Folder for the proxy's key, certificate and trusted roots (key.pem, leaf.pem, bundle.pem, readable by their owner only). "
+        + "Default: state.path with .identity behind it. When they are there the proxy uses them, with or without a token."
+    ),
+  ]
+
+  private static let clients = [
+    Setting(
+      "clients", .tree,
+      "TLS to services: a list of {prefix, tls: {server_name, ca, certificate: {chain, key}, verify, minimum_version}}, by prefixes of concrete "
+        + "names such as /#/registry/payments, the longest that fits. Replaced files are taken up within 30 s, and on SIGHUP.")
   ]
 
   private static let admin = [

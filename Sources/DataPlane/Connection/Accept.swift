@@ -34,7 +34,9 @@ extension ProxyCore {
     } else {
       socket = PeerSocket(accepted)
     }
-    if let kind = listeners[l].policy.listenerProtocol.session, !origin.awaitsProxyHeader {
+    if let kind = listeners[l].policy.listenerProtocol.session, origin.greeting == .none,
+      listeners[l].meshSecurity == nil
+    {
       var origin = origin
       origin.isSecure = security != nil
       adoptSession(socket, kind, from: origin)
@@ -53,7 +55,7 @@ extension ProxyCore {
     }
     facts.gauges.downstreamConnections += 1
     downstreams[h].clock.set(now.adding(nanoseconds: time), token: token, on: loop)
-    if listeners[l].policy.listenerProtocol == .tcp, !origin.awaitsProxyHeader { beginRaw(h, as: .declared) }
+    if listeners[l].policy.listenerProtocol == .tcp, origin.greeting == .none { beginRaw(h, as: .declared) }
   }
 
   /// How long a new connection may say nothing.

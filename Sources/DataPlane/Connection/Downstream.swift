@@ -162,12 +162,24 @@ struct Origin {
   let direction: TrafficDirection
   /// Whether the caller may steer its requests and say for whom they come.
   var isTrusted: Bool
-  /// A load balancer has yet to say whom the connection is for.
-  var awaitsProxyHeader = false
+  /// What must come, or be known, before the caller is listened to.
+  var greeting = Greeting.none
   /// Who the connection is from, where the listener asks; nil elsewhere.
   var caller: SocketAddress?
   /// The connection that carries this stream is under TLS.
   var isSecure = false
+  /// The caller's identity of the mesh, in `ProxyCore.identities`; -1: it has none.
+  var identity: Int32 = -1
+
+  enum Greeting: UInt8 {
+    case none
+    /// A load balancer has yet to say whom the connection is for.
+    case proxyHeader
+    /// TLS that ends here; nothing else is taken.
+    case tls
+    /// The handshake of TLS that was found: who the caller is, and what it speaks, shows at its end.
+    case handshake
+  }
 
   /// The caller's own rules and questions count: the proxy before an application leaves them to those before it.
   var steers: Bool { isTrusted && direction == .outbound }

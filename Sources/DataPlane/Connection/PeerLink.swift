@@ -44,6 +44,38 @@ enum PeerLink: ~Copyable {
     }
   }
 
+  /// The handshake is done, or there is none.
+  var isEstablished: Bool {
+    switch self {
+    case .socket(let socket): socket.isEstablished
+    case .stream: true
+    }
+  }
+
+  /// The application protocol that was agreed on under TLS; nil in clear.
+  var applicationProtocol: String? {
+    switch self {
+    case .socket(let socket): socket.applicationProtocol
+    case .stream: nil
+    }
+  }
+
+  /// The only URI of the peer's certificate; nil where there is no such thing.
+  var peerURI: String? {
+    switch self {
+    case .socket(let socket): socket.peerCertificate.flatMap { $0.uris.count == 1 ? $0.uris[0] : nil }
+    case .stream: nil
+    }
+  }
+
+  /// Goes on with the handshake of a connection that stands.
+  borrowing func shakeHands(into input: inout ByteBuffer) -> TLSSession.State {
+    switch self {
+    case .socket(let socket): socket.shakeHands(into: &input)
+    case .stream: .established
+    }
+  }
+
   /// Reads once; a stream's bytes are given, not read.
   borrowing func receive(into input: inout ByteBuffer, atMost: Int) -> IOResult {
     switch self {

@@ -27,10 +27,31 @@ struct PeerSocket: ~Copyable {
   /// Goes on under TLS, whose first bytes have come already; what they hold for the application is appended to `plaintext`.
   mutating func secure(by session: consuming TLSSession, received: Span<UInt8>, into plaintext: inout ByteBuffer) {
     let layer = SecureLayer(session)
-    layer.take(received, into: &plaintext)
+    layer.receive(received, into: &plaintext)
     _ = layer.flush(socket)  // what the kernel does not take now goes when it does
     secure = layer
   }
+
+  /// Under TLS, as its client: the handshake begins with `shakeHands`.
+  init(_ socket: consuming Socket, startedBy session: consuming TLSSession) {
+    self.socket = socket
+    let layer = SecureLayer(session)
+    layer.start()
+    secure = layer
+  }
+
+  /// Goes on with the handshake of a connection that stands; in clear there is none. What came for us behind it is appended to `input`.
+  borrowing func shakeHands(into input: inout ByteBuffer) -> TLSSession.State {
+    guard let secure else { return .established }
+    return secure.shakeHands(socket, into: &input)
+  }
+
+  /// The handshake is done, or there is none.
+  var isEstablished: Bool { secure.map { $0.state != .handshaking } ?? true }
+  /// What the peer's certificate says; nil in clear, or where it presented none.
+  var peerCertificate: TLSCertificate? { secure?.peerCertificate }
+  /// The application protocol that was agreed on (ALPN).
+  var applicationProtocol: String? { secure?.applicationProtocol }
 
   var descriptor: Int32 { socket.descriptor }
   var isSecure: Bool { secure != nil }

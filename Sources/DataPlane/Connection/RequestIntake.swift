@@ -68,6 +68,7 @@ extension ProxyCore {
       facts.recordBytes(downstreams[h].origin.direction, received: n, sent: 0)
       return true
     case .wouldBlock:
+      if downstreams[h].origin.greeting == .handshake { return takeHandshake(h) }
       rest(h)
       return false
     case .endOfFile, .failed:
@@ -83,7 +84,7 @@ extension ProxyCore {
 
   /// Tries to read a head from what has come. Returns whether the connection moved on.
   private mutating func takeHead(_ h: Handle) -> Bool {
-    if downstreams[h].origin.awaitsProxyHeader { return takeProxyHeader(h) }
+    if downstreams[h].origin.greeting != .none { return takeGreeting(h) }
     switch downstreams[h].parseHead(into: &head) {
     case .incomplete:
       if downstreams[h].phase == .idle {

@@ -11,6 +11,10 @@ struct ProxyIdentity: Sendable {
   var zone = ""
   /// Where the admin port answers, for people.
   var address = ""
+  /// It has a certificate of the mesh.
+  var hasCertificate = false
+  /// Where it takes mutual TLS, and for which ports of its application; nil: it stands before none.
+  var inbound: (port: UInt16, application: UInt16)?
 }
 
 /// What the driver has to do, in order.
@@ -27,6 +31,8 @@ enum ControlStreamAction {
   case learned(isFirst: Bool)
   /// The controller confirmed that what is held is current, or sent something newer.
   case confirmed
+  /// These roots are to be trusted; call `trusts` when they are.
+  case trust(Heddle_Mesh_V1_TrustBundle)
   /// Count and log.
   case note(StreamNote)
 }
@@ -117,9 +123,17 @@ struct ControlStreamMachine {
     case .current(let current): take(replica.received(current), at: now)
     case .endpoints(let endpoints): take(endpoints, at: now, wall: wall)
     case .heartbeat: break
+    case .trust(let bundle): actions.append(.trust(bundle))
     case .goAway(let goAway):
       leave(.goAway(reason: String(goAway.reason.prefix(200))), retryAfter: .milliseconds(Int64(goAway.retryAfterMs)))
     }
+  }
+
+  /// The roots of this version, and no others, are trusted from now on.
+  mutating func trusts(version: UInt64, at now: Instant) {
+    var held = Heddle_Mesh_V1_TrustHeld()
+    held.version = version
+    if isOpen { send(.trustHeld(held), at: now) }
   }
 
   /// Time passes: heartbeats, silence, names nobody needs. To be called about once a second.
@@ -273,11 +287,15 @@ struct ControlStreamMachine {
     hello.node = identity.node
     hello.instanceID = identity.instance
     hello.version = identity.version
-    hello.capabilities = ["rules", "splits", "routes"]
+    hello.capabilities = ["rules", "splits", "routes"] + (identity.hasCertificate ? ["identity"] : [])
     hello.namespace = identity.namespace
     hello.labels = identity.labels
     hello.zone = identity.zone
     hello.address = identity.address
+    if let inbound = identity.inbound {
+      hello.inbound.port = UInt32(inbound.port)
+      hello.inbound.applications = [UInt32(inbound.application)]
+    }
     if let held = replica.held { hello.last = held.wire }
     return hello
   }

@@ -33,7 +33,8 @@ extension EndpointSet {
       }
       endpoints.append(
         Endpoint(
-          address: address, text: text, weight: weight, zone: endpoint.zone, authority: endpoint.metadata["authority"]))
+          address: address, text: text, weight: weight, zone: endpoint.zone, authority: endpoint.metadata["authority"],
+          mesh: MeshPeer(endpoint, at: address)))
     }
     endpoints.sort { $0.text < $1.text }
     // A residual that does not read is none: endpoints are worth more than the rest of a name.
@@ -42,6 +43,16 @@ extension EndpointSet {
       name: name, version: replica.version, state: NameState(replica.state), id: replica.id, residual: residual,
       endpoints: endpoints, serviceProtocol: EndpointProtocol(replica.protocol), reason: replica.reason,
       confirmed: confirmed)
+  }
+}
+
+extension MeshPeer {
+  /// Nil where no proxy stands before the endpoint.
+  fileprivate init?(_ endpoint: ReplicatedEndpoint, at address: SocketAddress) {
+    guard let port = UInt16(exactly: endpoint.meshPort), port > 0, !endpoint.meshIdentity.isEmpty else { return nil }
+    var address = address
+    address.port = port
+    self.init(address: address, identity: endpoint.meshIdentity)
   }
 }
 

@@ -28,10 +28,7 @@ extension ProxyCore {
   mutating func takeOther(_ h: Handle, _ fault: HTTPFault) -> Bool {
     switch downstreams[h].firstBytes() {
     case .undecided:
-      if downstreams[h].phase == .idle {
-        downstreams[h].phase = .head
-        setDeadline(h, in: times.headTime)
-      }
+      awaitMore(h)
       return false
     case .tls where !downstreams[h].link.isSecure: return takeTLS(h, fault)
     default: return takeBytes(h, fault)
@@ -40,6 +37,10 @@ extension ProxyCore {
 
   /// Neither HTTP nor TLS.
   private mutating func takeBytes(_ h: Handle, _ fault: HTTPFault) -> Bool {
+    if let calls = listeners[downstreams[h].origin.listener].policy.listenerProtocol.calls {
+      beginSession(h, .calls(calls))
+      return false
+    }
     guard listeners[downstreams[h].origin.listener].takesBytes else {
       refuse(h, .badRequest, status: fault.status, text: fault.reason.description)
       return downstreams.contains(h)
@@ -50,7 +51,7 @@ extension ProxyCore {
 
   /// Nothing that tells has come within the detection time. Returns whether the connection went on as bytes.
   mutating func takeSilence(_ h: Handle) -> Bool {
-    guard awaitsDetection(h), !downstreams[h].origin.awaitsProxyHeader else { return false }
+    guard awaitsDetection(h), downstreams[h].origin.greeting == .none else { return false }
     beginRaw(h, as: .silent)
     return true
   }
@@ -61,16 +62,13 @@ extension ProxyCore {
     let l = downstreams[h].origin.listener
     switch downstreams[h].clientHello() {
     case .needMore:
-      if downstreams[h].phase == .idle {
-        downstreams[h].phase = .head
-        setDeadline(h, in: times.headTime)
-      }
+      awaitMore(h)
       return false
     case .malformed: return takeBytes(h, fault)
     case .complete(let hello):
       if let security = listeners[l].security(for: hello) {
-        endTLS(h, by: security)
-        return downstreams.contains(h)
+        endTLS(h, by: security.context, isMesh: security.isMesh)
+        return true
       }
       guard listeners[l].policy.passesTLS else { return takeBytes(h, fault) }
       passTLS(h, hello)
@@ -78,10 +76,18 @@ extension ProxyCore {
     }
   }
 
+  /// What has come does not tell yet; the rest has the header time.
+  mutating func awaitMore(_ h: Handle) {
+    guard downstreams[h].phase == .idle else { return }
+    downstreams[h].phase = .head
+    setDeadline(h, in: times.headTime)
+  }
+
   /// TLS ends here. What comes out of it is looked at anew, as what a new connection brings.
-  private mutating func endTLS(_ h: Handle, by security: TLSContext) {
+  mutating func endTLS(_ h: Handle, by security: TLSContext, isMesh: Bool) {
     facts.recordDetection(downstreams[h].origin.direction, .tls)
     downstreams[h].secure(by: TLSSession(security))
+    downstreams[h].origin.greeting = isMesh ? .handshake : .none
     downstreams[h].scan = HeadScan()
     downstreams[h].phase = .idle
     setDeadline(h, in: times.headTime)
@@ -129,39 +135,5 @@ extension ProxyCore {
     let l = downstreams[h].origin.listener
     if let application = listeners[l].policy.application { return bind(l, to: application) }
     return name.flatMap { binding(named: Array($0.description.utf8)) }
-  }
-
-  // MARK: PROXY protocol
-
-  /// Reads what a load balancer says before the caller's first byte. Returns whether the connection moved on.
-  mutating func takeProxyHeader(_ h: Handle) -> Bool {
-    switch downstreams[h].proxyHeader() {
-    case .needMore:
-      return false  // it has the header time from the start
-    case .malformed:
-      facts.recordBadProxyHeader()
-      closeDownstream(h, reset: true)
-      return false
-    case .complete(let header, let length):
-      downstreams[h].input.removeFirst(length)
-      downstreams[h].origin.awaitsProxyHeader = false
-      if let source = header.source { downstreams[h].origin.caller = SocketAddress(source) }
-      return begin(h)
-    }
-  }
-
-  /// What follows the header of a load balancer is a new connection.
-  private mutating func begin(_ h: Handle) -> Bool {
-    let l = downstreams[h].origin.listener
-    if let security = listeners[l].security { downstreams[h].secure(by: TLSSession(security)) }
-    let spoken = listeners[l].policy.listenerProtocol
-    if let kind = spoken.session {
-      beginSession(h, kind)
-    } else if spoken == .tcp {
-      beginRaw(h, as: .declared)
-    } else {
-      return true
-    }
-    return false
   }
 }

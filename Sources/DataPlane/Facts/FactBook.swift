@@ -19,6 +19,7 @@ public struct FactBook: ~Copyable {
   private var ejections: UInt64 = 0
   private var droppedFields = DroppedFields()
   private var tlsFaults = TLSFaults()
+  private var endpointTLSFaults = TLSFaults()
   private var badProxyHeaders: UInt64 = 0
   private var detections = DetectionFacts()
   private var folded: UInt64 = 0
@@ -124,6 +125,9 @@ public struct FactBook: ~Copyable {
     detections[direction, spoken] &+= 1
   }
 
+  /// Counts a connection to an endpoint whose TLS failed.
+  public mutating func recordEndpointTLSFault(_ fault: TLSError) { endpointTLSFaults.record(fault) }
+
   /// Counts a connection that was closed since its PROXY protocol header is none.
   public mutating func recordBadProxyHeader() { badProxyHeaders &+= 1 }
 
@@ -139,6 +143,8 @@ public struct FactBook: ~Copyable {
     facts.folded = folded
     facts.droppedFields = droppedFields
     facts.tlsFaults = tlsFaults
+    facts.endpointTLSFaults = endpointTLSFaults
+    endpointTLSFaults = TLSFaults()
     facts.detections = detections
     facts.badProxyHeaders = badProxyHeaders
     badProxyHeaders = 0

@@ -89,6 +89,7 @@ struct FactLedger: Sendable {
   private(set) var ejections: UInt64 = 0
   private(set) var droppedFields = DroppedFields()
   private(set) var tlsFaults = TLSFaults()
+  private(set) var endpointTLSFaults = TLSFaults()
   private(set) var detections = DetectionFacts()
   private(set) var badProxyHeaders: UInt64 = 0
   private(set) var folded: UInt64 = 0
@@ -119,6 +120,7 @@ struct FactLedger: Sendable {
     droppedFields.heads = droppedFields.heads.addingSaturating(facts.droppedFields.heads)
     droppedFields.trailers = droppedFields.trailers.addingSaturating(facts.droppedFields.trailers)
     tlsFaults.add(facts.tlsFaults)
+    endpointTLSFaults.add(facts.endpointTLSFaults)
     detections.add(facts.detections)
     badProxyHeaders = badProxyHeaders.addingSaturating(facts.badProxyHeaders)
     folded = folded.addingSaturating(facts.folded)

@@ -114,6 +114,8 @@ public struct WorkerFacts: Sendable {
   public var ejections: UInt64 = 0
   public var droppedFields = DroppedFields()
   public var tlsFaults = TLSFaults()
+  /// On connections to endpoints.
+  public var endpointTLSFaults = TLSFaults()
   public var detections = DetectionFacts()
   /// Connections that were closed since their PROXY protocol header is none.
   public var badProxyHeaders: UInt64 = 0

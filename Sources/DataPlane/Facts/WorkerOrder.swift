@@ -11,6 +11,10 @@ public enum WorkerOrder: Sendable {
   case requeueShare(Double)
   /// Secure connections to a listener, by its place among the worker's, by this from now on; those that are there keep what they have.
   case secure(listener: Int, TLSContext)
+  /// Secure connections to a service, by its place among the configured, by this from now on.
+  case secureService(Int, TLSContext)
+  /// Be this in the mesh from now on.
+  case credentials(MeshCredentials)
   /// Hand over the facts since the last time; answer `.collected` with this ticket.
   case collect(ticket: UInt64)
   /// Show what you have; answer `.described` with this ticket.

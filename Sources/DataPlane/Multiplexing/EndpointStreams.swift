@@ -8,14 +8,18 @@ import SystemIO
 // input.
 
 extension ProxyCore {
-  /// How this caller's request goes to this name: over HTTP/2 where the service says so, and where it says nothing for gRPC, which has
-  /// no other way; a call by the protocol that it came by.
-  mutating func way(_ c: ClusterIndex, for h: Handle) -> Way {
+  /// How this caller's request goes to this endpoint: over HTTP/2 to a proxy of the mesh, where the service says so, and where it says
+  /// nothing for gRPC, which has no other way; a call by the protocol that its service declares, or that it came by.
+  mutating func way(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> Way {
     if downstreams[h].exchange.method == .connect { return .connection }  // no HTTP of ours: it needs a connection of its own
     let declared = clusters[c].serviceProtocol
     if let call = downstreams[h].stream.call {
       let spoken = declared == .automatic ? call : declared.calls
       return spoken.map { .stream(.calls($0)) } ?? .none
+    }
+    if declared.calls != nil { return .none }
+    // A connection can only switch protocols as a whole.
+    if isInMesh(c, e) { return downstreams[h].exchange.offer.isEmpty ? .stream(.http2) : .connection }
     }
     return switch declared {
     case .http2: .stream(.http2)
@@ -74,8 +78,7 @@ extension ProxyCore {
       case .calls(let speaks): .calls(CallSession(.client, speaks: speaks, settings: limits.calls))
       }
     do {
-      let socket = try Socket.connect(to: clusters[c].endpoints[Int(e)].endpoint.address)
-      guard let s = openSession(PeerSocket(socket), .endpoint(c, e), machine) else { return .exhausted }
+      guard let s = openSession(try open(c, e, for: kind), .endpoint(c, e), machine) else { return .exhausted }
       clusters[c].endpoints[Int(e)].connections += 1
       clusters[c].endpoints[Int(e)].sessions.append(s)
       facts.gauges.upstreamActive += 1
@@ -94,10 +97,27 @@ extension ProxyCore {
       closeSession(s)
       return false
     }
+    buffers.lend(&sessionInput)
+    switch sessions[s].socket.shakeHands(into: &sessionInput) {
+    case .handshaking: return false
+    case .failed(let fault):
+      facts.recordEndpointTLSFault(fault)
+      closeSession(s)
+      return false
+    case .established, .closed: break
+    }
+    if case .http2 = sessions[s].machine, sessions[s].socket.isSecure, sessions[s].socket.applicationProtocol != "h2" {
+      facts.recordEndpointTLSFault(.nothingInCommon("h2"))
+      closeSession(s)
+      return false
+    }
     clusters[c].endpoints[Int(e)].backoff.succeeded()
     sessions[s].phase = .open
     markDirty(s)
     restSession(s)
+    if !sessionInput.isEmpty { takeFrames(s) }  // what came behind the handshake
+    guard sessions.contains(s) else { return false }
+    sessions[s].mayRead = true
     return true
   }
 

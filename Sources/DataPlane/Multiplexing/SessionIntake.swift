@@ -38,7 +38,9 @@ extension ProxyCore {
     guard sessions.contains(s) else { return }  // an event for one that is gone
     if !readiness.isDisjoint(with: [.hangup, .error]) { sessions[s].sawHangup = true }
     if case .connecting = sessions[s].phase {
-      guard !readiness.isDisjoint(with: [.writable, .hangup, .error]), sessionConnected(s) else { return }
+      // Once it stands, a handshake goes on by what can be read.
+      guard sessions[s].socket.isSecure || !readiness.isDisjoint(with: [.writable, .hangup, .error]), sessionConnected(s)
+      else { return }
     }
     if !readiness.isDisjoint(with: [.readable, .hangup, .error]) { sessions[s].mayRead = true }
     if readiness.contains(.writable) { markDirty(s) }

@@ -15,14 +15,20 @@ public struct Endpoint: Hashable, Sendable {
   public let zone: String
   /// Host to send instead of the caller's, where the endpoint wants its own (metadata key `authority`).
   public let authority: String?
+  /// The proxy before it, which takes mutual TLS; nil: connections go to the address itself.
+  public let mesh: MeshPeer?
 
   /// Makes an endpoint; a weight that is not finite or is negative counts as 0.
-  public init(address: SocketAddress, text: String, weight: Double = 1, zone: String = "", authority: String? = nil) {
+  public init(
+    address: SocketAddress, text: String, weight: Double = 1, zone: String = "", authority: String? = nil,
+    mesh: MeshPeer? = nil
+  ) {
     self.address = address
     self.text = text
     self.weight = weight.isFinite && weight > 0 ? weight : 0
     self.zone = zone
     self.authority = authority
+    self.mesh = mesh
   }
 }
 

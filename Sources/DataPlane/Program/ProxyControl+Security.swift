@@ -1,20 +1,29 @@
 import MeshProtocol
 import TLS
 
-/// What the control side knows of the certificates of one listener.
-struct ListenerCertificates {
-  let security: ListenerSecurity
-  /// Tells the certificates in use from newer ones.
+/// Certificates in files that may be replaced while the proxy runs.
+struct CertificateFiles: Sendable {
+  let source: any SecuritySource
+  /// What workers are told when they have changed.
+  let order: @Sendable (TLSContext) -> WorkerOrder
+  /// Tells what is in use from newer files.
   var fingerprint: [SetHash]
   /// What was wrong with newer ones.
   var fault = ""
   var isReading = false
 
-  /// Nil when the listener has none.
-  init?(_ listener: ListenerConfiguration) {
-    guard let security = listener.security else { return nil }
-    self.security = security
-    fingerprint = listener.fingerprint
+  /// All that a configuration names.
+  static func all(_ configuration: ProxyConfiguration) -> [CertificateFiles] {
+    let listeners = configuration.listeners.enumerated().compactMap { place, listener in
+      listener.security.map { source in
+        CertificateFiles(
+          source: source, order: { .secure(listener: place, $0) }, fingerprint: listener.fingerprint)
+      }
+    }
+    let clients = configuration.clients.enumerated().map { place, client in
+      CertificateFiles(source: client.security, order: { .secureService(place, $0) }, fingerprint: client.fingerprint)
+    }
+    return listeners + clients
   }
 }
 
@@ -24,42 +33,41 @@ extension ProxyControl {
 
   /// Takes up replaced certificates: read on the thread for blocking work, given to the workers whole or not at all.
   func refreshSecurity() {
-    for place in certificates.indices { refreshSecurity(ofListener: place) }
+    for place in certificates.indices { refreshSecurity(place) }
   }
 
-  private func refreshSecurity(ofListener place: Int) {
-    guard let known = certificates[place], let confined, !known.isReading else { return }
-    certificates[place]?.isReading = true
+  private func refreshSecurity(_ place: Int) {
+    let known = certificates[place]
+    guard let confined, !known.isReading else { return }
+    certificates[place].isReading = true
     start.blocking.execute {
       let result = Result { () throws(ListenerSecurityFault) -> RenewedSecurity? in
-        let material = try known.security.load()
+        let material = try known.source.load()
         let fingerprint = material.fingerprint
         if fingerprint == known.fingerprint { return nil }
-        return RenewedSecurity(fingerprint: fingerprint, context: try known.security.context(of: material))
+        return RenewedSecurity(fingerprint: fingerprint, context: try known.source.context(of: material))
       }
-      confined.execute { $0.take(result, ofListener: place) }
+      confined.execute { $0.take(result, place) }
     }
   }
 
-  private func take(_ result: Result<RenewedSecurity?, ListenerSecurityFault>, ofListener place: Int) {
-    guard var known = certificates[place] else { return }
-    known.isReading = false
+  private func take(_ result: Result<RenewedSecurity?, ListenerSecurityFault>, _ place: Int) {
+    certificates[place].isReading = false
+    let known = certificates[place]
     switch result {
-    case .success(nil): known.fault = ""
+    case .success(nil): certificates[place].fault = ""
     case .success(let renewed?):
-      known.fingerprint = renewed.fingerprint
-      known.fault = ""
-      for worker in workers { worker.send(.secure(listener: place, renewed.context)) }
-      log.info("tls", "certificates renewed", [("key", known.security.path)])
+      certificates[place].fingerprint = renewed.fingerprint
+      certificates[place].fault = ""
+      for worker in workers { worker.send(known.order(renewed.context)) }
+      log.info("tls", "certificates renewed", [("key", known.source.path)])
     case .failure(let fault):
       // Said once, not every 30 s: what is in use stays in use.
       if fault.description != known.fault {
-        log.error(
-          "tls", "certificates were not renewed", [("key", known.security.path), ("error", fault.description)])
+        log.error("tls", "certificates were not renewed", [("key", known.source.path), ("error", fault.description)])
       }
-      known.fault = fault.description
+      certificates[place].fault = fault.description
     }
-    certificates[place] = known
   }
 }
 

@@ -120,7 +120,7 @@ extension ProxyControl {
     }
     return KeptState(
       namespace: start.configuration.namespace, version: version,
-      resources: machine.replica.resources.values.map(\.bytes), names: names, savedAt: wall)
+      resources: machine.replica.resources.map(\.bytes), names: names, savedAt: wall)
   }
 }
 
@@ -142,6 +142,8 @@ extension EndpointReplica {
       wire.weight = endpoint.weight ?? 0
       wire.zone = endpoint.zone
       wire.metadata = endpoint.metadata
+      wire.meshPort = endpoint.meshPort
+      wire.meshIdentity = endpoint.meshIdentity
       let bytes = wire.encodedBytes()
       // Of these bytes, which may differ from the controller's own: then it sends the whole state once after a restart.
       hash.insert(SetHash(of: bytes))

@@ -14,6 +14,10 @@ enum CompileJob {
 }
 
 extension ProxyControl {
+  /// Bytes of changed resources after which freed memory goes back to the system at once. Below it is not worth the time:
+  /// the next changes use it.
+  static let largeChange = 1 << 20
+
   /// Puts a job behind those that wait; one table is made and swapped at a time.
   func enqueue(_ job: CompileJob) {
     jobs.append(job)
@@ -80,8 +84,9 @@ extension ProxyControl {
     underWay = nil
     counters.swapsApplied += 1
     switch job {
-    case .candidate:
+    case .candidate(let candidate):
       machine.applied(at: loop.now)
+      if candidate.changedBytes >= Self.largeChange { returnMemory() }
       hasConfiguration = true
       if machine.isOpen { isStale = false }
       unsaved.configuration = machine.isOpen || unsaved.configuration
@@ -92,5 +97,12 @@ extension ProxyControl {
     perform()
     saveIfDue()
     startNext()
+  }
+
+  /// Gives back what reading, compiling and the old table took. On this thread, after the compiler has freed the old table: one
+  /// of low priority could be put aside with a lock that workers wait for when they allocate.
+  private func returnMemory() {
+    guard let confined else { return }
+    start.compiler.execute { _ in confined.execute { _ in returnFreeMemory() } }
   }
 }

@@ -17,7 +17,9 @@ struct ControlStart: Sendable {
   var blocking: LoopExecutor
   /// Nil when nothing is kept.
   var state: Confined<StateKeeper>?
-  var restored: KeptState?
+  var restored: RestoredState
+  /// Nil when this proxy has no identity and wants none.
+  var meshIdentity: KeptIdentity?
 }
 
 /// The proxy's control side: one object on one thread that knows what is held, what runs, and what to say to whom.
@@ -44,6 +46,9 @@ final class ProxyControl {
   /// What all workers run.
   var table: RoutingTable
   let local: LocalNames
+  let identity: IdentityDesk?
+  /// What the data path presents and trusts towards other proxies; nil until the first certificate.
+  var meshCredentials: MeshCredentials?
   var resolutions: [Resolution] = []
   var jobs: [CompileJob] = []
   var underWay: CompileJob?
@@ -64,8 +69,7 @@ final class ProxyControl {
   var isStale = false
   var lastRefusal: (revision: UInt64, errors: [String])?
   var lastDisconnect = ""
-  /// Those of each listener, in their order; nil for those without.
-  var certificates: [ListenerCertificates?]
+  var certificates: [CertificateFiles]
   /// What of the state file is older than what is held.
   var unsaved = UnsavedState()
   /// Waits for the writing under way.
@@ -83,19 +87,26 @@ final class ProxyControl {
     workers = start.workers
     table = start.table
     local = LocalNames(start.configuration, loop: loop, blocking: start.blocking, log: start.log)
+    identity = start.meshIdentity.map { kept in
+      IdentityDesk(
+        kept.settings, kept.contents, namespace: start.configuration.namespace, log: start.log, blocking: start.blocking
+      )
+    }
     machine = ControlStreamMachine(identity: start.identity)
     swap = TableSwap(workers: start.workers.count)
     ledger = FactLedger(workers: start.workers.count)
     reports = ReportQueue(instance: start.identity.instance, now: loop.now.milliseconds)
     hasConfiguration = start.configuration.isStandalone
-    certificates = start.configuration.listeners.map { ListenerCertificates($0) }
+    certificates = CertificateFiles.all(start.configuration)
   }
 
   /// Begins: what was kept on disk, then the controllers.
   func begin() throws {
     confined = loop.confine(self)
     local.publish = { [weak self] in self?.publish($0, to: $1) }
-    if let restored = start.restored { restore(restored) }
+    // Before any endpoints: a proxy that has an identity connects to no other proxy without it.
+    identity?.begin(self, on: loop)
+    if let restored = start.restored.take() { restore(restored) }
     if !start.configuration.isStandalone {
       let link = ControlLink(
         loop: loop, controllers: start.configuration.mesh, resolver: start.blocking, owner: self)
@@ -108,6 +119,7 @@ final class ProxyControl {
   /// Ends the stream, so that the controller sees a proxy that left and not one that was lost.
   func end() {
     link?.stop()
+    identity?.end()
     local.end()
     confined = nil
   }
@@ -116,6 +128,7 @@ final class ProxyControl {
     machine.tick(at: loop.now)
     perform()
     local.tick()
+    identity?.tick()
     collect()
     seconds &+= 1
     if seconds % Self.expiryPeriod == 0 { ledger.expire(now: loop.now.milliseconds) }
@@ -157,6 +170,7 @@ final class ProxyControl {
       case .publish(let set): publish(set, to: machine.names[set.name]?.holders.workers ?? Set(workers.indices))
       case .learned(let isFirst): learned(isFirst: isFirst)
       case .confirmed: confirmed()
+      case .trust(let bundle): identity?.trust(bundle)
       case .note(let note): take(note)
       }
     }
@@ -199,7 +213,28 @@ final class ProxyControl {
 }
 
 extension ProxyControl: ControlLinkEvents {
-  var mayOpen: Bool { machine.mayOpen }
+  /// How often an attempt is put off while a configuration waits for its verdict.
+  private static let verdictPause = Duration.milliseconds(50)
+
+  var purpose: LinkPurpose {
+    if !machine.mayOpen { return .later(Self.verdictPause) }
+    return identity?.purpose ?? .sync(nil)
+  }
+
+  func linkJoins() {
+    log.info("identity", "asks for a certificate")
+    identity?.joinAsked()
+  }
+
+  func linkSigned(_ message: [UInt8]) { identity?.answered(message) }
+
+  func linkSignRefused(_ reason: String) { identity?.refused(reason) }
+
+  func linkReopens() {
+    machine.closed()
+    perform()
+    log.info("control", "connects anew, with another certificate")
+  }
 
   func linkOpened() {
     counters.connects += 1
@@ -229,6 +264,7 @@ extension ProxyControl: ControlLinkEvents {
   func linkClosed(_ reason: String) {
     if machine.isOpen { counters.disconnects += 1 }
     lastDisconnect = reason
+    identity?.lost(reason)
     machine.closed()
     perform()
     log.warning("control", "no controller", [("reason", reason)])

@@ -99,9 +99,10 @@ public final class ProxyProgram: Sendable {
     listeners = zip(configuration.listeners, addresses).map { ($0.name, $1) }
     self.workers = workers
     let start = ControlStart(
-      configuration: configuration, identity: try Self.identity(configuration), log: log, workers: workers,
+      configuration: configuration, identity: try Self.identity(configuration, addresses), log: log, workers: workers,
       table: table,
-      compiler: compiler, blocking: kept.executor, state: kept.keeper, restored: kept.state)
+      compiler: compiler, blocking: kept.executor, state: kept.keeper, restored: kept.state,
+      meshIdentity: kept.identity)
     let (controlling, made) = try ServiceLoop.start(name: "control") { loop in
       try Self.startControl(loop, start, onDrained)
     }
@@ -115,17 +116,31 @@ public final class ProxyProgram: Sendable {
   private struct Kept: Sendable {
     let executor: LoopExecutor
     let keeper: Confined<StateKeeper>?
-    let state: KeptState?
+    let state: RestoredState
+    let identity: KeptIdentity?
+  }
+
+  /// What the thread for blocking work found on disk.
+  private struct Found: Sendable {
+    var keeper: Confined<StateKeeper>?
+    var state = LoadedState()
+    var identity: KeptIdentity?
   }
 
   private static func openState(_ configuration: ProxyConfiguration, _ log: Log) throws -> Kept {
-    let (executor, opened) = try ServiceLoop.start(name: "blocking") { loop -> (Confined<StateKeeper>?, LoadedState) in
-      guard let path = configuration.statePath else { return (nil, LoadedState()) }
-      let keeper = StateKeeper(try StateStore(path: path))
-      return (loop.confine(keeper), keeper.load(namespace: configuration.namespace))
+    let (executor, found) = try ServiceLoop.start(name: "blocking") { loop in
+      var found = Found()
+      if let path = configuration.statePath {
+        let keeper = StateKeeper(try StateStore(path: path))
+        found.keeper = loop.confine(keeper)
+        found.state = keeper.load(namespace: configuration.namespace)
+      }
+      found.identity = try configuration.identity?.open(namespace: configuration.namespace)
+      return found
     }
-    for fault in opened.1.faults { log.error("state", "a state file is of no use", [("file", fault)]) }
-    return Kept(executor: executor, keeper: opened.0, state: configuration.isStandalone ? nil : opened.1.state)
+    for fault in found.state.faults { log.error("state", "a state file is of no use", [("file", fault)]) }
+    let state = RestoredState(configuration.isStandalone ? nil : found.state.state)
+    return Kept(executor: executor, keeper: found.keeper, state: state, identity: found.identity)
   }
 
   private static func startWorkers(
@@ -147,7 +162,7 @@ public final class ProxyProgram: Sendable {
       workers.append(
         try startWorker(
           index: index, of: configuration.workers, listeners: starts, limits: configuration.limits,
-          binding: configuration.binding, table: table, seed: try randomSeed(), notices: { relay.post($0) }))
+          binding: configuration.binding, services: configuration.clients.compactMap(\.service), table: table, seed: try randomSeed(), notices: { relay.post($0) }))
     }
     return (addresses, workers)
   }
@@ -183,7 +198,9 @@ public final class ProxyProgram: Sendable {
     }
   }
 
-  private static func identity(_ configuration: ProxyConfiguration) throws -> ProxyIdentity {
+  private static func identity(
+    _ configuration: ProxyConfiguration, _ addresses: [SocketAddress]
+  ) throws -> ProxyIdentity {
     let suffix = try randomBytes(4).map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
     let plain = configuration.node.unicodeScalars.map { scalar in
       scalar.isASCII
@@ -191,9 +208,13 @@ public final class ProxyProgram: Sendable {
           || "._-".unicodeScalars.contains(scalar))
         ? Character(scalar) : "-"
     }
-    return ProxyIdentity(
+    var identity = ProxyIdentity(
       node: configuration.node, instance: "\(String(plain.prefix(200)))-\(suffix)", version: ProxyVersion.text,
       namespace: configuration.namespace, labels: configuration.labels, zone: configuration.zone)
+    for (listener, address) in zip(configuration.listeners, addresses) {
+      if let application = listener.policy.application { identity.inbound = (address.port, application.port) }
+    }
+    return identity
   }
 
   // MARK: While it runs

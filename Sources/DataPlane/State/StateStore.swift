@@ -55,7 +55,7 @@ struct StateStore: ~Copyable {
     var loaded = LoadedState()
     for file in [path, Self.previous(path)] {
       do {
-        let state = try KeptState(decoding: try readFile(file, limit: Self.sizeLimit))
+        let state = try read(file)
         if file == path { current = state.version }
         guard state.namespace == namespace else {
           loaded.faults.append("\(file): it is of namespace \(state.namespace)")
@@ -72,24 +72,41 @@ struct StateStore: ~Copyable {
     return loaded
   }
 
+  private func read(_ file: String) throws -> KeptState {
+    let pieces = try FilePieces(file)
+    var length = 0
+    return try KeptState(reading: {
+      let piece = try pieces.next()
+      length += piece.count
+      guard length <= Self.sizeLimit else { throw KeptStateFault.tooLong }
+      return piece
+    })
+  }
+
   /// Writes a state. One of another configuration makes the file before it the previous generation.
   mutating func save(_ state: KeptState) throws(SystemError) {
     if let current, current != state.version {
       try keepPrevious()
     }
-    try writeAtomically(path, state.encoded(), mode: 0o600)
+    try writeAtomically(path, mode: 0o600) { write throws(SystemError) in try state.encode(to: write) }
     current = state.version
   }
 
-  /// Only what reads back whole may take the place of the older generation.
+  /// Only what is whole may take the place of the older generation. Until the new file is written there is none but that
+  /// generation, which is the newest then.
   private func keepPrevious() throws(SystemError) {
-    let bytes: [UInt8]
-    do { bytes = try readFile(path, limit: Self.sizeLimit) } catch {
+    let isWhole: Bool
+    do {
+      let pieces = try FilePieces(path)
+      isWhole = try KeptState.isWhole { try pieces.next() }
+    } catch let error as SystemError {
       // Somebody removed the file: then there is nothing to keep, and the new one is written all the same.
       if error.isMissing { return }
       throw error
+    } catch {
+      isWhole = false
     }
-    if (try? KeptState(decoding: bytes)) != nil { try writeAtomically(Self.previous(path), bytes, mode: 0o600) }
+    if isWhole { try moveFile(path, to: Self.previous(path)) }
   }
 }
 
@@ -97,5 +114,5 @@ extension SystemError {
   /// EWOULDBLOCK of a lock.
   fileprivate var isLocked: Bool { code == 11 && "\(call)" == "flock" }
   /// ENOENT.
-  fileprivate var isMissing: Bool { code == 2 }
+  var isMissing: Bool { code == 2 }
 }

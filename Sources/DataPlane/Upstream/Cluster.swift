@@ -31,6 +31,8 @@ struct Cluster {
   private var lastSerial: UInt32 = 0
   /// What sending again may cost: 20 % of the answered requests, and the floor, over 10 s (Finagle's token budget), per worker.
   var requeues: TokenBudget
+  /// How connections are secured where no proxy stands before the endpoint: index in `ProxyCore.services`; nil: not at all.
+  let security: Int?
   /// How many bindings refer to this cluster.
   var users: Int32 = 0
   /// Whether it takes requests where another name stands by for it. Looked at only there.
@@ -39,8 +41,9 @@ struct Cluster {
   var unusedSince: Instant
 
   /// - Parameter requeueFloor: re-sends a second that are allowed whatever the requests.
-  init(name: Path, state: NameState, requeueFloor: Double = RequeueFloor.fleet, now: Instant) {
+  init(name: Path, state: NameState, requeueFloor: Double = RequeueFloor.fleet, security: Int? = nil, now: Instant) {
     self.name = name
+    self.security = security
     self.text = name.description
     self.state = state
     self.unusedSince = now
@@ -59,7 +62,9 @@ struct Cluster {
     for (i, slot) in endpoints.enumerated() where slot.isListed { known[slot.endpoint.text] = EndpointIndex(i) }
     var seen: Set<String> = []
     for endpoint in set.endpoints where seen.insert(endpoint.text).inserted {
-      if let i = known.removeValue(forKey: endpoint.text) {
+      // Another proxy before it makes it another endpoint: no request may take a connection to the one before.
+      if let i = known[endpoint.text], endpoints[Int(i)].endpoint.mesh == endpoint.mesh {
+        known[endpoint.text] = nil
         endpoints[Int(i)].endpoint = endpoint
       } else {
         place(endpoint)
@@ -201,8 +206,12 @@ struct EndpointSlot {
   /// Tells this tenant of the slot from earlier ones.
   let serial: UInt32
 
+  /// A proxy of the mesh stands before it.
+  let isInMesh: Bool
+
   init(_ endpoint: Endpoint, serial: UInt32) {
     self.endpoint = endpoint
+    isInMesh = endpoint.mesh != nil
     self.serial = serial
   }
 

@@ -25,13 +25,13 @@ extension ProxyCore {
 
   /// Opens a connection for this caller's request.
   mutating func connect(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
-    let address = clusters[c].endpoints[Int(e)].endpoint.address
     do {
-      let socket = try Socket.connect(to: address)
+      let isBytes = h != .none && downstreams[h].exchange.method == .connect
+      let socket = try open(c, e, for: isBytes ? .bytes : .http1)
       let descriptor = socket.descriptor
       let u = upstreams.insert(
         Upstream(
-          socket: PeerSocket(socket), cluster: c, endpoint: e, phase: .connecting(h),
+          socket: socket, cluster: c, endpoint: e, phase: .connecting(h),
           clock: ConnectionClock(deadline: now.adding(nanoseconds: times.connect))))
       let token = u.token(kind: TokenKind.upstream)
       do {

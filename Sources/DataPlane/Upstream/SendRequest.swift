@@ -42,7 +42,7 @@ extension ProxyCore {
 
   /// A stream, an idle connection or a new one, as the name's protocol wants it.
   private mutating func connection(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
-    switch way(c, for: h) {
+    switch way(c, e, for: h) {
     case .connection where downstreams[h].exchange.method == .connect: connect(c, e, for: h)
     case .connection: takeIdle(c, e) ?? connect(c, e, for: h)
     case .stream(let kind): openStream(kind, c, e, for: h)
@@ -183,7 +183,7 @@ extension ProxyCore {
 
   /// For a request that is sent again: idle connections may all be dead.
   private mutating func newConnection(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
-    switch way(c, for: h) {
+    switch way(c, e, for: h) {
     case .connection: connect(c, e, for: h)
     case .stream(let kind): openStream(kind, c, e, for: h)
     case .none: .mismatch

@@ -1,6 +1,7 @@
 import HTTP
 import Memory
 import SystemIO
+import TLS
 import Workers
 
 /// One HTTP/1.1 connection to an endpoint, or one request on an HTTP/2 connection. Lives on one worker for life.
@@ -80,10 +81,16 @@ struct Upstream: ~Copyable {
   /// Bytes of the request that the kernel has not taken yet.
   var unsent: Int { output.count - sent }
 
+  /// Bytes wait that the kernel has not taken.
+  var isOwed: Bool { unsent > 0 || link.hasUnsent }
+
+  /// Goes on with the handshake of a connection that stands.
+  mutating func shakeHands() -> TLSSession.State { link.shakeHands(into: &input) }
+
   /// Whether another request can follow: everything was sent, and nothing came that no request asked for. Bytes that the kernel
   /// may still have would be taken for the next caller's answer, so it is asked; that is when a read filled its buffer exactly.
   var isReusable: Bool {
-    !link.isStream && keepsAlive && !sawHangup && unsent == 0 && input.isEmpty && !(mayRead && link.pendingEndOfFile())
+    !link.isStream && keepsAlive && !sawHangup && !isOwed && input.isEmpty && !(mayRead && link.pendingEndOfFile())
   }
 
   /// Reads once into `input`. A short read means that the kernel has no more for now.

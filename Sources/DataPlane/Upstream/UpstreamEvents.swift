@@ -13,25 +13,35 @@ extension ProxyCore {
       // Closed by the other side, or bytes that nobody asked for: either way not to be used again. Writability alone is no news.
       if !readiness.isDisjoint(with: [.readable, .hangup, .error]) { closeUpstream(u) }
     case .connecting(let h):
-      guard !readiness.isDisjoint(with: [.writable, .hangup, .error]) else { return }
+      // Once it stands, a handshake goes on by what can be read.
+      guard upstreams[u].link.isSecure || !readiness.isDisjoint(with: [.writable, .hangup, .error]) else { return }
       connected(u, for: h, readiness)
     case .busy(let h):
       if !readiness.isDisjoint(with: [.readable, .hangup, .error]) {
         upstreams[u].mayRead = true
         passAnswer(from: u)
       }
-      guard upstreams.contains(u), readiness.contains(.writable), upstreams[u].unsent > 0 else { return }
+      guard upstreams.contains(u), readiness.contains(.writable), upstreams[u].isOwed else { return }
       if flushUpstream(u), downstreams.contains(h) { advance(h) }
     }
   }
 
   private mutating func connected(_ u: Handle, for h: Handle, _ readiness: Readiness) {
     guard upstreams[u].link.connectError() == 0 else { return connectFailed(u, for: h) }
+    buffers.lend(&upstreams[u].input)
+    switch upstreams[u].shakeHands() {
+    case .handshaking: return
+    case .failed(let fault):
+      facts.recordEndpointTLSFault(fault)
+      return connectFailed(u, for: h)
+    case .established, .closed: break
+    }
+    if upstreams[u].input.isEmpty { buffers.reclaim(&upstreams[u].input) }
     clusters[upstreams[u].cluster].endpoints[Int(upstreams[u].endpoint)].backoff.succeeded()
     if h == .none { return returnToPool(u) }
     if downstreams[h].exchange.method == .connect { return connectStands(u, h) }
     upstreams[u].phase = .busy(h)
-    upstreams[u].mayRead = !readiness.isDisjoint(with: [.readable, .hangup, .error])
+    upstreams[u].mayRead = upstreams[u].link.isSecure || !readiness.isDisjoint(with: [.readable, .hangup, .error])
     upstreams[u].clock.set(
       now.adding(nanoseconds: times.streamIdle), token: u.token(kind: TokenKind.upstream), on: loop)
     guard flushUpstream(u), downstreams.contains(h) else { return }

@@ -31,6 +31,15 @@ extension ProxyCore {
     for c in clusters.live { clusters[c].requeues.setFloor(perSecond: requeueFloor) }
   }
 
+  /// Presents and trusts this in the mesh from now on; connections that stand keep what they began with.
+  mutating func take(_ newer: MeshCredentials) {
+    credentials = newer
+    for index in 0..<listeners.slotCount {
+      guard let l = listeners.handle(at: index), listeners[l].direction == .inbound else { continue }
+      listeners[l].meshSecurity = newer.server
+    }
+  }
+
   /// Hands over what was counted since the last time, and what stands now.
   mutating func collect() -> WorkerFacts {
     var collected = facts.collect(now: now.nanoseconds / 1000)

@@ -12,6 +12,8 @@ struct Listener: ~Copyable {
   private(set) var socket: Socket?
   /// What new connections are secured by; nil: they are in clear.
   var security: TLSContext?
+  /// What callers of the mesh are secured by; nil: this proxy has no identity, or the listener is not for them.
+  var meshSecurity: TLSContext?
   /// Spellings of hosts that came here: what they are bound to depends on the identifiers.
   var hosts: HostTable
   let hostComesFirst: Bool
@@ -36,7 +38,15 @@ struct Listener: ~Copyable {
   }
 
   /// What new connections speak TLS by, from their first byte on; nil: that shows, or comes later, or never.
-  var immediateSecurity: TLSContext? { policy.expectsProxyHeader ? nil : security }
+  var immediateSecurity: TLSContext? { policy.expectsProxyHeader || meshSecurity != nil ? nil : security }
+
+  /// What new connections begin with.
+  private var greeting: Origin.Greeting { policy.expectsProxyHeader ? .proxyHeader : greetingBehindHeader }
+
+  /// The same where a load balancer has spoken.
+  var greetingBehindHeader: Origin.Greeting {
+    meshSecurity != nil && (security != nil || policy.takesMeshOnly) || policy.takesMeshOnly ? .tls : .none
+  }
 
   /// Connections that are neither TLS nor HTTP have somewhere to go.
   var takesBytes: Bool { policy.tcpName != nil || policy.application != nil }
@@ -44,8 +54,12 @@ struct Listener: ~Copyable {
   /// A connection on which nothing comes may be one whose service speaks first.
   var takesSilence: Bool { policy.tcpName != nil && policy.listenerProtocol == .auto && policy.security == nil }
 
-  /// What a TLS handshake that begins like this ends by here; nil: it does not end here.
-  borrowing func security(for hello: ClientHello) -> TLSContext? { security }
+  /// What a TLS handshake that begins like this ends by here, and whether that makes its caller one of the mesh; nil: it does not end
+  /// here.
+  borrowing func security(for hello: ClientHello) -> (context: TLSContext, isMesh: Bool)? {
+    if let meshSecurity, hello.applicationProtocols.contains(MeshCredentials.marker) { return (meshSecurity, true) }
+    return security.map { ($0, false) }
+  }
 
   /// Takes one waiting connection; none waits once it is closed.
   borrowing func accept() -> Accepted {
@@ -59,7 +73,7 @@ struct Listener: ~Copyable {
   borrowing func origin(_ l: Handle, _ caller: SocketAddress) -> Origin {
     Origin(
       listener: l, direction: direction, isTrusted: policy.trust == .always,
-      awaitsProxyHeader: policy.expectsProxyHeader, caller: policy.tellsCaller ? caller : nil)
+      greeting: greeting, caller: policy.tellsCaller ? caller : nil)
   }
 
   /// Takes no more connections.

@@ -57,6 +57,11 @@ struct ProxyCore: ~Copyable {
   var changes = RecentChanges()
   /// Grows when a concrete name changes its state; routes compiled before are compiled anew.
   var statesEpoch: UInt64 = 1
+  /// How connections to some services are secured.
+  var services: [ServiceContext]
+  /// What this proxy presents and trusts in the mesh; nil: it has no identity.
+  var credentials: MeshCredentials?
+  var identities = CallerIdentities()
   var facts = FactBook()
   var buffers = BufferPool()
   var random: FastRandom
@@ -69,13 +74,14 @@ struct ProxyCore: ~Copyable {
   var isDraining = false
 
   init(
-    loop: EventLoop, worker: Int, workers: Int, limits: ProxyLimits, binding: BindingPolicy, table: RoutingTable,
+    loop: EventLoop, worker: Int, workers: Int, limits: ProxyLimits, binding: BindingPolicy, services: [ServiceContext], table: RoutingTable,
     seed: UInt64, notify: @escaping (WorkerNotice) -> Void
   ) {
     self.loop = loop
     self.worker = worker
     self.limits = limits
     self.binding = binding
+    self.services = services
     self.times = ProxyTimes(limits)
     self.pendingPerName = max(1, limits.pendingPerName / workers)
     self.workers = workers

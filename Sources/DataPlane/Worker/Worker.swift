@@ -24,7 +24,7 @@ final class Worker: LoopHandler {
 
   init(
     loop: EventLoop, orders: Mailbox<WorkerOrder>, listeners: [ListenerStart], index: Int, of workers: Int,
-    limits: ProxyLimits, binding: BindingPolicy, table: RoutingTable, seed: UInt64,
+    limits: ProxyLimits, binding: BindingPolicy, services: [ServiceContext], table: RoutingTable, seed: UInt64,
     notify: @escaping (WorkerNotice) -> Void
   ) throws(SystemError) {
     self.loop = loop
@@ -32,8 +32,8 @@ final class Worker: LoopHandler {
     self.index = index
     self.notify = notify
     core = ProxyCore(
-      loop: loop, worker: index, workers: workers, limits: limits, binding: binding, table: table, seed: seed,
-      notify: notify)
+      loop: loop, worker: index, workers: workers, limits: limits, binding: binding, services: services, table: table,
+      seed: seed, notify: notify)
     for listener in listeners {
       let hosts = seed ^ 0x2545_f491_4f6c_dd1d
       let l = core.listeners.insert(Listener(listener.policy, socket: listener.take(), seed: hosts))
@@ -122,6 +122,8 @@ final class Worker: LoopHandler {
     case .requeueShare(let share): core.takeRequeueShare(share)
     case .secure(let listener, let context):
       if let l = core.listeners.handle(at: UInt32(listener)) { core.listeners[l].security = context }
+    case .secureService(let place, let context): core.services[place].context = context
+    case .credentials(let credentials): core.take(credentials)
     case .collect(let ticket):
       notify(.collected(worker: index, ticket: ticket, core.collect()))
     case .describe(let ticket, let view):
@@ -166,11 +168,12 @@ public struct WorkerHandle: WorkerPort {
 ///   - index: the worker's number, from 0.
 ///   - workers: how many there are; per-process limits are divided by it.
 ///   - listeners: in the order by which `.secure` names them.
+///   - services: how connections to some services are secured, in the order by which `.secureService` names them.
 ///   - notices: called on the worker's thread; must not block.
 /// - Throws: when the kernel gives no loop.
 public func startWorker(
   index: Int, of workers: Int, listeners: [ListenerStart], limits: ProxyLimits,
-  binding: BindingPolicy = BindingPolicy(), table: RoutingTable, seed: UInt64,
+  binding: BindingPolicy = BindingPolicy(), services: [ServiceContext] = [], table: RoutingTable, seed: UInt64,
   notices: @escaping @Sendable (WorkerNotice) -> Void
 ) throws(SystemError) -> WorkerHandle {
   let handle = try StartedWorker()
@@ -180,7 +183,7 @@ public func startWorker(
       let orders = Mailbox<WorkerOrder>(waker: loop.waker)
       let worker = try Worker(
         loop: loop, orders: orders, listeners: listeners, index: index, of: workers, limits: limits,
-        binding: binding, table: table, seed: seed, notify: notices)
+        binding: binding, services: services, table: table, seed: seed, notify: notices)
       handle.fulfil(.success(orders))
       worker.run()
     } catch {

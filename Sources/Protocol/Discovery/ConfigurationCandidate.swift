@@ -1,22 +1,26 @@
-/// A resource as it came and as it reads.
-public struct ReplicatedResource: Sendable {
-  /// The encoded `Resource`, as the controller made it: what is hashed and what is kept on disk.
-  public let bytes: [UInt8]
-  /// Of `bytes`.
-  public let hash: SetHash
-  public let resource: ConfigurationResource
+/// What becomes of one resource: it comes (`old` is nil), goes (`new` is nil), or is another one.
+public struct ResourceChange: Sendable {
+  public let old: ReplicatedResource?
+  public let new: ReplicatedResource?
+
+  public init(old: ReplicatedResource?, new: ReplicatedResource?) {
+    self.old = old
+    self.new = new
+  }
 }
 
 /// A configuration that arrived whole, whose hash fits and whose every resource reads. Not in force until the proxy
 /// says so.
 public struct ConfigurationCandidate: Sendable {
   public let version: ConfigurationVersion
-  /// True: `upserts` are all there is, what is held and not among them goes.
+  /// Whether it came as a snapshot and not as a step.
   public let isWhole: Bool
-  /// New and changed resources. A whole candidate lists unchanged ones too.
-  public let upserts: [ReplicatedResource]
-  /// Resources to drop. Some may not be held.
-  public let removes: [ResourceIdentity]
+  /// What differs from what is held; resources that came again unchanged are not listed.
+  public let changes: [ResourceChange]
+  /// Bytes of all resources that come, go or are replaced.
+  public var changedBytes: Int {
+    changes.reduce(0) { $0 + ($1.old?.bytes.count ?? 0) + ($1.new?.bytes.count ?? 0) }
+  }
   /// The configuration belongs to another history than the one held: worth an alarm.
   public let changesEpoch: Bool
 }

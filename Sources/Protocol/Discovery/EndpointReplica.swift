@@ -6,6 +6,10 @@ public struct ReplicatedEndpoint: Sendable, Hashable {
   public let weight: Double?
   public let zone: String
   public let metadata: [String: String]
+  /// Where a proxy takes mutual TLS for it, on the same host; 0 = nobody does.
+  public let meshPort: UInt32
+  /// The identity that this proxy has.
+  public let meshIdentity: String
   /// Of the encoded `Endpoint`.
   public let hash: SetHash
 }
@@ -180,6 +184,6 @@ extension ReplicatedEndpoint {
     let isWeight = wire.weight.isFinite && wire.weight >= 0
     self.init(
       address: wire.address, weight: isWeight ? min(wire.weight, EndpointLimits.weight) : nil, zone: wire.zone,
-      metadata: wire.metadata, hash: SetHash(of: bytes))
+      metadata: wire.metadata, meshPort: wire.meshPort, meshIdentity: wire.meshIdentity, hash: SetHash(of: bytes))
   }
 }

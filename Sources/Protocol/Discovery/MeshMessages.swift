@@ -48,6 +48,16 @@ extension Heddle_Mesh_V1_MetricsReport {
   public static func decode(_ bytes: [UInt8]) throws(MeshMessageFault) -> Self { try readMesh(bytes) }
 }
 
+extension Heddle_Mesh_V1_SignRequest {
+  /// Reads one request for a certificate from a proxy.
+  public static func decode(_ bytes: [UInt8]) throws(MeshMessageFault) -> Self { try readMesh(bytes) }
+}
+
+extension Heddle_Mesh_V1_SignResponse {
+  /// Reads one answer to such a request.
+  public static func decode(_ bytes: [UInt8]) throws(MeshMessageFault) -> Self { try readMesh(bytes) }
+}
+
 extension Heddle_Mesh_V1_ReportAck {
   /// Reads one answer to a report.
   public static func decode(_ bytes: [UInt8]) throws(MeshMessageFault) -> Self { try readMesh(bytes) }

@@ -344,6 +344,14 @@ public nonisolated struct Heddle_Mesh_V1_ProxyMessage: Sendable {
     set {message = .heartbeat(newValue)}
   }
 
+  public var trustHeld: Heddle_Mesh_V1_TrustHeld {
+    get {
+      if case .trustHeld(let v)? = message {return v}
+      return Heddle_Mesh_V1_TrustHeld()
+    }
+    set {message = .trustHeld(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Message: Equatable, Sendable {
@@ -353,6 +361,7 @@ public nonisolated struct Heddle_Mesh_V1_ProxyMessage: Sendable {
     case subscribe(Heddle_Mesh_V1_Subscribe)
     case unsubscribe(Heddle_Mesh_V1_Unsubscribe)
     case heartbeat(Heddle_Mesh_V1_Heartbeat)
+    case trustHeld(Heddle_Mesh_V1_TrustHeld)
 
   }
 
@@ -395,11 +404,51 @@ public nonisolated struct Heddle_Mesh_V1_Hello: Sendable {
   /// where its admin port answers, for people
   public var address: String = String()
 
+  /// believed only of a proxy with a certificate; absent when it takes nothing
+  public var inbound: Heddle_Mesh_V1_Inbound {
+    get {_inbound ?? Heddle_Mesh_V1_Inbound()}
+    set {_inbound = newValue}
+  }
+  /// Returns true if `inbound` has been explicitly set.
+  public var hasInbound: Bool {self._inbound != nil}
+  /// Clears the value of `inbound`. Subsequent reads from it will return its default value.
+  public mutating func clearInbound() {self._inbound = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _last: Heddle_Mesh_V1_ConfigVersion? = nil
+  fileprivate var _inbound: Heddle_Mesh_V1_Inbound? = nil
+}
+
+/// On its host the proxy takes mutual TLS at `port` for the applications at these ports. The host is the stream's peer address.
+public nonisolated struct Heddle_Mesh_V1_Inbound: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 1 to 65 535
+  public var port: UInt32 = 0
+
+  public var applications: [UInt32] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// The proxy trusts the roots of this bundle, and of no other.
+public nonisolated struct Heddle_Mesh_V1_TrustHeld: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var version: UInt64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 /// One state of a namespace's configuration.
@@ -576,6 +625,15 @@ public nonisolated struct Heddle_Mesh_V1_ControlMessage: Sendable {
     set {message = .current(newValue)}
   }
 
+  /// to proxies with the capability "identity"
+  public var trust: Heddle_Mesh_V1_TrustBundle {
+    get {
+      if case .trust(let v)? = message {return v}
+      return Heddle_Mesh_V1_TrustBundle()
+    }
+    set {message = .trust(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Message: Equatable, Sendable {
@@ -585,8 +643,32 @@ public nonisolated struct Heddle_Mesh_V1_ControlMessage: Sendable {
     case heartbeat(Heddle_Mesh_V1_Heartbeat)
     case goAway(Heddle_Mesh_V1_GoAway)
     case current(Heddle_Mesh_V1_Current)
+    /// to proxies with the capability "identity"
+    case trust(Heddle_Mesh_V1_TrustBundle)
 
   }
+
+  public init() {}
+}
+
+/// The roots that count now, whole each time. Right after Hello's answer, and whenever it changes.
+public nonisolated struct Heddle_Mesh_V1_TrustBundle: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// grows with each change
+  public var version: UInt64 = 0
+
+  /// DER
+  public var roots: [Data] = []
+
+  /// how long after its end a certificate is still taken while no controller can renew it; 0 = not
+  public var outageGraceS: UInt32 = 0
+
+  public var trustDomain: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 }
@@ -731,6 +813,12 @@ public nonisolated struct Heddle_Mesh_V1_Endpoint: Sendable {
 
   public var metadata: Dictionary<String,String> = [:]
 
+  /// where the endpoint's proxy takes mutual TLS for it; 0 = nobody does
+  public var meshPort: UInt32 = 0
+
+  /// the SPIFFE ID that its certificate must name; needs the capability "identity"
+  public var meshIdentity: String = String()
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -749,6 +837,76 @@ public nonisolated struct Heddle_Mesh_V1_GoAway: Sendable {
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
+}
+
+public nonisolated struct Heddle_Mesh_V1_SignRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// PKCS#10, DER, an EC P-256 key; what it asks for besides its key is passed over
+  public var csr: Data = Data()
+
+  /// none = renewal: the certificate that the connection was opened with
+  public var proof: Heddle_Mesh_V1_SignRequest.OneOf_Proof? = nil
+
+  public var joinToken: String {
+    get {
+      if case .joinToken(let v)? = proof {return v}
+      return String()
+    }
+    set {proof = .joinToken(newValue)}
+  }
+
+  /// a service account's
+  public var kubernetesToken: String {
+    get {
+      if case .kubernetesToken(let v)? = proof {return v}
+      return String()
+    }
+    set {proof = .kubernetesToken(newValue)}
+  }
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  /// none = renewal: the certificate that the connection was opened with
+  public nonisolated enum OneOf_Proof: Equatable, Sendable {
+    case joinToken(String)
+    /// a service account's
+    case kubernetesToken(String)
+
+  }
+
+  public init() {}
+}
+
+public nonisolated struct Heddle_Mesh_V1_SignResponse: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// DER, the proxy's certificate first, without the root
+  public var chain: [Data] = []
+
+  public var bundle: Heddle_Mesh_V1_TrustBundle {
+    get {_bundle ?? Heddle_Mesh_V1_TrustBundle()}
+    set {_bundle = newValue}
+  }
+  /// Returns true if `bundle` has been explicitly set.
+  public var hasBundle: Bool {self._bundle != nil}
+  /// Clears the value of `bundle`. Subsequent reads from it will return its default value.
+  public mutating func clearBundle() {self._bundle = nil}
+
+  /// seconds since 1970
+  public var notBefore: Int64 = 0
+
+  public var notAfter: Int64 = 0
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+
+  fileprivate var _bundle: Heddle_Mesh_V1_TrustBundle? = nil
 }
 
 public nonisolated struct Heddle_Mesh_V1_ResourceKey: Sendable {
@@ -1371,7 +1529,7 @@ nonisolated extension Heddle_Mesh_V1_TryKind: SwiftProtobuf._ProtoNameProviding 
 
 nonisolated extension Heddle_Mesh_V1_ProxyMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ProxyMessage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}ack\0\u{1}nack\0\u{1}subscribe\0\u{1}unsubscribe\0\u{1}heartbeat\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}hello\0\u{1}ack\0\u{1}nack\0\u{1}subscribe\0\u{1}unsubscribe\0\u{1}heartbeat\0\u{3}trust_held\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1457,6 +1615,19 @@ nonisolated extension Heddle_Mesh_V1_ProxyMessage: SwiftProtobuf.Message, SwiftP
           self.message = .heartbeat(v)
         }
       }()
+      case 7: try {
+        var v: Heddle_Mesh_V1_TrustHeld?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .trustHeld(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .trustHeld(v)
+        }
+      }()
       default: break
       }
     }
@@ -1492,6 +1663,10 @@ nonisolated extension Heddle_Mesh_V1_ProxyMessage: SwiftProtobuf.Message, SwiftP
       guard case .heartbeat(let v)? = self.message else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     }()
+    case .trustHeld?: try {
+      guard case .trustHeld(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -1506,7 +1681,7 @@ nonisolated extension Heddle_Mesh_V1_ProxyMessage: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension Heddle_Mesh_V1_Hello: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Hello"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{3}instance_id\0\u{1}version\0\u{1}capabilities\0\u{1}namespace\0\u{1}labels\0\u{1}zone\0\u{1}last\0\u{1}address\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{3}instance_id\0\u{1}version\0\u{1}capabilities\0\u{1}namespace\0\u{1}labels\0\u{1}zone\0\u{1}last\0\u{1}address\0\u{1}inbound\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1523,6 +1698,7 @@ nonisolated extension Heddle_Mesh_V1_Hello: SwiftProtobuf.Message, SwiftProtobuf
       case 7: try { try decoder.decodeSingularStringField(value: &self.zone) }()
       case 8: try { try decoder.decodeSingularMessageField(value: &self._last) }()
       case 9: try { try decoder.decodeSingularStringField(value: &self.address) }()
+      case 10: try { try decoder.decodeSingularMessageField(value: &self._inbound) }()
       default: break
       }
     }
@@ -1560,6 +1736,9 @@ nonisolated extension Heddle_Mesh_V1_Hello: SwiftProtobuf.Message, SwiftProtobuf
     if !self.address.isEmpty {
       try visitor.visitSingularStringField(value: self.address, fieldNumber: 9)
     }
+    try { if let v = self._inbound {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1573,6 +1752,72 @@ nonisolated extension Heddle_Mesh_V1_Hello: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.zone != rhs.zone {return false}
     if lhs._last != rhs._last {return false}
     if lhs.address != rhs.address {return false}
+    if lhs._inbound != rhs._inbound {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_Inbound: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Inbound"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}port\0\u{1}applications\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.port) }()
+      case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.applications) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.port != 0 {
+      try visitor.visitSingularUInt32Field(value: self.port, fieldNumber: 1)
+    }
+    if !self.applications.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.applications, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_Inbound, rhs: Heddle_Mesh_V1_Inbound) -> Bool {
+    if lhs.port != rhs.port {return false}
+    if lhs.applications != rhs.applications {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_TrustHeld: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TrustHeld"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.version) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.version != 0 {
+      try visitor.visitSingularUInt64Field(value: self.version, fieldNumber: 1)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_TrustHeld, rhs: Heddle_Mesh_V1_TrustHeld) -> Bool {
+    if lhs.version != rhs.version {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1834,7 +2079,7 @@ nonisolated extension Heddle_Mesh_V1_Heartbeat: SwiftProtobuf.Message, SwiftProt
 
 nonisolated extension Heddle_Mesh_V1_ControlMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ControlMessage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}snapshot\0\u{1}delta\0\u{1}endpoints\0\u{1}heartbeat\0\u{3}go_away\0\u{1}current\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}snapshot\0\u{1}delta\0\u{1}endpoints\0\u{1}heartbeat\0\u{3}go_away\0\u{1}current\0\u{1}trust\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1920,6 +2165,19 @@ nonisolated extension Heddle_Mesh_V1_ControlMessage: SwiftProtobuf.Message, Swif
           self.message = .current(v)
         }
       }()
+      case 7: try {
+        var v: Heddle_Mesh_V1_TrustBundle?
+        var hadOneofValue = false
+        if let current = self.message {
+          hadOneofValue = true
+          if case .trust(let m) = current {v = m}
+        }
+        try decoder.decodeSingularMessageField(value: &v)
+        if let v = v {
+          if hadOneofValue {try decoder.handleConflictingOneOf()}
+          self.message = .trust(v)
+        }
+      }()
       default: break
       }
     }
@@ -1955,6 +2213,10 @@ nonisolated extension Heddle_Mesh_V1_ControlMessage: SwiftProtobuf.Message, Swif
       guard case .current(let v)? = self.message else { preconditionFailure() }
       try visitor.visitSingularMessageField(value: v, fieldNumber: 6)
     }()
+    case .trust?: try {
+      guard case .trust(let v)? = self.message else { preconditionFailure() }
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 7)
+    }()
     case nil: break
     }
     try unknownFields.traverse(visitor: &visitor)
@@ -1962,6 +2224,51 @@ nonisolated extension Heddle_Mesh_V1_ControlMessage: SwiftProtobuf.Message, Swif
 
   public static func ==(lhs: Heddle_Mesh_V1_ControlMessage, rhs: Heddle_Mesh_V1_ControlMessage) -> Bool {
     if lhs.message != rhs.message {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_TrustBundle: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TrustBundle"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}roots\0\u{3}outage_grace_s\0\u{3}trust_domain\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt64Field(value: &self.version) }()
+      case 2: try { try decoder.decodeRepeatedBytesField(value: &self.roots) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.outageGraceS) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.trustDomain) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.version != 0 {
+      try visitor.visitSingularUInt64Field(value: self.version, fieldNumber: 1)
+    }
+    if !self.roots.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.roots, fieldNumber: 2)
+    }
+    if self.outageGraceS != 0 {
+      try visitor.visitSingularUInt32Field(value: self.outageGraceS, fieldNumber: 3)
+    }
+    if !self.trustDomain.isEmpty {
+      try visitor.visitSingularStringField(value: self.trustDomain, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_TrustBundle, rhs: Heddle_Mesh_V1_TrustBundle) -> Bool {
+    if lhs.version != rhs.version {return false}
+    if lhs.roots != rhs.roots {return false}
+    if lhs.outageGraceS != rhs.outageGraceS {return false}
+    if lhs.trustDomain != rhs.trustDomain {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2186,7 +2493,7 @@ nonisolated extension Heddle_Mesh_V1_Endpoints: SwiftProtobuf.Message, SwiftProt
 
 nonisolated extension Heddle_Mesh_V1_Endpoint: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Endpoint"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}address\0\u{1}weight\0\u{1}zone\0\u{1}metadata\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}address\0\u{1}weight\0\u{1}zone\0\u{1}metadata\0\u{3}mesh_port\0\u{3}mesh_identity\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2198,6 +2505,8 @@ nonisolated extension Heddle_Mesh_V1_Endpoint: SwiftProtobuf.Message, SwiftProto
       case 2: try { try decoder.decodeSingularDoubleField(value: &self.weight) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.zone) }()
       case 4: try { try decoder.decodeMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: &self.metadata) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.meshPort) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.meshIdentity) }()
       default: break
       }
     }
@@ -2216,6 +2525,12 @@ nonisolated extension Heddle_Mesh_V1_Endpoint: SwiftProtobuf.Message, SwiftProto
     if !self.metadata.isEmpty {
       try visitor.visitMapField(fieldType: SwiftProtobuf._ProtobufMap<SwiftProtobuf.ProtobufString,SwiftProtobuf.ProtobufString>.self, value: self.metadata, fieldNumber: 4)
     }
+    if self.meshPort != 0 {
+      try visitor.visitSingularUInt32Field(value: self.meshPort, fieldNumber: 5)
+    }
+    if !self.meshIdentity.isEmpty {
+      try visitor.visitSingularStringField(value: self.meshIdentity, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2224,6 +2539,8 @@ nonisolated extension Heddle_Mesh_V1_Endpoint: SwiftProtobuf.Message, SwiftProto
     if lhs.weight != rhs.weight {return false}
     if lhs.zone != rhs.zone {return false}
     if lhs.metadata != rhs.metadata {return false}
+    if lhs.meshPort != rhs.meshPort {return false}
+    if lhs.meshIdentity != rhs.meshIdentity {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2259,6 +2576,117 @@ nonisolated extension Heddle_Mesh_V1_GoAway: SwiftProtobuf.Message, SwiftProtobu
   public static func ==(lhs: Heddle_Mesh_V1_GoAway, rhs: Heddle_Mesh_V1_GoAway) -> Bool {
     if lhs.reason != rhs.reason {return false}
     if lhs.retryAfterMs != rhs.retryAfterMs {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_SignRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SignRequest"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}csr\0\u{3}join_token\0\u{3}kubernetes_token\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularBytesField(value: &self.csr) }()
+      case 2: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.proof != nil {try decoder.handleConflictingOneOf()}
+          self.proof = .joinToken(v)
+        }
+      }()
+      case 3: try {
+        var v: String?
+        try decoder.decodeSingularStringField(value: &v)
+        if let v = v {
+          if self.proof != nil {try decoder.handleConflictingOneOf()}
+          self.proof = .kubernetesToken(v)
+        }
+      }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.csr.isEmpty {
+      try visitor.visitSingularBytesField(value: self.csr, fieldNumber: 1)
+    }
+    switch self.proof {
+    case .joinToken?: try {
+      guard case .joinToken(let v)? = self.proof else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    }()
+    case .kubernetesToken?: try {
+      guard case .kubernetesToken(let v)? = self.proof else { preconditionFailure() }
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    }()
+    case nil: break
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_SignRequest, rhs: Heddle_Mesh_V1_SignRequest) -> Bool {
+    if lhs.csr != rhs.csr {return false}
+    if lhs.proof != rhs.proof {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_SignResponse: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".SignResponse"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}chain\0\u{1}bundle\0\u{3}not_before\0\u{3}not_after\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedBytesField(value: &self.chain) }()
+      case 2: try { try decoder.decodeSingularMessageField(value: &self._bundle) }()
+      case 3: try { try decoder.decodeSingularInt64Field(value: &self.notBefore) }()
+      case 4: try { try decoder.decodeSingularInt64Field(value: &self.notAfter) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    if !self.chain.isEmpty {
+      try visitor.visitRepeatedBytesField(value: self.chain, fieldNumber: 1)
+    }
+    try { if let v = self._bundle {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+    } }()
+    if self.notBefore != 0 {
+      try visitor.visitSingularInt64Field(value: self.notBefore, fieldNumber: 3)
+    }
+    if self.notAfter != 0 {
+      try visitor.visitSingularInt64Field(value: self.notAfter, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_SignResponse, rhs: Heddle_Mesh_V1_SignResponse) -> Bool {
+    if lhs.chain != rhs.chain {return false}
+    if lhs._bundle != rhs._bundle {return false}
+    if lhs.notBefore != rhs.notBefore {return false}
+    if lhs.notAfter != rhs.notAfter {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

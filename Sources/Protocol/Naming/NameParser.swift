@@ -14,7 +14,8 @@
 /// character.
 struct NameParser {
   private let text: [UInt8]
-  private var index = 0
+  private let end: Int
+  private var index: Int
   private var nesting = 0
   /// Where leaves and signs were read, in order.
   private(set) var places: [Int] = []
@@ -30,6 +31,13 @@ struct NameParser {
         found: "\(bytes.count) bytes")
     }
     text = bytes
+    (index, end) = (0, bytes.count)
+  }
+
+  /// A text that stands in other bytes and was read before: its errors would show those.
+  init(_ range: Range<Int>, in bytes: [UInt8]) {
+    text = bytes
+    (index, end) = (range.lowerBound, range.upperBound)
   }
 
   /// Runs one rule over the whole text; what follows it is an error.
@@ -124,6 +132,7 @@ extension NameParser {
     try expect("/")
     guard startsLabel(peek) else { return .root }
     var segments: [Segment] = []
+    segments.reserveCapacity(min(labelsAhead, NamingLimits.segments))
     repeat {
       guard segments.count < NamingLimits.segments else { throw wanted("at most \(NamingLimits.segments) segments") }
       segments.append(try label())
@@ -136,6 +145,7 @@ extension NameParser {
     try expect("/")
     guard startsLabel(peek) || peek == UInt8(ascii: "*") else { return Prefix(elements: []) }
     var elements: [Prefix.Element] = []
+    elements.reserveCapacity(min(labelsAhead, NamingLimits.prefixElements))
     repeat {
       guard elements.count < NamingLimits.prefixElements else {
         throw wanted("at most \(NamingLimits.prefixElements) elements of a prefix")
@@ -143,6 +153,17 @@ extension NameParser {
       elements.append(take("*") ? .any : .label(try label()))
     } while take("/")
     return Prefix(elements: elements)
+  }
+
+  /// How many labels follow the `/` that was just taken, if they read: names are short, and growing their arrays would take
+  /// longer than counting.
+  private var labelsAhead: Int {
+    var (count, at) = (1, index)
+    while at < end, text[at] == UInt8(ascii: "/") || text[at] == UInt8(ascii: "*") || startsLabel(text[at]) {
+      if text[at] == UInt8(ascii: "/") { count += 1 }
+      at += 1
+    }
+    return count
   }
 
   private mutating func label() throws(NamingError) -> Segment {
@@ -217,8 +238,8 @@ extension NameParser {
     return (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) || byte == UInt8(ascii: ".")
   }
 
-  private var atEnd: Bool { index >= text.count }
-  private var peek: UInt8? { index < text.count ? text[index] : nil }
+  private var atEnd: Bool { index >= end }
+  private var peek: UInt8? { index < end ? text[index] : nil }
 
   private mutating func take(_ character: Unicode.Scalar) -> Bool {
     guard peek == UInt8(ascii: character) else { return false }

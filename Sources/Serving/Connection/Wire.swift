@@ -46,6 +46,18 @@ struct Wire: ~Copyable {
     return flush(on: loop)
   }
 
+  /// Puts TLS below the bytes, a server's side: what was read into `input` was its beginning.
+  mutating func secureInput(_ session: consuming TLSSession, on loop: ServiceLoop) -> Received {
+    let layer = SecureLayer(session)
+    secure = layer
+    loop.buffers.lend(&input)
+    let first = (0..<input.count).map { input.span[$0] }
+    input.removeAll()
+    layer.receive(first.span, into: &input)
+    loop.buffers.reclaim(&input)
+    return received(layer, count: input.count, on: loop)
+  }
+
   /// Reads once into `input`.
   mutating func receive(on loop: ServiceLoop) -> Received {
     if let secure { return receive(secure, on: loop) }
@@ -113,6 +125,11 @@ struct Wire: ~Copyable {
   /// Application bytes can be exchanged: true in clear, and once a handshake is done.
   var isReady: Bool { secure.map { $0.state != .handshaking } ?? true }
 
+  /// The bytes go over TLS.
+  var isSecure: Bool { secure != nil }
+  var peerCertificate: TLSCertificate? { secure?.peerCertificate }
+  var hasExpiredPeer: Bool { secure?.hasExpiredPeer ?? false }
+
   /// Why TLS gave up, after `failed`.
   var fault: TLSError? { secure?.fault }
 
@@ -144,15 +161,22 @@ struct Wire: ~Copyable {
     let result = secure.receive(socket, into: &input, atMost: Self.readBytes)
     loop.buffers.reclaim(&input)
     if case .bytes = result { receivedAt = loop.now }
-    if case .wouldBlock = result { return .nothing }
-    // The handshake's answer, or the alert that says what is wrong.
+    switch result {
+    case .wouldBlock: return .nothing
+    case .bytes: return received(secure, count: input.count - before, on: loop)
+    case .endOfFile:
+      let flushed = flush(on: loop)
+      return secure.fault != nil || flushed == .failed ? .failed : .ended
+    case .failed: return .failed
+    }
+  }
+
+  /// Sends the handshake's answer, or the alert that says what is wrong.
+  /// - Parameter count: bytes that came for the application.
+  private mutating func received(_ secure: SecureLayer, count: Int, on loop: ServiceLoop) -> Received {
     let flushed = flush(on: loop)
     if secure.fault != nil || flushed == .failed { return .failed }
-    switch result {
-    case .bytes: return input.count > before ? .bytes(input.count - before) : peerHasFinished ? .ended : .nothing
-    case .endOfFile: return .ended
-    case .wouldBlock, .failed: return .failed
-    }
+    return count > 0 ? .bytes(count) : peerHasFinished ? .ended : .nothing
   }
 
   private mutating func flush(_ secure: SecureLayer, on loop: ServiceLoop) -> Flushed {

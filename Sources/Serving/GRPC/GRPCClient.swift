@@ -4,7 +4,7 @@ import Memory
 import SystemIO
 import Workers
 
-/// One HTTP/2 connection in clear to a gRPC server, and the calls on it. Lives on its loop's thread. Reconnecting, and when, is
+/// One HTTP/2 connection, in clear or over TLS, to a gRPC server, and the calls on it. Lives on its loop's thread. Reconnecting, and when, is
 /// the owner's: after `failed` or `disconnected`, call `connect(to:)` again.
 public final class GRPCClient {
   let limits: ServingLimits
@@ -31,12 +31,14 @@ public final class GRPCClient {
   public var isBusy: Bool { link != nil }
 
   /// Begins to connect; `connected` or `failed` follows within `ServingLimits.headTimeout`. A connection there was is closed first.
-  public func connect(to address: SocketAddress) {
+  /// - Parameter security: nil: in clear.
+  public func connect(to address: SocketAddress, security: GRPCClientSecurity? = nil) {
     close()
     let handle = table.enter(self)
     do {
       let socket = try Socket.connect(to: address)
-      link = try GRPCLink(self, socket, to: address, handle: handle, token: handle.token(kind: table.kind))
+      link = try GRPCLink(
+        self, socket, to: address, security: security, handle: handle, token: handle.token(kind: table.kind))
     } catch {
       table.leave(handle)
       // Later, so that no event comes from within a command.
@@ -47,7 +49,8 @@ public final class GRPCClient {
   /// Opens a call; its messages may be queued at once. `.none` when there is no connection: sends to it return false.
   public func open(path: String, headers: HeaderList = HeaderList()) -> Handle {
     guard let link else { return .none }
-    let fields = GRPCMessages.request(path: path, authority: link.address.description, headers: headers)
+    let fields = GRPCMessages.request(
+      path: path, scheme: link.scheme, authority: link.address.description, headers: headers)
     guard let stream = link.session.submitRequest(fields, endStream: false) else { return .none }
     let call = calls.insert(GRPCCall(connection: link.handle, stream: stream, limit: limits.messageBytes))
     link.session.setTag(call.bits, on: stream)

@@ -2,6 +2,7 @@ import HTTP
 import HTTP2
 import Memory
 import SystemIO
+import TLS
 import Workers
 
 /// The driver of one connection to a `GRPCServer`.
@@ -19,8 +20,21 @@ final class GRPCConnection: ServedConnection {
   private var calls: [Handle] = []
   private var hasSettings = false
   private var isMarked = false
+  /// Which of the two the first byte said that the connection is.
+  private var entry = Entry.unknown
   /// Everything was said; bytes that still come are dropped.
   private var linger: Linger?
+
+  private enum Entry {
+    case unknown
+    case plain
+    /// TLS; its handshake is under way.
+    case securing
+    case secure(GRPCPeer)
+  }
+
+  /// The first byte of a TLS connection: a record of the kind "handshake" (RFC 8446 §5.1). No HTTP begins with it.
+  private static let handshakeRecord = UInt8(0x16)
 
   init(server: GRPCServer) {
     self.server = server
@@ -54,12 +68,43 @@ final class GRPCConnection: ServedConnection {
   }
 
   private func receive() {
-    switch wire?.receive(on: loop) {
+    var received = wire?.receive(on: loop)
+    if case .bytes = received, case .unknown = entry { received = enter(received) }
+    if case .securing = entry { noteHandshake() }
+    switch received {
     case .bytes(let count):
       if linger == nil { advance() } else { drop(count) }
-    case .ended, .failed: close()
+    case .ended, .failed: lost()
     case .nothing, nil: break
     }
+  }
+
+  /// The first bytes came: puts TLS below them if they are TLS.
+  private func enter(_ read: Wire.Received?) -> Wire.Received? {
+    guard wire?.input.span[0] == Self.handshakeRecord, let security = server.security else {
+      entry = .plain
+      return read
+    }
+    entry = .securing
+    return wire?.secureInput(TLSSession(security.context), on: loop)
+  }
+
+  private func noteHandshake() {
+    guard let peer = wire?.peer, wire?.isReady == true, wire?.fault == nil else { return }
+    let hasExpired = wire?.hasExpiredPeer == true
+    server.counters.handshakes.count()
+    if hasExpired { server.counters.expiredPeers.count() }
+    entry = .secure(
+      GRPCPeer(address: peer, isSecure: true, certificate: wire?.peerCertificate, hasExpired: hasExpired))
+  }
+
+  /// The connection broke, or TLS gave up. A TLS connection that just ends is no fault of TLS: gRPC says itself what is whole.
+  private func lost() {
+    if let fault = wire?.fault, let peer = wire?.peer, fault != .truncated {
+      server.counters.secureFaults.count()
+      server.service.failed(fault, peer: peer)
+    }
+    close()
   }
 
   private func drop(_ count: Int) {
@@ -133,7 +178,12 @@ final class GRPCConnection: ServedConnection {
   private func refusal(_ call: Handle, _ fields: HeaderList) -> GRPCStatus? {
     if server.connections.isDraining { return GRPCStatus(.unavailable, "the server is draining") }
     let path = fields[":path"] ?? ""
-    let peer = wire?.peer ?? server.localAddress
+    var peer = GRPCPeer(address: wire?.peer ?? server.localAddress)
+    if case .secure(let secured) = entry {
+      peer = secured
+    } else if server.security?.policy == .required {
+      return GRPCStatus(.unauthenticated, "this mesh port takes TLS only: the proxy needs an identity")
+    }
     return server.service.opened(call, path: path, headers: fields, peer: peer)
   }
 
@@ -197,7 +247,7 @@ final class GRPCConnection: ServedConnection {
     let flushed = wire?.flush(session, limit: limits.outputBytes, on: loop)
     drainEvents()
     switch flushed {
-    case .failed, nil: close()
+    case .failed, nil: lost()
     case .waiting: arm(loop.now + limits.writeTimeout)
     case .done where !session.wantsRead && !session.wantsWrite: finish()
     case .done: break

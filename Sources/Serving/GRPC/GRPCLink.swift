@@ -2,6 +2,7 @@ import HTTP
 import HTTP2
 import Memory
 import SystemIO
+import TLS
 import Workers
 
 /// The driver of a `GRPCClient`'s connection.
@@ -9,7 +10,9 @@ final class GRPCLink {
   private enum Phase {
     /// TCP is being set up.
     case connecting
-    /// TCP stands, the peer has not shown that it speaks HTTP/2.
+    /// TCP stands, TLS does not yet.
+    case securing
+    /// The connection stands, the peer has not shown that it speaks HTTP/2.
     case greeting
     case up
   }
@@ -18,6 +21,7 @@ final class GRPCLink {
   let handle: Handle
   let session: HTTP2Session
   private unowned let client: GRPCClient
+  private let security: GRPCClientSecurity?
   private let token: UInt64
   private let openedAt: Instant
   private var wire: Wire?
@@ -29,17 +33,21 @@ final class GRPCLink {
   private var limits: ServingLimits { client.limits }
 
   init(
-    _ client: GRPCClient, _ socket: consuming Socket, to address: SocketAddress, handle: Handle, token: UInt64
+    _ client: GRPCClient, _ socket: consuming Socket, to address: SocketAddress, security: GRPCClientSecurity?,
+    handle: Handle, token: UInt64
   ) throws(SystemError) {
     self.client = client
     self.address = address
     self.handle = handle
+    self.security = security
     self.token = token
     openedAt = client.loop.now
     session = HTTP2Session(role: .client, at: openedAt.milliseconds)
     wire = try Wire(socket, peer: address, token: token, interest: .write, on: client.loop)
     arm(openedAt + limits.headTimeout)
   }
+
+  var scheme: String { security == nil ? "http" : "https" }
 
   // MARK: Events
 
@@ -56,20 +64,36 @@ final class GRPCLink {
   private func connected() {
     let code = wire?.connectError() ?? 0
     guard code == 0 else { return client.ended(systemMessage(code), isFailure: true) }
-    phase = .greeting
     if wire?.setReading(true, on: loop) == false { return end("no memory") }
-    client.mark()
+    guard let security else {
+      phase = .greeting
+      return client.mark()
+    }
+    phase = .securing
+    let session = TLSSession(security.context, peerURI: security.serverURI)
+    if wire?.secure(session, on: loop) == .failed { end("connection lost") }
   }
 
   private func receive() {
-    switch wire?.receive(on: loop) {
+    let received = wire?.receive(on: loop)
+    if case .securing = phase, wire?.fault == nil, wire?.isReady == true {
+      phase = .greeting
+      client.mark()
+    }
+    switch received {
     case .bytes: advance()
     case .ended:
       end(
         phase == .up ? "the peer closed the connection" : "the peer closed the connection at once: is it a mesh port?")
-    case .failed: end("connection lost")
+    case .failed: end(lossReason)
     case .nothing, nil: break
     }
+  }
+
+  private var lossReason: String {
+    guard let fault = wire?.fault else { return "connection lost" }
+    let isPlain = fault == .notTLS
+    return isPlain ? "it does not speak TLS: is it a mesh port, and does it take TLS?" : "TLS: \(fault)"
   }
 
   private func advance() {
@@ -140,11 +164,17 @@ final class GRPCLink {
   // MARK: Writing
 
   func flush() {
-    if case .connecting = phase { return }
+    switch phase {
+    case .connecting: return
+    case .securing:
+      if wire?.flush(on: loop) == .failed { end(lossReason) }
+      return
+    case .greeting, .up: break
+    }
     let flushed = wire?.flush(session, limit: limits.outputBytes, on: loop)
     drainEvents()
     switch flushed {
-    case .failed: end("connection lost")
+    case .failed: end(lossReason)
     case .waiting: arm(loop.now + limits.writeTimeout)
     case .done where !session.wantsRead && !session.wantsWrite: end("the peer is going away")
     case .done, nil: break
@@ -163,9 +193,10 @@ final class GRPCLink {
     }
     switch phase {
     case .connecting where now >= openedAt + limits.headTimeout: client.ended("connecting timed out", isFailure: true)
+    case .securing where now >= openedAt + limits.headTimeout: client.ended("no TLS in time", isFailure: true)
     case .greeting where now >= openedAt + limits.headTimeout:
       client.ended("is not a mesh port: it accepts connections and says nothing", isFailure: true)
-    case .connecting, .greeting: arm(openedAt + limits.headTimeout)
+    case .connecting, .securing, .greeting: arm(openedAt + limits.headTimeout)
     case .up: checkPeer(now)
     }
   }

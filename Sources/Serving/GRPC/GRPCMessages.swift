@@ -5,9 +5,9 @@ import HTTP2
 enum GRPCMessages {
   static let contentType = "application/grpc+proto"
 
-  static func request(path: String, authority: String, headers: HeaderList) -> HeaderList {
+  static func request(path: String, scheme: String, authority: String, headers: HeaderList) -> HeaderList {
     var fields: HeaderList = [
-      ":method": "POST", ":scheme": "http", ":path": path, ":authority": authority, "content-type": contentType,
+      ":method": "POST", ":scheme": scheme, ":path": path, ":authority": authority, "content-type": contentType,
       "te": "trailers",
     ]
     for (name, value) in headers.fields { fields.append(name, value) }

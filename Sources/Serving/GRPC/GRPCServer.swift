@@ -4,7 +4,7 @@ import Memory
 import SystemIO
 import Workers
 
-/// Serves gRPC calls of all four kinds over HTTP/2 in clear. Lives on its loop's thread; `ServiceLoop.confine` makes it
+/// Serves gRPC calls of all four kinds over HTTP/2, in clear and over TLS. Lives on its loop's thread; `ServiceLoop.confine` makes it
 /// reachable from others.
 ///
 /// Commands only queue: what one turn of the loop sends goes out once, at its edge, with one write per connection.
@@ -12,6 +12,9 @@ public final class GRPCServer: LoopSource {
   /// Where it listens: with port 0 asked for, the port that the kernel chose.
   public var localAddress: SocketAddress { connections.localAddress }
   public let counters = ServingCounters()
+
+  /// Of the connections that begin from now on; those that stand keep what they have. Nil: TLS is not spoken.
+  public var security: GRPCServerSecurity?
 
   let limits: ServingLimits
   unowned let loop: ServiceLoop
@@ -22,8 +25,10 @@ public final class GRPCServer: LoopSource {
   /// Listens on `address` and serves from the loop's next turn on. Keeps `service`.
   /// - Throws: `SystemError` when the address cannot be listened on, `ServiceLoop.Full`.
   public init(
-    loop: ServiceLoop, address: SocketAddress, limits: ServingLimits = .mesh, service: any GRPCService
+    loop: ServiceLoop, address: SocketAddress, limits: ServingLimits = .mesh, security: GRPCServerSecurity? = nil,
+    service: any GRPCService
   ) throws {
+    self.security = security
     self.loop = loop
     self.limits = limits
     self.service = service

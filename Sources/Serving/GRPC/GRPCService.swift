@@ -1,18 +1,26 @@
 import HTTP
 import Memory
 import SystemIO
+import TLS
 
 /// What a `GRPCServer` serves. All calls come on the loop thread; a handle names one call (HTTP/2 stream) and is never used twice
 /// while someone may hold it.
 public protocol GRPCService: AnyObject {
   /// A caller opened a call. Nil accepts it; a status refuses it (and `closed` does not follow).
-  func opened(_ stream: Handle, path: String, headers: HeaderList, peer: SocketAddress) -> GRPCStatus?
+  func opened(_ stream: Handle, path: String, headers: HeaderList, peer: GRPCPeer) -> GRPCStatus?
   /// One whole message, without its five-byte prefix, at most `ServingLimits.messageBytes`.
   func received(_ stream: Handle, _ message: [UInt8])
   /// The caller will send no more messages.
   func halfClosed(_ stream: Handle)
   /// The call is over, for whatever reason; comes exactly once for each accepted call. The handle is dead.
   func closed(_ stream: Handle)
+  /// A connection ended because TLS failed, before any call or under its calls. Counted by the server already.
+  func failed(_ fault: TLSError, peer: SocketAddress)
+}
+
+extension GRPCService {
+  /// For services that need not know.
+  public func failed(_ fault: TLSError, peer: SocketAddress) {}
 }
 
 /// What a `GRPCClient` tells its owner, on the loop thread. After each `connect(to:)` comes at most one `connected` and, unless

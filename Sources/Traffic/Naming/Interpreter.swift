@@ -94,7 +94,7 @@ private struct DelegationWalk {
 
   /// The rules since the last one was followed before: the loop, or all when none repeats.
   private func loop() -> [Dentry] {
-    guard let last = trail.last, let earlier = trail.dropLast().lastIndex(where: { $0 === last }) else {
+    guard let last = trail.last, let earlier = trail.dropLast().lastIndex(where: { $0.isSame(as: last) }) else {
       return trail.map(\.dentry)
     }
     return trail[(earlier + 1)...].map(\.dentry)

@@ -53,7 +53,7 @@ public enum RuleKey: Hashable, Sendable, CustomStringConvertible {
   }
 }
 
-/// A dentry in the order of all rules. Immutable and shared: tables, trees and explanations point to the same one.
+/// A dentry in the order of all rules. Immutable and shared: trees and explanations of one delegation point to the same one.
 public final class RuleEntry: Sendable {
   public let origin: RuleOrigin
   public let order: RuleOrder
@@ -103,6 +103,9 @@ public final class RuleEntry: Sendable {
     if case .split(let name, _) = origin { return name }
     return ""
   }
+
+  /// Whether both are one rule of one table. It may have been read twice.
+  func isSame(as other: RuleEntry) -> Bool { order == other.order && key == other.key }
 
   /// Whether this one is looked at before `other` when both match.
   public func isPreferred(over other: RuleEntry) -> Bool {

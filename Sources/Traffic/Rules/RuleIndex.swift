@@ -4,10 +4,12 @@ import MeshProtocol
 /// All rules, found by the paths they match: a persistent trie over prefix elements.
 ///
 /// A copy is O(1) and shares everything; a change costs depth · log n and leaves copies as they were; a lookup visits
-/// the nodes along the path, whatever the number of other rules.
+/// the nodes along the path, whatever the number of other rules. A rule put in as an encoded resource is read when a
+/// lookup comes to it, each time: it takes a few pointers beside its bytes, which its owner holds anyway.
 public struct RuleIndex: Sendable {
-  private var root = RuleNode()
+  private var root = RuleNode.empty
   private var byKey: TreeDictionary<RuleKey, RuleEntry> = [:]
+  private var encodedCount = 0
 
   public init() {}
 
@@ -15,25 +17,43 @@ public struct RuleIndex: Sendable {
     for entry in entries { insert(entry) }
   }
 
-  public var count: Int { byKey.count }
+  public var count: Int { byKey.count + encodedCount }
 
-  public func entry(_ key: RuleKey) -> RuleEntry? { byKey[key] }
-
-  /// Every rule, least preferred first: the table as one dtab. O(n log n).
-  public var entries: [RuleEntry] { byKey.values.sorted { $1.isPreferred(over: $0) } }
+  /// Every rule, least preferred first: the table as one dtab. O(n log n), and all of them are read.
+  public var entries: [RuleEntry] {
+    var found: [RuleEntry] = []
+    root.gather(into: &found, limit: .max)
+    return found.sorted { $1.isPreferred(over: $0) }
+  }
 
   /// Adds a rule, in place of the one with the same key.
   public mutating func insert(_ entry: RuleEntry) {
     remove(entry.key)
     byKey[entry.key] = entry
-    root = root.changing(at: entry.dentry.prefix.elements) { $0.insert(entry) }
+    root = root.changing(at: entry.dentry.prefix.elements[...]) { $0.inserting(.read(entry)) }
   }
 
-  /// Takes a rule out and returns it; nil when there is none with this key.
+  /// Takes a rule out and returns it; nil when none was put in as an entry with this key.
   @discardableResult public mutating func remove(_ key: RuleKey) -> RuleEntry? {
     guard let entry = byKey.removeValue(forKey: key) else { return nil }
-    root = root.changing(at: entry.dentry.prefix.elements) { $0.remove(key) }
+    root = root.changing(at: entry.dentry.prefix.elements[...]) { $0.removing(.read(entry)) }
     return entry
+  }
+
+  /// Adds a rule or split, which is not in the index, and returns its prefix; nil for a route, which is not added.
+  @discardableResult public mutating func insert(_ resource: ReplicatedResource) -> Prefix? {
+    guard let prefix = resource.prefix else { return nil }
+    root = root.changing(at: prefix.elements[...]) { $0.inserting(.encoded(resource)) }
+    encodedCount += 1
+    return prefix
+  }
+
+  /// Takes out a rule or split that is in the index as this object, and returns its prefix; nil for a route.
+  @discardableResult public mutating func remove(_ resource: ReplicatedResource) -> Prefix? {
+    guard let prefix = resource.prefix else { return nil }
+    root = root.changing(at: prefix.elements[...]) { $0.removing(.encoded(resource)) }
+    encodedCount -= 1
+    return prefix
   }
 
   /// The rules whose prefix matches, preferred first.
@@ -44,7 +64,7 @@ public struct RuleIndex: Sendable {
   }
 
   /// Whether no node is left of rules that were removed. For tests.
-  var isPruned: Bool { byKey.isEmpty ? root.isEmpty : !root.isEmpty }
+  var isPruned: Bool { root.isEmpty == (count == 0) }
 
   /// Rules whose prefix matches every path that `prefix` matches; at each node on the way the `limit` most preferred.
   func covering(_ prefix: Prefix, limit: Int) -> [RuleEntry] {
@@ -78,10 +98,15 @@ struct RuleMatches {
   private var entries: [RuleEntry] = []
   private var nodes = 0
 
-  mutating func add(_ more: [RuleEntry]) {
+  mutating func add(_ rule: StoredRule) {
+    nodes += 1
+    if let entry = rule.entry { entries.append(entry) }
+  }
+
+  mutating func add(_ more: [StoredRule]) {
     guard !more.isEmpty else { return }
     nodes += 1
-    if nodes == 1 { entries = more } else { entries += more }
+    for rule in more { if let entry = rule.entry { entries.append(entry) } }
   }
 
   var preferredFirst: [RuleEntry] { nodes < 2 ? entries : entries.sorted { $0.isPreferred(over: $1) } }

@@ -1,64 +1,94 @@
 import HashTreeCollections
 import MeshProtocol
 
-/// A node of the rule trie: the rules of one prefix, and the longer prefixes below it.
+/// A node of the rule trie: the rules of one prefix, and the longer prefixes below it. One pointer: most nodes of a large
+/// table hold one rule and nothing below.
 /// Depth is bounded by `NamingLimits.prefixElements`, so walks may recurse.
-struct RuleNode: Sendable {
+enum RuleNode: Sendable {
+  case empty
+  case rule(StoredRule)
+  indirect case branch(RuleBranch)
+}
+
+/// A node with more than one rule, or something below.
+struct RuleBranch: Sendable {
   /// Preferred first.
-  private var entries: [RuleEntry] = []
-  private var labels: TreeDictionary<Segment, RuleNode> = [:]
-  /// The node of `*`: none or one.
-  private var wildcard: [RuleNode] = []
+  var rules: [StoredRule] = []
+  var labels: TreeDictionary<Segment, RuleNode> = [:]
+  /// The node of `*`.
+  var wildcard = RuleNode.empty
+}
 
-  var isEmpty: Bool { entries.isEmpty && labels.isEmpty && wildcard.isEmpty }
-
-  mutating func insert(_ entry: RuleEntry) {
-    let place = entries.firstIndex { entry.isPreferred(over: $0) } ?? entries.count
-    entries.insert(entry, at: place)
+extension RuleNode {
+  var isEmpty: Bool {
+    if case .empty = self { true } else { false }
   }
 
-  mutating func remove(_ key: RuleKey) { entries.removeAll { $0.key == key } }
+  /// All of it in the form that has room for more.
+  private var branch: RuleBranch {
+    switch self {
+    case .empty: RuleBranch()
+    case .rule(let rule): RuleBranch(rules: [rule])
+    case .branch(let branch): branch
+    }
+  }
+
+  /// In the smallest form.
+  private init(_ branch: RuleBranch) {
+    if branch.labels.isEmpty, branch.wildcard.isEmpty, branch.rules.count < 2 {
+      self = branch.rules.first.map(RuleNode.rule) ?? .empty
+    } else {
+      self = .branch(branch)
+    }
+  }
+
+  /// This node with a rule more.
+  func inserting(_ rule: StoredRule) -> RuleNode {
+    guard !isEmpty else { return .rule(rule) }
+    var branch = branch
+    branch.insert(rule)
+    return RuleNode(branch)
+  }
+
+  /// This node without a rule.
+  func removing(_ rule: StoredRule) -> RuleNode {
+    var branch = branch
+    branch.rules.removeAll { $0.isIdentical(to: rule) }
+    return RuleNode(branch)
+  }
 
   /// This node with the one at `elements` below it changed; nodes that become empty are dropped.
-  func changing(at elements: [Prefix.Element], _ change: (inout RuleNode) -> Void) -> RuleNode {
-    var trail = [self]
-    for element in elements { trail.append(trail[trail.count - 1].child(element) ?? RuleNode()) }
-    var node = trail.removeLast()
-    change(&node)
-    for element in elements.reversed() {
-      var parent = trail.removeLast()
-      parent.setChild(element, node.isEmpty ? nil : node)
-      node = parent
-    }
-    return node
-  }
-
-  private func child(_ element: Prefix.Element) -> RuleNode? {
+  func changing(at elements: ArraySlice<Prefix.Element>, _ change: (RuleNode) -> RuleNode) -> RuleNode {
+    guard let element = elements.first else { return change(self) }
+    var branch = branch
     switch element {
-    case .label(let label): labels[label]
-    case .any: wildcard.first
+    case .label(let label):
+      let child = (branch.labels[label] ?? .empty).changing(at: elements.dropFirst(), change)
+      branch.labels[label] = child.isEmpty ? nil : child
+    case .any: branch.wildcard = branch.wildcard.changing(at: elements.dropFirst(), change)
     }
-  }
-
-  private mutating func setChild(_ element: Prefix.Element, _ node: RuleNode?) {
-    switch element {
-    case .label(let label): labels[label] = node
-    case .any: wildcard = node.map { [$0] } ?? []
-    }
+    return RuleNode(branch)
   }
 
   func collect(_ segments: [Segment], from index: Int, into found: inout RuleMatches) {
-    found.add(entries)
-    guard index < segments.count else { return }
-    if !labels.isEmpty, let next = labels[segments[index]] { next.collect(segments, from: index + 1, into: &found) }
-    if let any = wildcard.first { any.collect(segments, from: index + 1, into: &found) }
+    switch self {
+    case .empty: break
+    case .rule(let rule): found.add(rule)
+    case .branch(let branch):
+      found.add(branch.rules)
+      guard index < segments.count else { return }
+      if !branch.labels.isEmpty, let next = branch.labels[segments[index]] {
+        next.collect(segments, from: index + 1, into: &found)
+      }
+      branch.wildcard.collect(segments, from: index + 1, into: &found)
+    }
   }
 
   /// The node reached by exactly these labels.
   func node(at segments: [Segment]) -> RuleNode? {
     var node = self
     for segment in segments {
-      guard let next = node.labels[segment] else { return nil }
+      guard case .branch(let branch) = node, let next = branch.labels[segment] else { return nil }
       node = next
     }
     return node
@@ -66,13 +96,28 @@ struct RuleNode: Sendable {
 
   /// Rules here and below, until there are `limit`.
   func gather(into found: inout [RuleEntry], limit: Int) {
-    for entry in entries where found.count < limit { found.append(entry) }
-    for node in wildcard where found.count < limit { node.gather(into: &found, limit: limit) }
     guard found.count < limit else { return }
-    for (_, node) in labels {
-      node.gather(into: &found, limit: limit)
-      guard found.count < limit else { return }
+    switch self {
+    case .empty: break
+    case .rule(let rule): if let entry = rule.entry { found.append(entry) }
+    case .branch(let branch):
+      found += branch.rules.prefix(limit - found.count).compactMap(\.entry)
+      branch.wildcard.gather(into: &found, limit: limit)
+      for (_, node) in branch.labels where found.count < limit { node.gather(into: &found, limit: limit) }
     }
+  }
+}
+
+extension RuleBranch {
+  /// Puts a rule among those of the same prefix. The ones that it is compared with are read: of n about log n.
+  fileprivate mutating func insert(_ rule: StoredRule) {
+    guard let entry = rule.entry else { return }
+    var (low, high) = (0, rules.count)
+    while low < high {
+      let middle = (low + high) / 2
+      if rules[middle].entry?.isPreferred(over: entry) == true { low = middle + 1 } else { high = middle }
+    }
+    rules.insert(rule, at: low)
   }
 }
 
@@ -80,22 +125,28 @@ struct RuleNode: Sendable {
 extension RuleNode {
   /// Rules whose prefix matches all that `elements` matches.
   func collect(covering elements: ArraySlice<Prefix.Element>, limit: Int, into found: inout RuleMatches) {
-    found.add(Array(entries.prefix(limit)))
-    guard let first = elements.first else { return }
-    if case .label(let label) = first, let next = labels[label] {
-      next.collect(covering: elements.dropFirst(), limit: limit, into: &found)
+    switch self {
+    case .empty: break
+    case .rule(let rule): if limit > 0 { found.add(rule) }
+    case .branch(let branch):
+      found.add(Array(branch.rules.prefix(limit)))
+      guard let first = elements.first else { return }
+      if case .label(let label) = first, let next = branch.labels[label] {
+        next.collect(covering: elements.dropFirst(), limit: limit, into: &found)
+      }
+      branch.wildcard.collect(covering: elements.dropFirst(), limit: limit, into: &found)
     }
-    wildcard.first?.collect(covering: elements.dropFirst(), limit: limit, into: &found)
   }
 
   /// Rules here and below that match nothing but what `elements` matches.
   func gather(below elements: ArraySlice<Prefix.Element>, limit: Int, into found: inout [RuleEntry]) {
     guard let first = elements.first else { return gather(into: &found, limit: limit) }
+    guard case .branch(let branch) = self else { return }
     switch first {
-    case .label(let label): labels[label]?.gather(below: elements.dropFirst(), limit: limit, into: &found)
+    case .label(let label): branch.labels[label]?.gather(below: elements.dropFirst(), limit: limit, into: &found)
     case .any:
-      wildcard.first?.gather(below: elements.dropFirst(), limit: limit, into: &found)
-      for (_, node) in labels where found.count < limit {
+      branch.wildcard.gather(below: elements.dropFirst(), limit: limit, into: &found)
+      for (_, node) in branch.labels where found.count < limit {
         node.gather(below: elements.dropFirst(), limit: limit, into: &found)
       }
     }
@@ -103,9 +154,10 @@ extension RuleNode {
 
   /// Whether a rule here or below matches these segments, or more than these.
   func mayMatch(_ segments: ArraySlice<Segment>) -> Bool {
-    if !entries.isEmpty { return true }
-    guard let first = segments.first else { return !isEmpty }
-    if let next = labels[first], next.mayMatch(segments.dropFirst()) { return true }
-    return wildcard.first?.mayMatch(segments.dropFirst()) ?? false
+    guard case .branch(let branch) = self else { return !isEmpty }
+    if !branch.rules.isEmpty { return true }
+    guard let first = segments.first else { return true }
+    if let next = branch.labels[first], next.mayMatch(segments.dropFirst()) { return true }
+    return branch.wildcard.mayMatch(segments.dropFirst())
   }
 }

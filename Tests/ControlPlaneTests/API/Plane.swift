@@ -113,19 +113,22 @@ final class Plane: Sendable {
   let mesh = FakeMesh()
   let store: Store
   let controller: Controller
+  let identity: IdentityService
   let api: API
   let listener = Listener()
 
   /// - Parameter names: nil: those of the registry.
   init(
     folder: Folder = Folder(), clock: HandClock = HandClock(), history: HistoryLimits = HistoryLimits(),
-    names: (any NameDirectory)? = nil
+    names: (any NameDirectory)? = nil, identity settings: IdentitySettings = IdentitySettings()
   ) throws {
     self.folder = folder
     self.clock = clock
     store = try Plane.open(folder, clock)
     controller = try Controller(store: store, clocks: clock.clocks, history: history)
-    api = API(controller: controller, mesh: mesh.half, hosts: ["mesh.example"], names: names, version: "test")
+    identity = try IdentityService(controller: controller, settings: settings)
+    api = API(
+      controller: controller, mesh: mesh.half, hosts: ["mesh.example"], names: names, identity: identity, version: "test")
     controller.observe(listener)
   }
 
@@ -134,10 +137,12 @@ final class Plane: Sendable {
   }
 
   /// The same store opened again, as after a stop.
-  func reopened(history: HistoryLimits = HistoryLimits()) async throws -> Plane {
+  func reopened(
+    history: HistoryLimits = HistoryLimits(), identity settings: IdentitySettings = IdentitySettings()
+  ) async throws -> Plane {
     await controller.close()
     try store.close()
-    return try Plane(folder: folder, clock: clock, history: history)
+    return try Plane(folder: folder, clock: clock, history: history, identity: settings)
   }
 
   func call(

@@ -164,12 +164,12 @@ final class MeshHarness {
 
   /// Opens a stream and says Hello with what the proxy holds.
   @discardableResult
-  func connect(_ proxy: TestProxy, pumping: Bool = true) -> Handle {
+  func connect(_ proxy: TestProxy, from peer: StreamPeer = StreamPeer(), pumping: Bool = true) -> Handle {
     lastStream += 1
     let stream = Handle(index: lastStream, generation: 1)
     proxy.stream = stream
     proxies[stream] = proxy
-    guard hub.opened(stream, now: time.now) == nil else { return stream }
+    guard hub.opened(stream, from: peer, now: time.now) == nil else { return stream }
     say(proxy, .hello(proxy.hello), pumping: pumping)
     return stream
   }
@@ -254,8 +254,12 @@ final class TestProxy {
   var stream = Handle.none
   var node: String
   var namespace = "default"
+  var capabilities: [String] = []
+  var inbound: Heddle_Mesh_V1_Inbound?
   var replica = ConfigurationReplica()
   var endpoints: [String: EndpointReplica] = [:]
+  /// The same by name and address, as they came.
+  private(set) var wholeEndpoints: [String: [String: Heddle_Mesh_V1_Endpoint]] = [:]
   /// What came, by kind, since the last `forget`.
   private(set) var received: [PushKind: Int] = [:]
   private(set) var messages: [Heddle_Mesh_V1_ControlMessage.OneOf_Message] = []
@@ -271,13 +275,15 @@ final class TestProxy {
   }
 
   var revision: UInt64? { replica.held?.revision }
-  var rules: Set<String> { Set(replica.resources.keys.map(\.name)) }
+  var rules: Set<String> { Set(replica.resources.map(\.identity.name)) }
 
   var hello: Heddle_Mesh_V1_Hello {
     var hello = Heddle_Mesh_V1_Hello()
     hello.node = node
     hello.instanceID = id
     hello.namespace = namespace
+    hello.capabilities = capabilities
+    if let inbound { hello.inbound = inbound }
     if let held = replica.held { hello.last = held.wire }
     return hello
   }
@@ -300,9 +306,19 @@ final class TestProxy {
     case .delta(let delta): take(replica.received(delta))
     case .current(let current): take(replica.received(current))
     case .endpoints(let message):
+      if message.full { wholeEndpoints[message.name] = [:] }
+      for address in message.removes { wholeEndpoints[message.name]?[address] = nil }
+      for bytes in message.adds {
+        guard let endpoint = try? Heddle_Mesh_V1_Endpoint(serializedBytes: bytes) else { continue }
+        wholeEndpoints[message.name, default: [:]][endpoint.address] = endpoint
+      }
       if case .resubscribe = endpoints[message.name, default: EndpointReplica(name: message.name)].received(message) {
         answers.append(.subscribe(endpoints[message.name]?.subscription ?? Heddle_Mesh_V1_Subscribe()))
       }
+    case .trust(let bundle):
+      var held = Heddle_Mesh_V1_TrustHeld()
+      held.version = bundle.version
+      answers.append(.trustHeld(held))
     case .heartbeat, .goAway: break
     }
   }
@@ -311,7 +327,7 @@ final class TestProxy {
     switch step {
     case .apply(let candidate):
       if candidate.version.revision == refuses {
-        let fault = ResourceFault(identity: candidate.upserts.first?.resource.identity, message: "no")
+        let fault = ResourceFault(identity: candidate.changes.lazy.compactMap(\.new).first?.identity, message: "no")
         if let nack = replica.refused([fault]) { answers.append(.nack(nack)) }
       } else if let ack = replica.applied() {
         answers.append(.ack(ack))

@@ -232,4 +232,35 @@ struct ProxyConfigurationTests {
     #expect(ProxyProgram.run(arguments: ["--validate", "--outbound", "nowhere"]) == 2)
     #expect(ProxyProgram.run(arguments: ["--config", "/nonexistent/heddle.yaml", "--validate"]) == 1)
   }
+
+  private static let token = JoinToken(
+    id: "t1", secret: [UInt8](repeating: 1, count: 32), rootHash: [UInt8](repeating: 2, count: 32))
+
+  @Test("An identity: a token with a place to keep what comes; beside the state file unless said otherwise")
+  func identity() throws {
+    let configuration = try proxyConfiguration(
+      "mesh: 10.0.0.1\nstate: {path: /var/lib/heddle/state}\n", environment: ["HEDDLE_JOIN_TOKEN": Self.token.text])
+    let identity = try #require(configuration.identity)
+    #expect(identity.folder.path == "/var/lib/heddle/state.identity")
+    #expect(try identity.isWanted && identity.readToken() == Self.token)
+    let bare = try proxyConfiguration("mesh: 10.0.0.1\nstate: {path: state}\n").identity
+    #expect(bare?.folder.path == "state.identity" && bare?.isWanted == false && bare?.hasToken == false)
+    #expect(try proxyConfiguration("mesh: 10.0.0.1\n").identity == nil)
+    #expect(try proxyConfiguration("mesh: 10.0.0.1\nidentity: {path: /x}\n").identity?.isWanted == true)
+    #expect(try proxyConfiguration("state: {path: /x/state}\n").identity == nil)
+  }
+
+  @Test("An identity that cannot be: no mesh, no place, two tokens, a damaged one")
+  func wrongIdentity() {
+    let token = Self.token.text
+    #expect(problems("identity: {path: /x}\n").first?.contains("no mesh to join") == true)
+    #expect(problems("mesh: 10.0.0.1\nidentity: {join_token: \(token)}\n").first?.contains("no place for the key") == true)
+    #expect(
+      problems("mesh: 10.0.0.1\nidentity: {path: /x, join_token: \(token), join_token_file: /y}\n").first?
+        .contains("join_token_file too") == true)
+    let damaged = problems("mesh: 10.0.0.1\nidentity: {path: /x, join_token: \(token.dropLast(3))}\n")
+    #expect(damaged.count == 1 && damaged[0].contains("cut off") && !damaged[0].contains("hj1.t1"))
+    #expect(problems("mesh: 10.0.0.1\nidentity: {path: \"\"}\n").first?.contains("path of a folder") == true)
+    #expect(problems("mesh: 10.0.0.1\nidentity: {token: x}\n").count == 1)
+  }
 }

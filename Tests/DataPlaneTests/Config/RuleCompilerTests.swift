@@ -64,27 +64,45 @@ struct ResourceSet {
   }
 }
 
-@Suite("Rule compiler")
-struct RuleCompilerTests {
-  private func candidate(_ set: ResourceSet, _ revision: UInt64) throws -> ConfigurationCandidate {
-    var replica = ConfigurationReplica()
+/// A compiler behind a replica, as a proxy has them: snapshots go in, each the whole configuration.
+private final class Compilation {
+  private let compiler: RuleCompiler
+  private var replica = ConfigurationReplica()
+
+  init(dtab: Dtab) { compiler = RuleCompiler(dtab: dtab) }
+
+  func current() -> CompiledTable { compiler.current() }
+
+  func replaceFile(_ dtab: Dtab) -> CompiledTable { compiler.replaceFile(dtab, services: []) }
+
+  func compile(
+    _ set: ResourceSet, _ revision: UInt64, services: [Path] = []
+  ) throws -> Result<CompiledTable, RefusedCandidate> {
     guard case .apply(let candidate) = replica.received(set.snapshot(revision)) else {
       throw StartFailure(description: "no candidate")
     }
-    return candidate
+    let result = compiler.compile(candidate, services: services)
+    switch result {
+    case .success: _ = replica.applied()
+    case .failure(let refused): _ = replica.refused(refused.faults)
+    }
+    return result
   }
+}
 
+@Suite("Rule compiler")
+struct RuleCompilerTests {
   private func path(_ text: String) throws -> Path { try Path(parsing: text) }
 
   @Test("The file's rules are the weakest, then rules in order, then splits")
   func order() throws {
-    let compiler = RuleCompiler(dtab: try Dtab(parsing: "/svc/a => /#/registry/file"))
+    let compiler = Compilation(dtab: try Dtab(parsing: "/svc/a => /#/registry/file"))
     #expect(compiler.current().table.generation == 1)
     var set = ResourceSet()
     set.rule("r2", "/svc/a", "/#/registry/second", order: 2)
     set.rule("r1", "/svc/a", "/#/registry/first", order: 1)
     set.split("s", "/svc/a", [("v1", "/#/registry/split", 1)])
-    let compiled = try compiler.compile(candidate(set, 5), services: [path("/svc/a")]).get()
+    let compiled = try compiler.compile(set, 5, services: [path("/svc/a")]).get()
     let matches = compiled.table.rules.matches(try path("/svc/a"))
     #expect(matches.map(\.key.description) == ["split s", "rule r2", "rule r1", "file 0"])
     #expect(compiled.table.revision == 5)
@@ -94,33 +112,33 @@ struct RuleCompilerTests {
 
   @Test("Only what differs counts as changed")
   func changed() throws {
-    let compiler = RuleCompiler(dtab: Dtab())
+    let compiler = Compilation(dtab: Dtab())
     _ = compiler.current()
     var set = ResourceSet()
     set.rule("r1", "/svc/a", "/#/registry/a")
     set.rule("r2", "/svc/b", "/#/registry/b")
-    _ = try compiler.compile(candidate(set, 1), services: []).get()
+    _ = try compiler.compile(set, 1).get()
     set.rule("r2", "/svc/c", "/#/registry/c", revision: 2)
-    let moved = try compiler.compile(candidate(set, 2), services: []).get()
+    let moved = try compiler.compile(set, 2).get()
     #expect(Set(try #require(moved.table.changed).map(\.description)) == ["/svc/b", "/svc/c"])
     set.resources.removeFirst()
-    let removed = try compiler.compile(candidate(set, 3), services: []).get()
+    let removed = try compiler.compile(set, 3).get()
     #expect(removed.table.changed?.map(\.description) == ["/svc/a"])
     #expect(removed.table.rules.count == 1)
-    let same = try compiler.compile(candidate(set, 4), services: []).get()
+    let same = try compiler.compile(set, 4).get()
     #expect(same.table.changed?.isEmpty == true)
   }
 
   @Test("Two splits on one prefix are refused by name, and nothing changes")
   func twoSplits() throws {
-    let compiler = RuleCompiler(dtab: Dtab())
+    let compiler = Compilation(dtab: Dtab())
     var set = ResourceSet()
     set.split("one", "/svc/a", [("v1", "/#/registry/a", 1)])
-    _ = try compiler.compile(candidate(set, 1), services: []).get()
+    _ = try compiler.compile(set, 1).get()
     var both = set
     both.split("two", "/svc/a", [("v1", "/#/registry/b", 1)])
     both.rule("r", "/svc/x", "/#/registry/x")
-    switch compiler.compile(try candidate(both, 2), services: []) {
+    switch try compiler.compile(both, 2) {
     case .success: Issue.record("compiled")
     case .failure(let refused):
       #expect(refused.faults.map(\.description) == ["split two: split one stands on /svc/a already"])
@@ -132,23 +150,23 @@ struct RuleCompilerTests {
     var swapped = ResourceSet()
     swapped.split("one", "/svc/b", [("v1", "/#/registry/a", 1)])
     swapped.split("two", "/svc/a", [("v1", "/#/registry/b", 1)])
-    #expect(try compiler.compile(candidate(swapped, 3), services: []).get().table.rules.count == 2)
+    #expect(try compiler.compile(swapped, 3).get().table.rules.count == 2)
   }
 
   @Test("Reachable names are those of active services, all branches and alternatives")
   func reachable() throws {
-    let compiler = RuleCompiler(dtab: Dtab())
+    let compiler = Compilation(dtab: Dtab())
     var set = ResourceSet()
     set.rule("r1", "/svc/a", "/#/registry/a1 | /#/registry/a2")
     set.split("s", "/svc/b", [("v1", "/#/registry/b1", 100), ("v2", "/#/registry/b2", 0)])
     set.rule("r3", "/svc/c", "/#/registry/c")
     let services = [try path("/svc/a"), try path("/svc/b")]
-    let first = try compiler.compile(candidate(set, 1), services: services).get()
+    let first = try compiler.compile(set, 1, services: services).get()
     #expect(
       Set(first.reachable.map(\.description)).isSuperset(of: ["/#/registry/a1", "/#/registry/a2", "/#/registry/b1"]))
     #expect(!first.reachable.map(\.description).contains("/#/registry/c"))
     set.rule("r1", "/svc/a", "/#/registry/a3", revision: 2)
-    let second = try compiler.compile(candidate(set, 2), services: services).get()
+    let second = try compiler.compile(set, 2, services: services).get()
     let names = second.reachable.map(\.description)
     #expect(names.contains("/#/registry/a3"))
     #expect(!names.contains("/#/registry/a1"))
@@ -161,34 +179,34 @@ struct RuleCompilerTests {
 
   @Test("Routes come and go with the revision; what new ones lead to is reached")
   func routes() throws {
-    let compiler = RuleCompiler(dtab: Dtab())
+    let compiler = Compilation(dtab: Dtab())
     var set = ResourceSet()
     set.rule("r", "/svc", "/#/registry")
     set.route("shop", try to("/svc/shop"))
-    let first = try compiler.compile(candidate(set, 1), services: []).get()
+    let first = try compiler.compile(set, 1).get()
     #expect(first.table.routes.routes.map(\.name) == ["shop"])
     #expect(first.reachable.map(\.description) == ["/#/registry/shop"])
-    let same = try compiler.compile(candidate(set, 2), services: []).get()
+    let same = try compiler.compile(set, 2).get()
     #expect(same.table.routes.version == first.table.routes.version)
     set.route("shop", try to("/svc/cart"), revision: 3)
-    let third = try compiler.compile(candidate(set, 3), services: []).get()
+    let third = try compiler.compile(set, 3).get()
     #expect(third.table.routes.version != first.table.routes.version)
     #expect(third.reachable.map(\.description) == ["/#/registry/cart"])
     #expect(third.table.changed?.isEmpty == true)
     set.resources.removeLast()
-    #expect(try compiler.compile(candidate(set, 4), services: []).get().table.routes.count == 0)
+    #expect(try compiler.compile(set, 4).get().table.routes.count == 0)
   }
 
   @Test("A route that cannot be compiled is refused by name, and nothing changes")
   func badRoute() throws {
-    let compiler = RuleCompiler(dtab: Dtab())
+    let compiler = Compilation(dtab: Dtab())
     var set = ResourceSet()
     set.route("good", try to("/svc/a"))
     set.rule("r", "/svc/a", "/#/registry/a")
-    _ = try compiler.compile(candidate(set, 1), services: []).get()
+    _ = try compiler.compile(set, 1).get()
     set.rule("r", "/svc/b", "/#/registry/b", revision: 2)
     set.route("bad", try to("/svc/b", HTTPMatch(path: .regex("(a"))))
-    switch compiler.compile(try candidate(set, 2), services: []) {
+    switch try compiler.compile(set, 2) {
     case .success: Issue.record("compiled")
     case .failure(let refused):
       #expect(refused.faults.map(\.description) == ["route bad: matches.0.path.regex a ( without its ) (at byte 0)"])
@@ -200,12 +218,12 @@ struct RuleCompilerTests {
 
   @Test("A new file replaces the old file's rules only")
   func file() throws {
-    let compiler = RuleCompiler(dtab: try Dtab(parsing: "/a => /b ; /c => /d"))
+    let compiler = Compilation(dtab: try Dtab(parsing: "/a => /b ; /c => /d"))
     _ = compiler.current()
     var set = ResourceSet()
     set.rule("r", "/svc", "/#/registry")
-    _ = try compiler.compile(candidate(set, 1), services: []).get()
-    let table = compiler.replaceFile(try Dtab(parsing: "/e => /f"), services: []).table
+    _ = try compiler.compile(set, 1).get()
+    let table = compiler.replaceFile(try Dtab(parsing: "/e => /f")).table
     #expect(table.rules.entries.map(\.dentry.description) == ["/e=>/f", "/svc=>/#/registry"])
     #expect(table.revision == 1)
     #expect(Set(try #require(table.changed).map(\.description)) == ["/a", "/c", "/e"])

@@ -28,6 +28,7 @@ private struct Bench {
   mutating func said() throws -> [String] {
     try machine.takeActions().compactMap { action in
       switch action {
+      case .trust(let bundle): "trust \(bundle.version)"
       case .learned: nil
       case .send(let bytes):
         switch try Heddle_Mesh_V1_ProxyMessage.decode(bytes) {
@@ -38,6 +39,7 @@ private struct Bench {
         case .subscribe(let subscribe): "subscribe \(subscribe.name) \(subscribe.version)"
         case .unsubscribe(let unsubscribe): "unsubscribe \(unsubscribe.name)"
         case .heartbeat(let heartbeat): "heartbeat \(heartbeat.revision)"
+        case .trustHeld(let held): "trust \(held.version)"
         }
       case .leave(let pause): "leave \(pause)"
       case .compile(let candidate): "compile \(candidate.version.revision)"

@@ -19,7 +19,7 @@ final class ProxyHarness: Sendable {
   init(
     dtab: String, routes: [String: HTTPRoute] = [:], limits: ProxyLimits = .patient,
     policy: ListenerPolicy = ListenerPolicy(), binding: BindingPolicy = BindingPolicy(),
-    kernelBytes: Int32? = nil
+    services: [ServiceContext] = [], kernelBytes: Int32? = nil
   ) throws {
     let listener = try Socket.listen(on: SocketAddress(host: "127.0.0.1", port: 0)!)
     if let kernelBytes {
@@ -30,7 +30,7 @@ final class ProxyHarness: Sendable {
     let notices = Notices()
     self.notices = notices
     worker = try startWorker(
-      index: 0, of: 1, listeners: [ListenerStart(listener, policy)], limits: limits, binding: binding,
+      index: 0, of: 1, listeners: [ListenerStart(listener, policy)], limits: limits, binding: binding, services: services,
       table: Self.table(dtab, Self.routes(routes), generation: 1), seed: 42
     ) { notices.append($0) }
   }

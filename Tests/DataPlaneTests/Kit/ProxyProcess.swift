@@ -12,14 +12,20 @@ final class ProxyProcess: Sendable {
   private let process: Mutex<Process>
   private let pid: Int32
 
-  init(mesh port: UInt16) throws {
+  /// The program that was built beside the tests, or the one that `HEDDLE_PROXY` names: figures are of optimised builds.
+  private static var program: URL {
+    if let path = ProcessInfo.processInfo.environment["HEDDLE_PROXY"] { return URL(fileURLWithPath: path) }
+    return URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent().appendingPathComponent("heddle-proxy")
+  }
+
+  /// `state`: where it keeps its state file, if anywhere.
+  init(mesh port: UInt16, state: String? = nil) throws {
     let process = Process()
-    // Built beside the tests.
-    process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).deletingLastPathComponent()
-      .appendingPathComponent("heddle-proxy")
-    process.arguments = [
+    process.executableURL = Self.program
+    let options = [
       "--mesh", "127.0.0.1:\(port)", "--outbound", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--workers", "1", "--log-format", "text",
     ]
+    process.arguments = options + (state.map { ["--state", $0] } ?? [])
     let pipe = Pipe()
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = pipe
@@ -54,6 +60,9 @@ final class ProxyProcess: Sendable {
   func admin(_ target: String) throws -> String {
     try HTTPClient(address: adminAddress, timeout: .seconds(60)).send("GET", target).text ?? ""
   }
+
+  /// From now on `VmHWM` is the most since now.
+  func forgetPeak() throws { try "5".write(toFile: "/proc/\(pid)/clear_refs", atomically: false, encoding: .ascii) }
 
   /// Bytes, by the name of a line of /proc/PID/status.
   func memory(_ name: String) throws -> Int {

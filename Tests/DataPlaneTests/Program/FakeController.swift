@@ -36,7 +36,7 @@ final class FakeController: Sendable {
 
     init(_ heard: Heard) { self.heard = heard }
 
-    func opened(_ stream: Handle, path: String, headers: HeaderList, peer: SocketAddress) -> GRPCStatus? {
+    func opened(_ stream: Handle, path: String, headers: HeaderList, peer: GRPCPeer) -> GRPCStatus? {
       if path.hasSuffix("/Sync") {
         sync = stream
         heard.streams.withLock { $0 += 1 }
@@ -119,6 +119,7 @@ final class FakeController: Sendable {
         case .subscribe(let subscribe): "subscribe \(subscribe.name)"
         case .unsubscribe(let unsubscribe): "unsubscribe \(unsubscribe.name)"
         case .heartbeat: "heartbeat"
+        case .trustHeld: "trust held"
         }
       }
     }

@@ -36,6 +36,38 @@ struct KeptStateTests {
     #expect(throws: KeptStateFault.self) { try KeptState(decoding: bytes + [0]) }
   }
 
+  @Test("A file reads alike however it comes in pieces, and is whole only whole", arguments: [1, 2, 3, 31, 32, 33, 64, 1000])
+  func pieces(size: Int) throws {
+    let state = Self.state(3)
+    let bytes = state.encoded()
+    #expect(try KeptState(reading: cut(bytes, size)) == state)
+    #expect(try KeptState.isWhole(cut(bytes, size)))
+    var flipped = bytes
+    flipped[bytes.count / 2] ^= 1
+    for damaged in [flipped, Array(bytes.dropLast()), bytes + [0], Array("other".utf8) + bytes, []] {
+      #expect(throws: KeptStateFault.self) { try KeptState(reading: cut(damaged, size)) }
+      #expect(try !KeptState.isWhole(cut(damaged, size)))
+    }
+  }
+
+  private func cut(_ bytes: [UInt8], _ size: Int) -> () -> [UInt8] {
+    var rest = bytes[...]
+    return {
+      defer { rest = rest.dropFirst(size) }
+      return Array(rest.prefix(size))
+    }
+  }
+
+  @Test("A large state goes out in pieces that read back")
+  func large() throws {
+    var state = Self.state(3)
+    state.resources = (0..<300).map { [UInt8](repeating: UInt8($0 % 256), count: 1000) }
+    var pieces: [[UInt8]] = []
+    state.encode { pieces.append($0) }
+    #expect(pieces.count > 3 && pieces.allSatisfy { $0.count < 70_000 })
+    #expect(try KeptState(decoding: Array(pieces.joined())) == state)
+  }
+
   @Test("Hostile lengths behind a right checksum do not trap")
   func hostileLengths() {
     let bytes = Self.state(3).encoded()

@@ -12,9 +12,14 @@ final class Mesh {
   /// More lines of the controller's configuration file, such as `namers:`.
   private let more: String
 
-  init(controller more: String = "") throws {
+  private let environment: [String: String]
+
+  /// - Parameter environment: of the controller.
+  init(controller more: String = "", environment: [String: String] = [:]) throws {
     self.more = more
-    controller = try Self.startController(folder.path, rest: "127.0.0.1:0", mesh: "127.0.0.1:0", more)
+    self.environment = environment
+    controller = try Self.startController(
+      folder.path, rest: "127.0.0.1:0", mesh: "127.0.0.1:0", more, environment)
     rest = try controller.address("rest")
     mesh = try controller.address("mesh")
   }
@@ -24,7 +29,7 @@ final class Mesh {
   var store: String { folder.path + "/heddle.db" }
 
   private static func startController(
-    _ folder: String, rest: String, mesh: String, _ more: String
+    _ folder: String, rest: String, mesh: String, _ more: String, _ environment: [String: String]
   ) throws -> RunningProgram {
     let file = folder + "/controller.yaml"
     try """
@@ -36,7 +41,7 @@ final class Mesh {
       path: \(folder)/heddle.db
     \(more)
     """.write(toFile: file, atomically: true, encoding: .utf8)
-    return try RunningProgram("heddle-controller", ["serve", "--config", file])
+    return try RunningProgram("heddle-controller", ["serve", "--config", file], environment: environment)
   }
 
   /// Ends the controller as a power cut would.
@@ -51,13 +56,14 @@ final class Mesh {
   /// Starts it again on the same ports and the same store.
   func restartController() throws {
     _ = try controller.exitCode()
-    controller = try Self.startController(folder.path, rest: rest, mesh: mesh, more)
+    controller = try Self.startController(folder.path, rest: rest, mesh: mesh, more, environment)
     _ = try controller.address("rest")
   }
 
   /// Starts a proxy. With `descriptors` it may open no more than so many; `outbound`: more of that block of its file.
   func startProxy(
-    _ node: String, listen: String = "127.0.0.1:0", workers: Int = 1, descriptors: Int? = nil, outbound: String = ""
+    _ node: String, listen: String = "127.0.0.1:0", workers: Int = 1, descriptors: Int? = nil, outbound: String = "",
+    environment: [String: String] = [:]
   ) throws -> (program: RunningProgram, address: String, admin: String) {
     let file = try writeProxyFile(node, listen: listen, workers: workers, outbound: outbound)
     let program: RunningProgram
@@ -65,7 +71,7 @@ final class Mesh {
       let path = RunningProgram.programs.appendingPathComponent("heddle-proxy").path
       program = try RunningProgram("sh", ["-c", "ulimit -n \(descriptors); exec \"$0\" --config \"$1\"", path, file])
     } else {
-      program = try RunningProgram("heddle-proxy", ["--config", file])
+      program = try RunningProgram("heddle-proxy", ["--config", file], environment: environment)
     }
     programs.append(program)
     return (program, try program.address("outbound"), try program.address("admin"))

@@ -10,7 +10,7 @@ import Testing
     let all = parts(resources, version(7, resources))
     for part in all.dropLast() { #expect(replica.received(part).isMore) }
     let candidate = try #require(replica.received(all[2]).candidate)
-    #expect(candidate.isWhole && candidate.upserts.count == 3 && !candidate.changesEpoch)
+    #expect(candidate.isWhole && candidate.changes.count == 3 && !candidate.changesEpoch)
     #expect(replica.held == nil, "nothing is in force before the proxy says so")
     let given = replica.applied()
     let ack = try #require(given)
@@ -72,10 +72,26 @@ import Testing
     var replica = replica(before, at: 5)
     let candidate = try #require(
       replica.received(delta(5, after, upserts: [changed, added], removes: ["c", "never-there"])).candidate)
-    #expect(!candidate.isWhole && candidate.upserts.count == 2)
+    #expect(!candidate.isWhole && candidate.changes.count == 3)
     #expect(replica.applied()?.hash == .init(after.hash.bytes))
     #expect(replica.held == after)
-    #expect(Set(replica.resources.keys.map(\.name)) == ["a", "b", "d"])
+    #expect(Set(replica.resources.map(\.identity.name)) == ["a", "b", "d"])
+  }
+
+  /// What came again unchanged is not held twice, and nobody compiles it again.
+  @Test func aSnapshotGivesWhatDiffers() throws {
+    let before = ["a", "b", "c"].map { rule($0) }
+    var replica = replica(before, at: 5)
+    let kept = try #require(replica.resources[ResourceIdentity(kind: .rule, name: "a")])
+    let after = [before[0], rule("b", to: "/#/registry/other"), rule("d")]
+    let candidate = try #require(replica.received(snapshot(after, version(6, after))).candidate)
+    let names = candidate.changes.map { [$0.old?.identity.name, $0.new?.identity.name] }
+    #expect(Set(names) == [["b", "b"], ["c", nil], [nil, "d"]])
+    #expect(replica.applied()?.revision == 6)
+    #expect(replica.resources[kept.identity] === kept)
+    #expect(Set(replica.resources.map(\.bytes)) == Set(after))
+    let same = try #require(replica.received(snapshot(after, version(7, after))).candidate)
+    #expect(same.isWhole && same.changes.isEmpty)
   }
 
   @Test func stepThatDoesNotFitAsksForASnapshot() {
@@ -250,7 +266,7 @@ import Testing
       if step.gap != nil { #expect(replica.received(snapshot(Array(truth.values), now)).candidate != nil) }
       #expect(replica.applied()?.revision == revision)
       #expect(replica.held == now)
-      #expect(hash(replica.resources.values.map(\.bytes)) == now.hash)
+      #expect(hash(replica.resources.map(\.bytes)) == now.hash)
     }
   }
 

@@ -37,9 +37,9 @@ import Testing
         if random.below(5) == 0 { _ = replica.refused([]) } else { _ = replica.applied() }
         applied += 1
       }
-      let held = replica.resources.values.reduce(into: SetHash.empty) { $0.insert($1.hash) }
+      let held = replica.resources.reduce(into: SetHash.empty) { $0.insert($1.hash) }
       #expect(held == replica.held?.hash ?? .empty)
-      #expect(replica.resources.allSatisfy { $0.key == $0.value.resource.identity })
+      #expect(replica.resources.allSatisfy { replica.resources[$0.resource.identity] === $0 })
     }
     #expect(applied > fuzzRounds / 50, "too few applied to mean anything: \(applied)")
     expectRecovers(&replica)

@@ -1,0 +1,63 @@
+import MeshProtocol
+import Settings
+import SystemIO
+import TLS
+
+/// Reads the keys of identities and the files that they name.
+struct IdentityReading {
+  /// Bytes of a file with certificates or a key.
+  private static let longestFile = 1 << 20
+
+  private let values: SettingsValues
+  private let problems: ProblemList
+
+  init(_ values: SettingsValues, _ problems: ProblemList) {
+    self.values = values
+    self.problems = problems
+  }
+
+  func settings(isPermissive: Bool, address: SocketAddress) -> IdentitySettings {
+    var settings = IdentitySettings()
+    settings.trustDomain = values.text("identity.trust_domain") ?? settings.trustDomain
+    if !SPIFFEID.isTrustDomain(settings.trustDomain) {
+      fault("identity.trust_domain", "expected 1 to 255 lower-case letters, digits, '.', '-' and '_'")
+    }
+    settings.leafLifetime = values.duration("identity.leaf_lifetime")
+    settings.outageGrace = values.duration("identity.outage_grace")
+    settings.rotationOverlap = values.duration("identity.rotation_overlap")
+    settings.isPermissive = isPermissive
+    settings.names = values.texts("mesh.names") + (address.isUnspecified ? [hostName()] : [address.host])
+    for name in settings.names where name.isEmpty || name.utf8.count > 253 || name.utf8.contains(where: { $0 <= 0x20 || $0 > 0x7e }) {
+      fault("mesh.names", "'\(name.prefix(80))' is neither a DNS name nor a numeric address")
+    }
+    settings.own = own()
+    return settings
+  }
+
+  private func own() -> OperatorAuthority? {
+    let (certificate, key) = (values.text("identity.ca.certificate"), values.text("identity.ca.key"))
+    guard certificate != nil || key != nil || values.text("identity.ca.bundle") != nil else { return nil }
+    guard certificate != nil, key != nil else {
+      fault("identity.ca", "a certificate needs its key, and a key its certificate", at: "identity.ca.certificate")
+      return nil
+    }
+    guard let certificate = file("identity.ca.certificate"), let key = file("identity.ca.key") else { return nil }
+    let bundle = values.text("identity.ca.bundle") == nil ? nil : file("identity.ca.bundle")
+    do throws(TLSSetupError) { return try OperatorAuthority(certificate: certificate, key: key, bundle: bundle) } catch {
+      fault("identity.ca", "\(error)", at: "identity.ca.certificate")
+      return nil
+    }
+  }
+
+  private func file(_ name: String) -> [UInt8]? {
+    guard let path = values.text(name) else { return nil }
+    do throws(SystemError) { return try readFile(path, limit: Self.longestFile) } catch {
+      fault(name, "\(path): \(error)")
+      return nil
+    }
+  }
+
+  private func fault(_ path: String, _ message: String, at key: String? = nil) {
+    problems.add(Settings.Problem(path: path, message: message, origin: values.origin(key ?? path)))
+  }
+}

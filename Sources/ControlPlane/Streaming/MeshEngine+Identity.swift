@@ -1,0 +1,89 @@
+import HTTP
+import Memory
+import MeshProtocol
+import Serving
+import SystemIO
+import TLS
+
+/// Certificates over the mesh port: Sign, the bundle, and what the port itself presents.
+extension MeshEngine {
+  static func status(of fault: StreamPeerFault) -> GRPCStatus {
+    switch fault {
+    case .noCertificate:
+      GRPCStatus(.unauthenticated, "over TLS a proxy's streams need its certificate; Sign gives one for a join token")
+    case .notAProxy: GRPCStatus(.permissionDenied, "the certificate of this connection is no proxy's of this mesh")
+    }
+  }
+
+  /// A caller that was refused, or that refuses us, before any call.
+  func failed(_ fault: TLSError, peer: SocketAddress) {
+    identity?.counters.failed(fault)
+    log?.info("identity", "TLS on the mesh port failed", [("reason", fault.description), ("peer", "\(peer)")])
+  }
+
+  // MARK: Sign
+
+  func sign(_ stream: Handle, _ message: [UInt8], _ peer: GRPCPeer) {
+    guard let identity, let confined else { return }
+    kinds[stream] = .signing
+    if peer.hasExpired, let certificate = peer.certificate {
+      log?.warning(
+        "identity", "a certificate that has expired asks for its renewal, within the grace",
+        [("certificate", certificate.summary), ("peer", "\(peer.address)")])
+    }
+    Task {
+      let result = await identity.sign(message, from: peer)
+      confined.execute { $0.signed(stream, result, peer) }
+    }
+  }
+
+  private func signed(_ stream: Handle, _ result: Result<Heddle_Mesh_V1_SignResponse, SignRefusal>, _ peer: GRPCPeer) {
+    guard case .signing = kinds[stream], let server else { return }
+    switch result {
+    case .success(let answer):
+      _ = server.send(stream: stream, framed: grpcFrame(answer.encodedBytes()))
+      server.finish(stream, status: GRPCStatus(.ok))
+    case .failure(let refusal):
+      log?.warning(
+        "identity", "no certificate was given", [("reason", refusal.label.rawValue), ("peer", "\(peer.address)")])
+      server.finish(stream, status: refusal.status)
+    }
+  }
+
+  // MARK: what the port presents, and the bundle
+
+  func startIdentity() {
+    guard let identity else { return }
+    hub.trustChanged(identity.bundle)
+    present(identity)
+  }
+
+  /// Authorities or the bundle have changed.
+  func identityChanged() {
+    startIdentity()
+    flush()
+  }
+
+  /// About once a second.
+  func tickIdentity() {
+    guard let identity, let confined, !isIdentityTicking else { return }
+    if shown?.isStale(identity, at: identity.now) != false { present(identity) }
+    isIdentityTicking = true
+    let everyoneHolds = hub.trust?.version == identity.bundle.version && hub.everyoneHoldsTrust
+    Task {
+      await identity.tick(everyoneHolds: everyoneHolds)
+      confined.execute { $0.isIdentityTicking = false }
+    }
+  }
+
+  private func present(_ identity: IdentityService) {
+    do {
+      let made = try ServerIdentity(identity, at: identity.now)
+      shown = made
+      server?.security = made.security
+    } catch {
+      // What stands is presented further, until its end.
+      log?.error("identity", "the mesh port's certificate cannot be renewed", [("error", "\(error)")])
+    }
+  }
+}

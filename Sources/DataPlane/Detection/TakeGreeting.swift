@@ -1,0 +1,102 @@
+import HTTP
+import Memory
+import SystemIO
+import TLS
+import Traffic
+
+// What must come before a caller is listened to: whom a load balancer connects for, TLS where nothing else is taken, who the caller is.
+
+extension ProxyCore {
+  /// Looks at the greeting that is due. Returns whether the connection moved on.
+  mutating func takeGreeting(_ h: Handle) -> Bool {
+    switch downstreams[h].origin.greeting {
+    case .none: true
+    case .proxyHeader: takeProxyHeader(h)
+    case .tls: takeRequiredTLS(h)
+    case .handshake: takeHandshake(h)
+    }
+  }
+
+  // MARK: PROXY protocol
+
+  private mutating func takeProxyHeader(_ h: Handle) -> Bool {
+    switch downstreams[h].proxyHeader() {
+    case .needMore: return false  // it has the header time from the start
+    case .malformed:
+      facts.recordBadProxyHeader()
+      closeDownstream(h, reset: true)
+      return false
+    case .complete(let header, let length):
+      downstreams[h].input.removeFirst(length)
+      if let source = header.source { downstreams[h].origin.caller = SocketAddress(source) }
+      return beginBehindHeader(h)
+    }
+  }
+
+  /// What follows the header of a load balancer is a new connection.
+  private mutating func beginBehindHeader(_ h: Handle) -> Bool {
+    let l = downstreams[h].origin.listener
+    downstreams[h].origin.greeting = listeners[l].greetingBehindHeader
+    if downstreams[h].origin.greeting == .tls { return !downstreams[h].input.isEmpty }
+    if listeners[l].meshSecurity == nil, let security = listeners[l].security {
+      downstreams[h].secure(by: TLSSession(security))
+    }
+    let spoken = listeners[l].policy.listenerProtocol
+    if let kind = spoken.session {
+      beginSession(h, kind)
+    } else if spoken == .tcp {
+      beginRaw(h, as: .declared)
+    } else {
+      return true
+    }
+    return false
+  }
+
+  // MARK: TLS
+
+  /// Nothing but TLS that ends here is taken.
+  private mutating func takeRequiredTLS(_ h: Handle) -> Bool {
+    switch downstreams[h].firstBytes() {
+    case .undecided:
+      awaitMore(h)
+      return false
+    case .tls: break
+    case .http1, .http2, .other: return refuseClear(h)
+    }
+    switch downstreams[h].clientHello() {
+    case .needMore:
+      awaitMore(h)
+      return false
+    case .malformed: return refuseClear(h)
+    case .complete(let hello):
+      let l = downstreams[h].origin.listener
+      guard let security = listeners[l].security(for: hello), security.isMesh || !listeners[l].policy.takesMeshOnly else {
+        return refuseClear(h)
+      }
+      endTLS(h, by: security.context, isMesh: security.isMesh)
+      return true
+    }
+  }
+
+  private mutating func refuseClear(_ h: Handle) -> Bool {
+    facts.recordTLSFault(.notTLS)
+    closeDownstream(h, reset: true)
+    return false
+  }
+
+  /// A handshake with a caller of the mesh: at its end both who it is and what it speaks are known.
+  mutating func takeHandshake(_ h: Handle) -> Bool {
+    guard downstreams[h].link.isEstablished else { return false }
+    downstreams[h].origin.greeting = .none
+    let l = downstreams[h].origin.listener
+    if let uri = downstreams[h].link.peerURI { downstreams[h].origin.identity = identities.index(of: uri) }
+    if listeners[l].policy.trust == .mesh { downstreams[h].origin.isTrusted = downstreams[h].origin.identity >= 0 }
+    guard downstreams[h].link.applicationProtocol == MeshCredentials.bytes else { return true }
+    if let calls = listeners[l].policy.listenerProtocol.calls {
+      beginSession(h, .calls(calls))
+    } else {
+      beginRaw(h, as: .declared)
+    }
+    return false
+  }
+}

@@ -1,0 +1,157 @@
+import MeshProtocol
+import SystemIO
+import TLS
+import TestSupport
+import Testing
+
+@testable import ControlPlane
+
+/// One root follows the other (bad-inputs 84).
+@Suite struct RotationTests {
+  private func states(_ plane: Plane) -> [String] {
+    plane.identity.book.authorities.map { authority in
+      switch authority.state {
+      case .next: "next"
+      case .issuing: "issuing"
+      case .trusted: "trusted"
+      case .retired: "retired"
+      }
+    }
+  }
+
+  @Test func theFirstStartMakesARootAndTheNextOnesKeepIt() async throws {
+    let plane = try Plane()
+    let root = try #require(plane.identity.book.issuing).certificate
+    #expect(root.isAuthority && root.isSelfIssued)
+    #expect(root.facts.notAfter - plane.clock.clocks.wall().seconds == 3650 * 86_400)
+    let again = try await plane.reopened()
+    #expect(again.identity.book.issuing?.certificate == root)
+    #expect(again.identity.bundle.version == 1)
+  }
+
+  @Test func aNewRootIsTrustedFirstAndIssuesLater() async throws {
+    let plane = try Plane()
+    let old = try #require(plane.identity.book.issuing)
+    let token = try JoinToken(parsing: await plane.token())
+    #expect(await plane.call("POST", "/v1/identity/authorities:rotate").status == 201)
+    #expect(states(plane) == ["issuing", "next"])
+    #expect(plane.identity.bundle.version == 2 && plane.identity.book.roots.count == 2)
+    #expect(try await plane.leaf().isSigned(by: old.certificate))
+    // Nobody says that it is held, or the overlap is not over: nothing moves.
+    plane.clock.advance(.seconds(299))
+    await plane.identity.tick(everyoneHolds: true)
+    plane.clock.advance(.seconds(2))
+    await plane.identity.tick(everyoneHolds: false)
+    #expect(states(plane) == ["issuing", "next"])
+    await plane.identity.tick(everyoneHolds: true)
+    #expect(states(plane) == ["trusted", "issuing"])
+    #expect(plane.identity.bundle.version == 2, "the roots are the same")
+    let leaf = try await plane.leaf()
+    #expect(!leaf.isSigned(by: old.certificate))
+    // A token of before the rotation still fits what the controller shows.
+    #expect(plane.identity.book.shown(at: plane.clock.clocks.wall())?.certificate.publicKeyHash == token.rootHash)
+    // A leaf's life, then the grace.
+    plane.clock.advance(.seconds(24 * 3600 + 72 * 3600 - 1))
+    await plane.identity.tick(everyoneHolds: true)
+    #expect(states(plane) == ["trusted", "issuing"])
+    plane.clock.advance(.seconds(2))
+    await plane.identity.tick(everyoneHolds: true)
+    #expect(states(plane) == ["retired", "issuing"])
+    #expect(plane.identity.bundle.version == 3 && plane.identity.book.roots.count == 1)
+    let again = try await plane.reopened()
+    #expect(states(again) == ["retired", "issuing"] && again.identity.bundle.version == 3)
+  }
+
+  @Test func activateDoesNotWait() async throws {
+    let plane = try Plane()
+    #expect(await plane.call("POST", "/v1/identity/authorities:activate").status == 409)
+    #expect(await plane.call("POST", "/v1/identity/authorities:rotate").status == 201)
+    #expect(await plane.call("POST", "/v1/identity/authorities:rotate").status == 409, "one at a time")
+    #expect(await plane.call("POST", "/v1/identity/authorities:activate").status == 200)
+    #expect(states(plane) == ["trusted", "issuing"])
+  }
+
+  /// Leaves live longer than the configuration says now: the old root waits for the longest of them.
+  @Test func theLongestLeafCounts() async throws {
+    var settings = IdentitySettings()
+    settings.leafLifetime = .seconds(10 * 86_400)
+    settings.outageGrace = .zero
+    let plane = try Plane(identity: settings)
+    settings.leafLifetime = .seconds(300)
+    let shorter = try await plane.reopened(identity: settings)
+    _ = await shorter.identity.rotate()
+    _ = await shorter.identity.activate()
+    guard case .trusted(let until) = shorter.identity.book.authorities[0].state else {
+      Issue.record("the old root is not trusted")
+      return
+    }
+    #expect(until.seconds - shorter.clock.clocks.wall().seconds == 10 * 86_400)
+  }
+
+  @Test func theBundleOfAnotherContentHasAnotherNumber() async throws {
+    let plane = try Plane()
+    var settings = IdentitySettings()
+    settings.outageGrace = .seconds(60)
+    let again = try await plane.reopened(identity: settings)
+    #expect(again.identity.bundle.version == 2 && again.identity.bundle.message.outageGraceS == 60)
+  }
+
+  @Test func theOperatorsAuthority() async throws {
+    let plane = try Plane()
+    let leaf = try await plane.leaf()
+    let own = try OwnAuthority(at: plane.clock.clocks.wall().seconds)
+    var settings = IdentitySettings()
+    settings.own = try OperatorAuthority(certificate: own.chain, key: own.key.pem, bundle: own.root.certificate.pem)
+    let again = try await plane.reopened(identity: settings)
+    let answer = try await again.sign(SignKit.request(), from: SignKit.peer(leaf)).get()
+    let chain = try answer.certificates()
+    #expect(chain.count == 2 && chain[1] == own.intermediate && chain[0].isSigned(by: own.intermediate))
+    // Those who joined before stay trusted.
+    #expect(again.identity.book.roots.count == 2 && again.identity.book.roots.last == own.root.certificate)
+    #expect(states(again) == ["trusted", "issuing"])
+    #expect(await again.call("POST", "/v1/identity/authorities:rotate").status == 409)
+    #expect(await again.call("GET", "/v1/identity").list("authorities").last?["kept_in"] == "files")
+    #expect(try ServerIdentity(again.identity, at: again.clock.clocks.wall()).security.policy == .permissive)
+    #expect(throws: TLSSetupError.keyMismatch) {
+      try OperatorAuthority(certificate: own.chain, key: PrivateKey().pem, bundle: nil)
+    }
+    #expect(throws: TLSSetupError.self) {
+      try OperatorAuthority(certificate: own.chain, key: own.key.pem, bundle: plane.identity.book.roots[0].pem)
+    }
+  }
+
+  @Test func anAlarmBeforeTheEnd() async throws {
+    let plane = try Plane()
+    #expect(plane.identity.alarm == nil)
+    plane.clock.advance(.seconds(3621 * 86_400))
+    #expect(plane.identity.alarm?.contains("heddle identity rotate") == true)
+    #expect(await plane.call("GET", "/readyz?verbose").text.contains("expires in 29 days"))
+    plane.clock.advance(.seconds(30 * 86_400))
+    #expect(plane.identity.alarm?.contains("has expired") == true)
+    guard case .failure(.unavailable) = await plane.sign(SignKit.request(token: plane.token())) else {
+      Issue.record("an expired authority has signed")
+      return
+    }
+  }
+}
+
+/// An operator's root, with an intermediate for this controller.
+struct OwnAuthority {
+  let root: CertificateAuthority
+  let intermediate: Certificate
+  let key = PrivateKey()
+
+  init(at now: Int64) throws {
+    let serial = [UInt8](repeating: 3, count: 16)
+    root = try CertificateAuthority(
+      selfSigned: CertificateTemplate(
+        .authority, commonName: "Operator", notBefore: now - 10, notAfter: now + 400 * 86_400, serial: serial),
+      key: PrivateKey())
+    intermediate = try root.issue(
+      CertificateTemplate(
+        .authority, commonName: "Intermediate", notBefore: now - 10, notAfter: now + 300 * 86_400, serial: serial),
+      for: CertificateRequest(key))
+  }
+
+  var chain: [UInt8] { intermediate.pem }
+}

@@ -1,0 +1,163 @@
+import Foundation
+import Testing
+
+/// Proxies that join a mesh whose controller takes TLS only.
+@Suite(.serialized) struct MeshIdentityTests {
+  private static let users = "spiffe://heddle.local/ns/default/sa/users"
+
+  private func mesh(_ more: [String: String] = [:]) throws -> Mesh {
+    try Mesh(environment: more.merging(["HEDDLE_MESH_TLS": "required"]) { $1 })
+  }
+
+  private func token(_ mesh: Mesh, _ identity: String = "users", uses: Int = 1) throws -> String {
+    let answer = try curl(
+      mesh.url("/namespaces/default/join-tokens"), body: "{\"identity\": \"\(identity)\", \"ttl\": \"1h\", \"uses\": \(uses)}")
+    guard answer.status == 201, let token = answer.json["token"] as? String else {
+      throw NeverHappened(description: "a token: \(answer)")
+    }
+    return token
+  }
+
+  private typealias Proxy = (program: RunningProgram, address: String, admin: String)
+
+  private func proxy(_ mesh: Mesh, _ node: String = "edge", token: String?) throws -> Proxy {
+    try mesh.startProxy(node, environment: token.map { ["HEDDLE_JOIN_TOKEN": $0] } ?? [:])
+  }
+
+  private func readiness(_ proxy: Proxy, says words: String) throws {
+    var last = ""
+    do {
+      try eventually("readiness says '\(words)'") { () -> Void? in
+        last = try curl("http://\(proxy.admin)/readyz?verbose").body
+        return last.contains(words) ? () : nil
+      }
+    } catch { throw NeverHappened(description: "\(error); it says: \(last)") }
+  }
+
+  private func identity(_ proxy: Proxy) throws -> [String: Any] { try curl("http://\(proxy.admin)/identity").json }
+
+  private func roots(_ proxy: Proxy) throws -> [String] { try identity(proxy)["roots"] as? [String] ?? [] }
+
+  private func renew(_ proxy: Proxy) throws {
+    let before = try identity(proxy)["fingerprint"] as? String
+    let answer = try curl("-X", "POST", "http://\(proxy.admin)/identity/renew")
+    guard answer.status == 202 else { throw NeverHappened(description: "renew: \(answer)") }
+    try eventually("another certificate is held") { try identity(proxy)["fingerprint"] as? String != before ? () : nil }
+    try readiness(proxy, says: "controller: connected")
+  }
+
+  /// A service behind the name `web`, and a rule to it.
+  private func serve(_ mesh: Mesh) throws {
+    try mesh.register("web-v1", mesh.startService("v1").address)
+    try mesh.route("/svc/web", "/#/registry/web-v1")
+  }
+
+  private func answers(_ proxy: Proxy) throws {
+    try eventually("the proxy serves") { try curl("-H", "Host: web", "http://\(proxy.address)/").status == 200 ? () : nil }
+  }
+
+  @Test func joinsServesAndStartsFromDisk() throws {
+    let mesh = try mesh()
+    let secret = try token(mesh)
+    let first = try proxy(mesh, token: secret)
+    try readiness(first, says: "[+] identity: \(Self.users)")
+    try readiness(first, says: "controller: connected")
+    try serve(mesh)
+    try answers(first)
+    try eventually("the controller knows who it is") {
+      try mesh.proxyStatus("edge")?["identity"] as? String == Self.users ? () : nil
+    }
+    #expect(try curl("http://\(first.admin)/metrics").body.contains("heddle_identity_renewals_total{result=\"ok\"} 1\n"))
+    #expect(!first.program.text.contains(secret))
+
+    // One use, and it is used.
+    let second = try proxy(mesh, "other", token: secret)
+    try readiness(second, says: "[-] identity: no certificate yet: the controller refuses a certificate")
+    #expect(try curl("http://\(second.admin)/readyz").status == 503)
+
+    // Without a controller and without the token it starts from its disk.
+    mesh.killController()
+    first.program.kill()
+    _ = try first.program.exitCode()
+    let again = try proxy(mesh, token: nil)
+    try readiness(again, says: "[+] identity: \(Self.users)")
+    try answers(again)
+    try mesh.restartController()
+    try readiness(again, says: "controller: connected")
+    #expect(try curl("http://\(again.admin)/metrics").body.contains("heddle_identity_renewals_total{result=\"ok\"} 0\n"))
+  }
+
+  @Test func withoutAnIdentityAProxyIsToldWhy() throws {
+    let mesh = try mesh()
+    let plain = try proxy(mesh, token: nil)
+    try readiness(plain, says: "this mesh port takes TLS only")
+    #expect(try curl("http://\(plain.admin)/readyz").status == 503)
+  }
+
+  @Test func renewsUnderTrafficWithoutALostRequest() throws {
+    let mesh = try mesh()
+    let edge = try proxy(mesh, token: token(mesh))
+    try readiness(edge, says: "controller: connected")
+    try serve(mesh)
+    try answers(edge)
+    let callers = try Callers(2, through: edge.address, host: "web")
+    for _ in 0..<5 { try renew(edge) }
+    try mesh.route("/svc/other", "/#/registry/web-v1")
+    let seen = try callers.stop()
+    #expect(seen.failed.isEmpty && seen.refused == 0 && seen.total > 0, "\(seen)")
+    #expect(try curl("http://\(edge.admin)/metrics").body.contains("heddle_identity_renewals_total{result=\"ok\"} 6\n"))
+  }
+
+  /// Item 84.
+  @Test func theRootChangesUnderTraffic() throws {
+    let mesh = try mesh(["HEDDLE_LOG_LEVEL": "info"])
+    let edge = try proxy(mesh, token: token(mesh))
+    try readiness(edge, says: "controller: connected")
+    try serve(mesh)
+    try answers(edge)
+    let old = try roots(edge)
+    #expect(old.count == 1)
+    let callers = try Callers(2, through: edge.address, host: "web")
+    let rotated = try curl("-X", "POST", "http://\(mesh.rest)/v1/identity/authorities:rotate")
+    #expect((200..<300).contains(rotated.status), "\(rotated)")
+    try eventually("the proxy trusts both roots") { try roots(edge).count == 2 ? () : nil }
+    let activated = try curl("-X", "POST", "http://\(mesh.rest)/v1/identity/authorities:activate")
+    #expect((200..<300).contains(activated.status), "\(activated)")
+    try renew(edge)
+    #expect(try roots(edge).count == 2 && roots(edge).contains(old[0]))
+    // Who joins after the change joins the same mesh.
+    let late = try proxy(mesh, "late", token: token(mesh, "late"))
+    try readiness(late, says: "controller: connected")
+    #expect(try Set(roots(late)) == Set(roots(edge)))
+    // The controller comes back, and so does everyone.
+    mesh.killController()
+    try mesh.restartController()
+    try readiness(edge, says: "controller: connected")
+    try readiness(late, says: "controller: connected")
+    let seen = try callers.stop()
+    #expect(seen.failed.isEmpty && seen.refused == 0 && seen.total > 0, "\(seen)")
+  }
+
+  @Test func aStrangersControllerLearnsNothing() throws {
+    let (mesh, stranger) = (try mesh(), try mesh())
+    let edge = try stranger.startProxy("edge", environment: ["HEDDLE_JOIN_TOKEN": token(mesh)])
+    try readiness(edge, says: "signed by nobody we trust")
+    #expect(try curl("http://\(edge.admin)/readyz").status == 503)
+    let faults = try curl("http://\(stranger.rest)/metrics").body.split(separator: "\n")
+      .filter { $0.hasPrefix("heddle_mesh_tls_faults_total{") }
+    #expect(faults.count == 1 && faults[0].hasPrefix("heddle_mesh_tls_faults_total{reason=\"alert\"} "), "\(faults)")
+    #expect(try curl("http://\(stranger.rest)/v1/proxies").body.contains("edge") == false)
+  }
+
+  @Test func plainAndSecureProxiesShareAPermissivePort() throws {
+    let mesh = try Mesh()
+    let plain = try proxy(mesh, "plain", token: nil)
+    let edge = try proxy(mesh, token: token(mesh))
+    try readiness(edge, says: "[+] identity: \(Self.users)")
+    try readiness(edge, says: "controller: connected")
+    try readiness(plain, says: "controller: connected")
+    try serve(mesh)
+    try answers(edge)
+    try answers(plain)
+  }
+}
