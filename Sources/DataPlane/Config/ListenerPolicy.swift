@@ -38,7 +38,9 @@ public enum ListenerProtocol: String, Sendable {
 
 extension Identifier {
   /// Where a call says that it wants to go, else `/svc`.
-  static let calls = [Identifier(.headerPath("\(callNameField)", segments: nil)), Identifier(.fixed(Path(segments: [])))]
+  static let calls = [
+    Identifier(.headerPath("\(callNameField)", segments: nil)), Identifier(.fixed(Path(segments: []))),
+  ]
 }
 
 /// Whose word counts.

@@ -15,17 +15,16 @@ extension ProxyCore {
     let declared = clusters[c].serviceProtocol
     if let call = downstreams[h].stream.call {
       let spoken = declared == .automatic ? call : declared.calls
-      return spoken.map { .stream(.calls($0)) } ?? .none
+      return spoken.map { .stream(.calls($0)) } ?? .mismatch
     }
-    if declared.calls != nil { return .none }
+    if declared.calls != nil { return .mismatch }
     // A connection can only switch protocols as a whole.
     if isInMesh(c, e) { return downstreams[h].exchange.offer.isEmpty ? .stream(.http2) : .connection }
-    }
     return switch declared {
     case .http2: .stream(.http2)
     case .automatic: downstreams[h].exchange.isGRPC && downstreams[h].link.isStream ? .stream(.http2) : .connection
     case .http1, .tcp: .connection
-    case .thrift, .mux, .thriftmux: .none
+    case .thrift, .mux, .thriftmux: .mismatch
     }
   }
 
@@ -35,13 +34,15 @@ extension ProxyCore {
     case connection
     case stream(SessionMachine.Kind)
     /// The service does not speak what the request came by.
-    case none
+    case mismatch
   }
 
   // MARK: Sessions
 
   /// A stream for this caller's request: one connection carries many, a further one is made when all are full.
-  mutating func openStream(_ kind: SessionMachine.Kind, _ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
+  mutating func openStream(_ kind: SessionMachine.Kind, _ c: ClusterIndex, _ e: EndpointIndex, for h: Handle)
+    -> ConnectionFound
+  {
     let s: Handle
     if let known = sessionWithRoom(kind, c, e) {
       s = known
