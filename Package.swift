@@ -112,7 +112,7 @@ let package = Package(
     tests("ThriftTests", ["Thrift", "Memory", "TestSupport"]),
     tests("MuxTests", ["Mux", "Memory", "TestSupport"]),
     tests("SystemIOTests", ["SystemIO", "Memory"]),
-    tests("TLSTests", ["TLS", "SystemIO", "Memory", "TestSupport"]),
+    tests("TLSTests", ["TLS", "COpenSSL", "SystemIO", "Memory", "TestSupport"]),
     tests("HTTP2Tests", ["HTTP2", "HTTP", "Memory", "TestSupport"]),
     tests("RPCTests", ["RPC", "Thrift", "Mux", "HTTP", "Memory", "TestSupport"]),
     tests("TrafficTests", ["Traffic", "MeshProtocol", "HTTP", "TestSupport"]),
@@ -122,8 +122,7 @@ let package = Package(
     tests(
       "DataPlaneTests",
       [
-        "DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "HTTP2", "RPC", "Thrift", "SystemIO", "TLS",
-        "Memory",
+        "DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "HTTP2", "RPC", "Thrift", "SystemIO", "TLS", "Memory",
         "Telemetry",
         "TestSupport",
       ]),

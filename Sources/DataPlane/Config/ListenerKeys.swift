@@ -13,6 +13,10 @@ enum ListenerKeys {
         "The logical name, such as /svc/db, of connections that are neither HTTP nor TLS with a server name; with protocol tcp of all. "
           + "Without it they are refused."),
       Setting(
+        "outbound.transparent", .boolean, standard: "false",
+        "Connections are sent here by the kernel (iptables REDIRECT): those of bytes are named /svc/<address>:<port> by where they wanted "
+          + "to go, and what no rule leads to a service goes there."),
+      Setting(
         "outbound.passthrough", .boolean, standard: "true",
         "Whether TLS that does not end here goes on unopened to /svc/<server name>, by the rules; else it is refused."),
       Setting(

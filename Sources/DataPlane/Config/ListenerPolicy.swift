@@ -101,6 +101,8 @@ public struct ListenerPolicy: Sendable {
   public var tcpName: Path?
   /// Whether the name of a Thrift call ends in its method.
   public var methodInName = false
+  /// Connections come by the kernel's address translation: what no rule names goes where the caller had wanted to connect.
+  public var isTransparent = false
   /// Whether TLS that does not end here goes on unopened.
   public var passesTLS = true
 

@@ -134,6 +134,7 @@ extension ProxyCore {
   private mutating func rawBinding(_ h: Handle, _ name: Path?) -> Int32? {
     let l = downstreams[h].origin.listener
     if let application = listeners[l].policy.application { return bind(l, to: application) }
-    return name.flatMap { binding(named: Array($0.description.utf8)) }
+    let original = downstreams[h].origin.original.flatMap { Path(labels: ["svc", $0.description]) }
+    return (name ?? original).flatMap { binding(named: Array($0.description.utf8)) }
   }
 }

@@ -92,11 +92,16 @@ extension ProxyCore {
     let l = downstreams[h].origin.listener
     if let uri = downstreams[h].link.peerURI { downstreams[h].origin.identity = identities.index(of: uri) }
     if listeners[l].policy.trust == .mesh { downstreams[h].origin.isTrusted = downstreams[h].origin.identity >= 0 }
-    guard downstreams[h].link.applicationProtocol == MeshCredentials.bytes else { return true }
-    if let calls = listeners[l].policy.listenerProtocol.calls {
-      beginSession(h, .calls(calls))
-    } else {
-      beginRaw(h, as: .declared)
+    // What a proxy speaks to a proxy is between the two, whatever other callers speak here.
+    switch downstreams[h].link.applicationProtocol {
+    case "h2": beginSession(h, .http2)
+    case MeshCredentials.bytes:
+      if let kind = listeners[l].policy.listenerProtocol.session, kind != .http2 {
+        beginSession(h, kind)
+      } else {
+        beginRaw(h, as: .declared)
+      }
+    default: return true
     }
     return false
   }

@@ -107,7 +107,7 @@ extension ProxyCore {
       return false
     case .established, .closed: break
     }
-    if case .http2 = sessions[s].machine, sessions[s].socket.isSecure, sessions[s].socket.applicationProtocol != "h2" {
+    if sessions[s].machine.kind == .http2, sessions[s].socket.isSecure, sessions[s].socket.applicationProtocol != "h2" {
       facts.recordEndpointTLSFault(.nothingInCommon("h2"))
       closeSession(s)
       return false

@@ -24,6 +24,7 @@ extension ProxyCore {
       _ = sessions.remove(s)
       return nil
     }
+    sessions[s].settlesBy = now.adding(nanoseconds: times.headTime + (phase.isConnecting ? times.connect : 0))
     // Calls need no settings of the peer's.
     if case .calls = machine { sessions[s].isSettled = true }
     sessions[s].clock.set(deadline, token: token, on: loop)
