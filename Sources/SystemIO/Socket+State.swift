@@ -28,8 +28,8 @@ extension Socket {
     // SO_ORIGINAL_DST and IP6T_SO_ORIGINAL_DST, of headers that are the kernel's own.
     let option: Int32 = 80
     return unsafe SocketAddress(filledBy: { address, length in
-      unsafe getsockopt(descriptor, Int32(IPPROTO_IP), option, address, length) == 0
-        || unsafe getsockopt(descriptor, Int32(IPPROTO_IPV6), option, address, length) == 0
+      if unsafe getsockopt(descriptor, Int32(IPPROTO_IP), option, address, length) == 0 { return true }
+      return unsafe getsockopt(descriptor, Int32(IPPROTO_IPV6), option, address, length) == 0
     })
   }
 
