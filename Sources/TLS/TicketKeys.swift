@@ -76,7 +76,7 @@ private let handleTicket:
     guard let keys = context.settings.ticketKeys else { return -1 }
     if isSealing == 1 {
       let key = keys.newest
-      unsafe UnsafeMutableBufferPointer(start: name, count: 16).update(fromContentsOf: key.name)
+      _ = unsafe UnsafeMutableBufferPointer(start: name, count: 16).update(fromContentsOf: key.name)
       if unsafe RAND_bytes(iv, 16) != 1 { return -1 }
       return unsafe copenssl_ticket(cipher, mac, key.cipher, key.mac, iv, 1) == 1 ? 1 : -1
     }

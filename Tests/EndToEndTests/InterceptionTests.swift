@@ -39,7 +39,7 @@ private let mayIntercept = {
 
   @Test func whatNoRuleNamesGoesWhereItWantedTo() throws {
     let folder = try ScratchFolder()
-    _ = chmod(folder.path, 0o755)
+    try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: folder.path)
     try "dtab: /svc/six => /$/inet/10.9.0.6/8080\noutbound: {transparent: true}\n".write(
       toFile: folder.path + "/proxy.yaml", atomically: true, encoding: .utf8)
     let process = Process()

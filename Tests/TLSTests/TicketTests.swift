@@ -7,7 +7,7 @@ import Testing
 /// Sessions that resume by tickets, under keys that change.
 @Suite struct TicketTests {
   /// A session of TLS 1.2 or 1.3 from a full handshake; nil when the server gave none.
-  private final class Ticket {
+  @safe private final class Ticket {
     let pointer: OpaquePointer
     @unsafe init(_ pointer: OpaquePointer) { unsafe self.pointer = pointer }
     deinit { unsafe SSL_SESSION_free(pointer) }
