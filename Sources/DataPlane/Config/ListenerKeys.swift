@@ -74,8 +74,9 @@ enum ListenerKeys {
       "Where the application of this host listens: a port of 127.0.0.1, or a numeric address and a port. All that comes in goes there, "
         + "and nowhere else."),
     Setting(
-      "inbound.application_protocol", .choice(["auto", "http1", "http2"]), standard: "auto",
-      "What the application speaks; auto: gRPC over HTTP/2, all else over HTTP/1.1."),
+      "inbound.application_protocol", .choice(["auto", "http1", "http2", "thrift", "mux", "thriftmux"]),
+      standard: "auto",
+      "What the application speaks; auto: gRPC over HTTP/2, calls by what they came by, all else over HTTP/1.1."),
     Setting(
       "inbound.service", .text, standard: "/inbound",
       "The logical name that requests to the application are counted under, such as /svc/users."),

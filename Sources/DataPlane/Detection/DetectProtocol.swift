@@ -37,6 +37,10 @@ extension ProxyCore {
 
   /// Neither HTTP nor TLS.
   private mutating func takeBytes(_ h: Handle, _ fault: HTTPFault) -> Bool {
+    if let calls = listeners[downstreams[h].origin.listener].policy.listenerProtocol.calls {
+      beginSession(h, .calls(calls))
+      return false
+    }
     guard listeners[downstreams[h].origin.listener].takesBytes else {
       refuse(h, .badRequest, status: fault.status, text: fault.reason.description)
       return downstreams.contains(h)
