@@ -24,9 +24,12 @@ private let mayIntercept = {
     ip link set lo up
     ip addr add 10.9.0.5/32 dev lo; ip addr add 10.9.0.6/32 dev lo
     "$BIN/heddle-demo-app" serve --listen 10.9.0.5:8080 --version-label five --delay 0ms >/dev/null 2>&1 &
+    pids=$!
     "$BIN/heddle-demo-app" serve --listen 10.9.0.6:8080 --version-label six --delay 0ms >/dev/null 2>&1 &
+    pids="$pids $!"
     iptables -t nat -A OUTPUT -p tcp -d 10.9.0.0/24 -m owner ! --uid-owner 65534 -j REDIRECT --to-ports 4140
     setpriv --reuid 65534 --clear-groups "$BIN/heddle-proxy" --config "$DIR/proxy.yaml" >"$DIR/log" 2>&1 &
+    pids="$pids $!"
     for i in $(seq 200); do curl -s -o /dev/null http://127.0.0.1:9990/readyz && break; sleep 0.05; done
     ask() { curl -s -m 10 -o - -w ' %{http_code}\\n' "$@" | tr '\\n' ' '; echo; }
     ask http://10.9.0.5:8080/a
@@ -34,7 +37,7 @@ private let mayIntercept = {
     ask http://127.0.0.1:4140/c
     ask --http2-prior-knowledge http://10.9.0.5:8080/d
     curl -s http://127.0.0.1:9990/metrics | grep '^heddle_passed_on_total'
-    kill $(jobs -p)
+    kill -9 $pids  # children of a test may have the milder signals blocked
     """
 
   @Test func whatNoRuleNamesGoesWhereItWantedTo() throws {

@@ -175,7 +175,6 @@ import Testing
       let started = try mesh.startService("v1")
       service = started.program
       try mesh.register("web-v1", started.address)
-      try mesh.route("/svc/web", "/#/registry/web-v1")
       application = try mesh.startProxy(
         "users",
         environment: [
@@ -184,6 +183,7 @@ import Testing
       caller = try mesh.startProxy("web", environment: ["HEDDLE_JOIN_TOKEN": try tests.token(mesh, "web")])
       try tests.readiness(application, says: "controller: connected")
       try tests.readiness(caller, says: "controller: connected")
+      try mesh.route("/svc/web", "/#/registry/web-v1")
       try tests.answers(caller)
     }
 
