@@ -2,6 +2,7 @@ import COpenSSL
 
 /// What a certificate is to say.
 public struct CertificateTemplate: Sendable {
+  /// What it is for: decides its constraints and key usages.
   public enum Use: Hashable, Sendable {
     /// Signs leaves, and no other authority.
     case authority

@@ -651,7 +651,7 @@ public nonisolated struct Heddle_Mesh_V1_ControlMessage: Sendable {
   public init() {}
 }
 
-/// The roots that count now, whole each time. Right after Hello's answer, and whenever it changes.
+/// The roots that count now, whole each time. The first message after Hello, and whenever it changes.
 public nonisolated struct Heddle_Mesh_V1_TrustBundle: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
