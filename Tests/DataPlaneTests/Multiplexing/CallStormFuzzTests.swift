@@ -11,13 +11,14 @@ import Thrift
 @Suite struct CallStormFuzzTests {
   @Test(arguments: CallProtocol.allCases) func fuzzedCallersLeaveNothingOpen(_ spoken: CallProtocol) throws {
     var storm = try CallStorm(spoken)
-    let rounds = max(300, fuzzRounds / 10)
+    let rounds = max(500, fuzzRounds / 4)
     for round in 0..<rounds {
       try storm.step()
       if round % 25 == 0 { try storm.expectCleanAnswer(round) }
     }
     try storm.expectCleanAnswer(rounds)
     try storm.expectNothingLeft()
+    #expect(storm.served > rounds / 20, "too few calls came through to mean anything: \(storm.served)")
   }
 }
 
@@ -27,13 +28,14 @@ private struct CallStorm {
 
   private let spoken: CallProtocol
   private let proxy: ProxyHarness
+  private let wild: ScriptedServer
   private let clean: FramedConnection
   private var callers: [(connection: RawConnection, pieces: [[UInt8]])] = []
   private var messages: Mutator
 
   init(_ spoken: CallProtocol) throws {
     self.spoken = spoken
-    let wild = try Self.service(spoken)
+    wild = try Self.service(spoken)
     let tame = try ScriptedServer.framed { message, _ in Self.answer(spoken, message) }
     var limits = ProxyLimits()
     limits.calls.messageLimit = 65_536
@@ -80,6 +82,9 @@ private struct CallStorm {
       }
     }
   }
+
+  /// Messages that reached the wild service.
+  var served: Int { wild.requests.count }
 
   mutating func step() throws {
     if callers.count < Self.most, messages.random.below(3) > 0 {

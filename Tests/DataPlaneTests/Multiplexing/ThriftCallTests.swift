@@ -202,7 +202,8 @@ import Thrift
   }
 
   @Test func aServiceThatDeclaresHTTPIsNotCalled() throws {
-    let caller = try proxy(.thrift, to: 1, declared: .http1).framed()
+    let proxy = try proxy(.thrift, to: 1, declared: .http1)
+    let caller = try proxy.framed()
     try caller.send(framed(thrift(.call)))
     #expect(text(try #require(try caller.read())).contains("upstream-protocol"))
   }
@@ -228,7 +229,8 @@ import Thrift
 
   @Test func aServiceThatDeclaresThriftIsCalledSo() throws {
     let service = try echo()
-    let caller = try proxy(.thriftMux, to: service.port, declared: .thrift).framed()
+    let proxy = try proxy(.thriftMux, to: service.port, declared: .thrift)
+    let caller = try proxy.framed()
     try caller.send(mux(2, 4, dispatchBody("/users", thrift(.call))))
     #expect(try caller.read() == Array(mux(-2, 4, replyBody(0, thrift(.reply))).dropFirst(4)))
     #expect(service.messages.first == thrift(.call))
