@@ -88,8 +88,9 @@ private struct CallStorm {
 
   mutating func step() throws {
     if callers.count < Self.most, messages.random.below(3) > 0 {
-      let bytes = messages.next() + (messages.random.below(2) == 0 ? messages.good() : [])
-      callers.append((try proxy.connect(), messages.pieces(of: bytes, most: messages.random.below(2) == 0 ? 64 : 40_000)))
+      let bytes = (messages.random.below(3) > 0 ? messages.good() : []) + messages.next()
+      let most = messages.random.below(4) == 0 ? 64 : 40_000
+      callers.append((try proxy.connect(), messages.pieces(of: bytes, most: most)))
     }
     guard !callers.isEmpty else { return }
     let at = messages.random.below(callers.count)
