@@ -263,6 +263,33 @@ import Thrift
     #expect(service.messages.first == thrift(.call), "the service is spoken to without the upgrade")
   }
 
+  @Test func aServiceThatAgreesToTwitterHearsWhereACallGoes() throws {
+    let service = try ScriptedServer.framed { message, _ in
+      if let front = try? ThriftMessage(message.span), TwitterUpgrade.isAsked(front, message.span) {
+        return framed(thrift(.reply, "__can__finagle__trace__v3__", sequence: 0))
+      }
+      return framed([0] + thrift(.reply))
+    }
+    var limits = ProxyLimits.patient
+    limits.calls.asksForTwitter = true
+    let proxy = try ProxyHarness(calls: .thriftMux, to: 0, limits: limits, dtab: "/svc => /#/registry/web")
+    let endpoint = Endpoint(address: .loopback(port: service.port), text: "127.0.0.1:\(service.port)")
+    proxy.answerWants(
+      EndpointSet(
+        name: try Path(parsing: "/#/registry/web/users"), version: 1, state: .bound, endpoints: [endpoint],
+        serviceProtocol: .thrift))
+    let caller = try proxy.framed()
+    for _ in 0..<2 {
+      try caller.send(mux(2, 4, dispatchBody("/users", thrift(.call))))
+      #expect(try caller.read() == Array(mux(-2, 4, replyBody(0, thrift(.reply))).dropFirst(4)))
+    }
+    #expect(service.messages.count == 3 && service.connections == 1)
+    let call = try #require(service.messages.last)
+    let header = try TwitterHeader(call.span)
+    #expect(text(Array(call[header.destination])) == "/users")
+    #expect(Array(call[header.end...]) == thrift(.call))
+  }
+
   @Test func drainingLetsACallEnd() throws {
     let service = try ScriptedServer { connection, server, _ in
       let peer = FramedConnection(connection)
