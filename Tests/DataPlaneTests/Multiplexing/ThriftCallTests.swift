@@ -272,11 +272,11 @@ import Thrift
     }
     var limits = ProxyLimits.patient
     limits.calls.asksForTwitter = true
-    let proxy = try ProxyHarness(calls: .thriftMux, to: 0, limits: limits, dtab: "/svc => /#/registry/web")
+    let proxy = try ProxyHarness(calls: .thriftMux, to: 0, limits: limits, dtab: "/svc/users => /#/registry/web")
     let endpoint = Endpoint(address: .loopback(port: service.port), text: "127.0.0.1:\(service.port)")
     proxy.answerWants(
       EndpointSet(
-        name: try Path(parsing: "/#/registry/web/users"), version: 1, state: .bound, endpoints: [endpoint],
+        name: try Path(parsing: "/#/registry/web"), version: 1, state: .bound, endpoints: [endpoint],
         serviceProtocol: .thrift))
     let caller = try proxy.framed()
     for _ in 0..<2 {
