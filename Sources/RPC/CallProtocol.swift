@@ -19,6 +19,8 @@ public struct CallSettings: Sendable {
   public var concurrentCalls = 256
   /// Whether the method's name ends a call's name (Linkerd's `thriftMethodInDst`).
   public var methodInName = false
+  /// Whether services of Thrift are asked for TTwitter (Linkerd's `attemptTTwitterUpgrade`).
+  public var asksForTwitter = false
   /// Whether an exception that the service declares counts as a failure of the service.
   public var declaredExceptionsFail = false
 

@@ -24,6 +24,14 @@ public final class CallSession {
     case mux
   }
 
+  /// How far an endpoint was asked for TTwitter.
+  enum Upgrade {
+    case unasked
+    /// The call that waits meanwhile, by its number.
+    case asked(Int32)
+    case known
+  }
+
   /// One call under way.
   final class Call {
     var tag: UInt64 = 0
@@ -36,8 +44,11 @@ public final class CallSession {
     var held = 0
     /// To an endpoint: the request was written, and nothing of an answer has come.
     var isSent = false
-    /// Of the Thrift message that was written.
+    /// Of the Thrift message that was written, or waits to be.
     var sequence: Int32?
+    /// The request, while the endpoint has not said whether it speaks TTwitter.
+    var waiting = ByteBuffer()
+    var isOneway = false
     /// The caller is not interested any more.
     var isDiscarded = false
 
@@ -62,6 +73,8 @@ public final class CallSession {
   var discardedTags: Set<UInt32> = []
   /// TTwitter: headers precede calls and answers.
   var isUpgraded = false
+  /// To an endpoint: it was asked for TTwitter, and this call waits for what it says.
+  var upgrade = Upgrade.unasked
   /// Oneway calls that are answered as soon as they have left.
   var oneways: [Int32] = []
   /// No new calls: said by us …
@@ -142,7 +155,7 @@ public final class CallSession {
       if case .undecided = wire { wire = isThrift(bytes) ? .thrift : .mux }
       switch (wire, role) {
       case (.thrift, .server): try takeThriftCall(bytes)
-      case (.thrift, .client): try takeThriftAnswer(bytes)
+      case (.thrift, .client): try takeThriftMessage(bytes)
       case (.mux, _): try takeMux(bytes)
       case (.undecided, _): break
       }
@@ -208,8 +221,9 @@ public final class CallSession {
   /// An endpoint takes one more call.
   public var takesCalls: Bool {
     guard fault == nil, !isDraining, !peerDrains, hasLease else { return false }
-    if case .thrift = wire { return calls.isEmpty }
-    return true
+    guard case .thrift = wire else { return true }
+    if case .asked = upgrade { return false }
+    return calls.isEmpty
   }
 
   /// Something is still to be heard.

@@ -40,7 +40,16 @@ extension CallSession {
     var head = CallHead(method: form.method, methodInName: settings.methodInName)
     var body = ByteBuffer()
     let contexts = header?.contexts ?? []
-    body.append(bigEndian: UInt64(contexts.count), width: 2)
+    let isTraced = contexts.contains { equals(bytes.extracting($0.first), TwitterTrace.contextName) }
+    let trace = isTraced ? nil : header?.trace
+    body.append(bigEndian: UInt64(contexts.count + (trace == nil ? 0 : 1)), width: 2)
+    if let trace {
+      var name = ByteBuffer()
+      name.append(TwitterTrace.contextName)
+      body.append(counted: name.span, width: 2)
+      body.append(bigEndian: 32, width: 2)
+      trace.appendContext(to: &body)
+    }
     for context in contexts {
       body.append(counted: bytes.extracting(context.first), width: 2)
       body.append(counted: bytes.extracting(context.second), width: 2)

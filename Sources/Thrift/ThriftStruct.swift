@@ -103,6 +103,13 @@ public struct ThriftStruct: Hashable, Sendable {
     return Int32(truncatingIfNeeded: number)
   }
 
+  /// The value of a field of type `i64`.
+  public mutating func i64(_ bytes: Span<UInt8>) throws(ThriftFault) -> Int64 {
+    if encoding == .compact { return zigzag(try cursor.varint(bytes, most: 10)) }
+    guard let number = cursor.number(8, bytes) else { throw .truncated }
+    return Int64(bitPattern: number)
+  }
+
   /// How many structs a list holds that follows; its elements are read with `element`.
   public mutating func structs(_ bytes: Span<UInt8>) throws(ThriftFault) -> Int {
     let (type, count) = try listHead(bytes)

@@ -20,6 +20,21 @@ public enum TwitterUpgrade {
 
   /// Writes what precedes an answer: a header without a field.
   public static func appendResponseHeader(to output: inout ByteBuffer) { output.append(0) }
+
+  /// Writes the question, for a connection to a service.
+  public static func appendQuestion(to output: inout ByteBuffer) {
+    var name = ByteBuffer()
+    name.append(method)
+    ThriftMessage.append(.call, name.span, sequence: 0, as: .binary, to: &output)
+    output.append(0)
+  }
+
+  /// Where the message begins that follows the header of an answer.
+  public static func answerStart(_ bytes: Span<UInt8>) throws(ThriftFault) -> Int {
+    var header = ThriftStruct(.binary, at: 0)
+    while let field = try header.next(bytes) { try header.skip(field.type, bytes) }
+    return header.cursor.offset
+  }
 }
 
 /// What precedes a call of TTwitter, as far as it concerns routing. Ranges are of the bytes that were read.
@@ -30,6 +45,8 @@ public struct TwitterHeader: Hashable, Sendable {
   public private(set) var delegations: [Pair] = []
   /// What travels with the call.
   public private(set) var contexts: [Pair] = []
+  /// The call's place in a trace; nil where the caller does not say.
+  public private(set) var trace: TwitterTrace?
   /// Where the message begins.
   public private(set) var end = 0
 
@@ -45,6 +62,10 @@ public struct TwitterHeader: Hashable, Sendable {
     var header = ThriftStruct(.binary, at: 0)
     while let field = try header.next(bytes) {
       switch (field.id, field.type) {
+      case (1, .i64): try with(&header, bytes) { $0.trace = $1 }
+      case (2, .i64): try with(&header, bytes) { $0.span = $1 }
+      case (3, .i64): try with(&header, bytes) { $0.parent = $1 }
+      case (7, .i64): try with(&header, bytes) { $0.flags = $1 }
       case (8, .list): contexts = try Self.pairs(&header, bytes)
       case (9, .binary): destination = try header.run(bytes)
       case (10, .list): delegations = try Self.pairs(&header, bytes)
@@ -52,6 +73,14 @@ public struct TwitterHeader: Hashable, Sendable {
       }
     }
     end = header.cursor.offset
+  }
+
+  private mutating func with(
+    _ header: inout ThriftStruct, _ bytes: Span<UInt8>, _ set: (inout TwitterTrace, UInt64) -> Void
+  ) throws(ThriftFault) {
+    var trace = self.trace ?? TwitterTrace()
+    set(&trace, UInt64(bitPattern: try header.i64(bytes)))
+    self.trace = trace
   }
 
   /// A list of structs with two fields of bytes, 1 and 2.
@@ -71,5 +100,87 @@ public struct TwitterHeader: Hashable, Sendable {
       pairs.append(pair)
     }
     return pairs
+  }
+}
+
+/// A call's place in a trace, as Finagle has it: numbers of 64 bits.
+public struct TwitterTrace: Hashable, Sendable {
+  public var trace: UInt64 = 0
+  public var span: UInt64 = 0
+  public var parent: UInt64 = 0
+  public var flags: UInt64 = 0
+
+  public init() {}
+
+  /// Under what name it travels among the contexts of Mux.
+  public static let contextName: StaticString = "com.twitter.finagle.tracing.TraceContext"
+
+  /// Reads it as it travels among the contexts of Mux: span, parent, trace and flags; nil for other lengths.
+  public init?(context bytes: Span<UInt8>) {
+    var cursor = ByteCursor()
+    guard bytes.count == 32, let span = cursor.number(8, bytes), let parent = cursor.number(8, bytes),
+      let trace = cursor.number(8, bytes), let flags = cursor.number(8, bytes)
+    else { return nil }
+    (self.span, self.parent, self.trace, self.flags) = (span, parent, trace, flags)
+  }
+
+  /// Writes it as a context's value.
+  public func appendContext(to output: inout ByteBuffer) {
+    for number in [span, parent, trace, flags] { output.append(bigEndian: number, width: 8) }
+  }
+}
+
+/// Writes what precedes a call to a service that has agreed to TTwitter.
+public struct TwitterHeaderWriter: ~Copyable {
+  private var fields = ByteBuffer()
+  private var contexts = ByteBuffer()
+  private var contextCount = 0
+  private var delegations = ByteBuffer()
+  private var delegationCount = 0
+
+  public init() {}
+
+  public mutating func add(_ trace: TwitterTrace) {
+    for (id, number) in [(UInt8(1), trace.trace), (2, trace.span), (3, trace.parent), (7, trace.flags)] {
+      fields.append([10, 0, id])
+      fields.append(bigEndian: number, width: 8)
+    }
+  }
+
+  public mutating func addContext(_ key: Span<UInt8>, _ value: Span<UInt8>) {
+    Self.append(key, value, to: &contexts)
+    contextCount += 1
+  }
+
+  public mutating func addDelegation(_ prefix: Span<UInt8>, _ tree: Span<UInt8>) {
+    Self.append(prefix, tree, to: &delegations)
+    delegationCount += 1
+  }
+
+  private static func append(_ first: Span<UInt8>, _ second: Span<UInt8>, to list: inout ByteBuffer) {
+    list.append([11, 0, 1])
+    list.append(counted: first, width: 4)
+    list.append([11, 0, 2])
+    list.append(counted: second, width: 4)
+    list.append(0)
+  }
+
+  /// Writes the header with all that was added.
+  public consuming func write(destination: Span<UInt8>, to output: inout ByteBuffer) {
+    output.append(fields.span)
+    Self.append(8, contextCount, contexts, to: &output)
+    if !destination.isEmpty {
+      output.append([11, 0, 9])
+      output.append(counted: destination, width: 4)
+    }
+    Self.append(10, delegationCount, delegations, to: &output)
+    output.append(0)
+  }
+
+  private static func append(_ id: UInt8, _ count: Int, _ list: borrowing ByteBuffer, to output: inout ByteBuffer) {
+    if count == 0 { return }
+    output.append([15, 0, id, 12])
+    output.append(bigEndian: UInt64(count), width: 4)
+    output.append(list.span)
   }
 }

@@ -69,7 +69,9 @@ import Testing
     let request = bytes("POST / HTTP/1.1\r\ncontent-type: \(callContentType)\r\ncontent-length: \(body.count)\r\n\r\n") + body
     var answered = 0
     for _ in 0..<fuzzRounds {
-      let peer = Peer(.client, speaks)
+      var settings = CallSettings()
+      settings.asksForTwitter = mutator.random.below(2) == 0
+      let peer = Peer(.client, speaks, settings)
       let id = peer.session.submit(tag: 1)!
       #expect(peer.session.takeRequest(id, request.span) == true)
       var said = peer.said()

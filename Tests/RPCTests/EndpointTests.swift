@@ -98,6 +98,78 @@ import Thrift
     #expect(unsent.session.fault == nil && unsent.session.takesCalls)
   }
 
+  // MARK: TTwitter
+
+  private func asking() -> Peer {
+    var settings = CallSettings()
+    settings.asksForTwitter = true
+    return Peer(.client, .thrift, settings)
+  }
+
+  private let question = thrift(.call, "__can__finagle__trace__v3__", sequence: 0)
+
+  @Test func aServiceThatAgreesGetsHeaders() throws {
+    let peer = asking()
+    let id = try #require(send(peer, thrift(.call)))
+    #expect(peer.said() == framed(question), "the call waits")
+    #expect(peer.receive(framed(thrift(.reply, "__can__finagle__trace__v3__", sequence: 0))).isEmpty)
+    let said = Array(peer.said().dropFirst(4))
+    let header = try TwitterHeader(said.span)
+    #expect(text(Array(said[header.destination])) == "/users")
+    #expect(Array(said[header.end...]) == thrift(.call))
+    #expect(peer.receive(framed([0] + thrift(.reply))).map(\.kind) == [.answer])
+    #expect(parts(peer.text(of: id)).body == replyBody(0, thrift(.reply)))
+    peer.session.forget(id)
+    _ = try #require(send(peer, thrift(.call)))
+    #expect(peer.said().count == 4 + said.count, "it is asked once")
+  }
+
+  @Test func aServiceThatDoesNotKnowIsSpokenToPlainly() throws {
+    let peer = asking()
+    let id = try #require(send(peer, thrift(.call)))
+    _ = peer.said()
+    #expect(peer.receive(framed(exception("unknown method", "__can__finagle__trace__v3__", sequence: 0))).isEmpty)
+    #expect(peer.said() == framed(thrift(.call)))
+    #expect(peer.receive(framed(thrift(.reply))).map(\.kind) == [.answer])
+    #expect(parts(peer.text(of: id)).body == replyBody(0, thrift(.reply)))
+  }
+
+  @Test func aTraceTravelsFromHeaderToHeader() throws {
+    let caller = Peer(.server, .thrift)
+    caller.receive(framed(question))
+    var trace = TwitterTrace()
+    (trace.trace, trace.span, trace.parent, trace.flags) = (1, 2, 3, 4)
+    let header = written { output in
+      var writer = TwitterHeaderWriter()
+      writer.add(trace)
+      let (prefix, tree) = (bytes("/svc/a"), bytes("/svc/b"))
+      writer.addDelegation(prefix.span, tree.span)
+      let destination = bytes("/users")
+      writer.write(destination: destination.span, to: &output)
+    }
+    caller.receive(framed(header + thrift(.call)))
+    let request = caller.text(of: 1)
+    let peer = asking()
+    let id = peer.session.submit(tag: 1)!
+    #expect(peer.session.takeRequest(id, request.span) == true)
+    _ = peer.said()
+    peer.receive(framed(thrift(.reply, "__can__finagle__trace__v3__", sequence: 0)))
+    let said = Array(peer.said().dropFirst(4))
+    let read = try TwitterHeader(said.span)
+    #expect(read.trace == trace && read.delegations.count == 1 && read.contexts.count == 1)
+    #expect(Array(said[read.end...]) == thrift(.call))
+  }
+
+  @Test func aCallGivenUpBeforeTheServiceHasSaidAnything() throws {
+    let peer = asking()
+    peer.session.forget(try #require(send(peer, thrift(.call))))
+    #expect(!peer.session.takesCalls)
+    peer.receive(framed(thrift(.reply, "__can__finagle__trace__v3__", sequence: 0)))
+    #expect(peer.session.fault == nil && peer.session.takesCalls)
+    _ = try #require(send(peer, thrift(.call)))
+    #expect(peer.said().suffix(thrift(.call).count).elementsEqual(thrift(.call)))
+  }
+
   // MARK: Mux
 
   @Test func aRequestGoesOutAsADispatch() throws {

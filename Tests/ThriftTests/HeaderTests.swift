@@ -55,6 +55,36 @@ import Thrift
     #expect(header.delegations.map { [string($0.first), string($0.second)] } == [["/svc/users", "/svc/users-v2"]])
     #expect(header.contexts.map { [string($0.first), string($0.second)] } == [["com.twitter.finagle.Deadline", "12"]])
     #expect(try message(bytes, at: header.end).get().kind == .call)
+    var trace = TwitterTrace()
+    (trace.trace, trace.span) = (77, 77)
+    #expect(header.trace == trace)
+  }
+
+  @Test func whatIsWrittenIsRead() throws {
+    let output = written { output in
+      var writer = TwitterHeaderWriter()
+      let (key, value) = (bytes("key"), bytes("value"))
+      writer.addContext(key.span, value.span)
+      writer.addDelegation(key.span, value.span)
+      writer.write(destination: value.span, to: &output)
+    }
+    let header = try twitterHeader(output).get()
+    #expect(header.end == output.count && header.trace == nil)
+    #expect(text(Array(output[header.destination])) == "value")
+    #expect(header.contexts.map { text(Array(output[$0.second])) } == ["value"])
+    #expect(header.delegations.map { text(Array(output[$0.first])) } == ["key"])
+    let start = outcome { () throws(ThriftFault) in try TwitterUpgrade.answerStart(output.span) }
+    #expect(start == .success(output.count))
+  }
+
+  @Test func aTraceTravelsAsAContext() {
+    var trace = TwitterTrace()
+    (trace.trace, trace.span, trace.parent, trace.flags) = (1, 2, 3, .max)
+    let context = written { trace.appendContext(to: &$0) }
+    let read = TwitterTrace(context: context.span)
+    #expect(context.count == 32 && read == trace)
+    let short = TwitterTrace(context: context.span.extracting(1...))
+    #expect(short == nil)
   }
 
   @Test func theUpgradeIsKnownAndAgreedTo() throws {

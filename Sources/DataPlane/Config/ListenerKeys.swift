@@ -28,6 +28,10 @@ enum ListenerKeys {
         "outbound.thrift.method_in_dst", .boolean, standard: "false",
         "Whether the name of a Thrift call ends in its method: /svc[/<destination>]/<method>."),
       Setting(
+        "outbound.thrift.attempt_twitter_upgrade", .boolean, standard: "false",
+        "Whether services of Thrift are asked, once per connection, for TTwitter: those that agree get destination, delegations, contexts "
+          + "and trace of each call."),
+      Setting(
         "outbound.thrift.declared_exceptions", .choice(["success", "failure"]), standard: "success",
         "What a call counts as that ends in an exception that its service declares. One that it does not (TApplicationException) is a "
           + "failure."),

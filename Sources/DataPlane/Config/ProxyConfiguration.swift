@@ -253,6 +253,7 @@ extension ProxyLimits {
     http2.concurrentStreams = UInt32(values.integer("outbound.limits.streams"))
     calls.concurrentCalls = Int(http2.concurrentStreams)
     calls.messageLimit = values.size("outbound.limits.message")
+    calls.asksForTwitter = values.boolean("outbound.thrift.attempt_twitter_upgrade")
     calls.declaredExceptionsFail = values.text("outbound.thrift.declared_exceptions") == "failure"
   }
 }

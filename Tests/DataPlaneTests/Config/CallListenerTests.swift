@@ -23,13 +23,13 @@ import Traffic
       """
       outbound:
         protocol: thrift
-        thrift: {method_in_dst: true, declared_exceptions: failure}
+        thrift: {method_in_dst: true, declared_exceptions: failure, attempt_twitter_upgrade: true}
         limits: {message: 1MiB, streams: 7}
         identifiers: [{kind: static, path: /users}]
       """)
     #expect(configuration.listeners[0].policy.methodInName)
     #expect(configuration.listeners[0].policy.identifiers.count == 1)
-    #expect(configuration.limits.calls.declaredExceptionsFail)
+    #expect(configuration.limits.calls.declaredExceptionsFail && configuration.limits.calls.asksForTwitter)
     #expect(configuration.limits.calls.messageLimit == 1 << 20 && configuration.limits.calls.concurrentCalls == 7)
   }
 

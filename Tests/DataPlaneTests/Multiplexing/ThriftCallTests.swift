@@ -188,14 +188,52 @@ import Thrift
     try proxy.waitUntilQuiet(callers: 0)
   }
 
+  // MARK: Declared services
+
+  /// A proxy whose `/svc` is this endpoint, which declares what it speaks.
+  private func proxy(_ spoken: ListenerProtocol, to port: UInt16, declared: EndpointProtocol) throws -> ProxyHarness {
+    let proxy = try ProxyHarness(calls: spoken, to: 0, dtab: "/svc => /#/registry/web")
+    let endpoint = Endpoint(address: .loopback(port: port), text: "127.0.0.1:\(port)")
+    proxy.answerWants(
+      EndpointSet(
+        name: try Path(parsing: "/#/registry/web"), version: 1, state: .bound, endpoints: [endpoint],
+        serviceProtocol: declared))
+    return proxy
+  }
+
   @Test func aServiceThatDeclaresHTTPIsNotCalled() throws {
-    let proxy = try ProxyHarness(calls: .thrift, to: 0, dtab: "/svc => /#/registry/web")
-    let name = try Path(parsing: "/#/registry/web")
-    let endpoint = Endpoint(address: .loopback(port: 1), text: "127.0.0.1:1")
-    proxy.answerWants(EndpointSet(name: name, version: 1, state: .bound, endpoints: [endpoint], serviceProtocol: .http1))
+    let proxy = try proxy(.thrift, to: 1, declared: .http1)
     let caller = try proxy.framed()
     try caller.send(framed(thrift(.call)))
     #expect(text(try #require(try caller.read())).contains("upstream-protocol"))
+  }
+
+  @Test func aServiceThatDeclaresCallsIsNotAskedOverHTTP() throws {
+    for declared in [EndpointProtocol.thrift, .mux, .thriftmux] {
+      let proxy = try proxy(.http1, to: 1, declared: declared)
+      let answer = try proxy.get("web")
+      #expect(answer.status == 502 && answer.field("heddle-error") == "upstream-protocol")
+    }
+  }
+
+  @Test func aServiceThatDeclaresThriftOverMuxIsCalledSo() throws {
+    let service = try ScriptedServer.framed { message, _ in
+      mux(-2, Int(message[3]), replyBody(0, thrift(.reply)))
+    }
+    let proxy = try proxy(.thrift, to: service.port, declared: .thriftmux)
+    let caller = try proxy.framed()
+    try caller.send(framed(thrift(.call)))
+    #expect(try caller.read() == thrift(.reply))
+    #expect(service.messages.first == Array(mux(2, 1, dispatchBody("", thrift(.call))).dropFirst(4)))
+  }
+
+  @Test func aServiceThatDeclaresThriftIsCalledSo() throws {
+    let service = try echo()
+    let proxy = try proxy(.thriftMux, to: service.port, declared: .thrift)
+    let caller = try proxy.framed()
+    try caller.send(mux(2, 4, dispatchBody("/users", thrift(.call))))
+    #expect(try caller.read() == Array(mux(-2, 4, replyBody(0, thrift(.reply))).dropFirst(4)))
+    #expect(service.messages.first == thrift(.call))
   }
 
   // MARK: Transports
@@ -223,6 +261,33 @@ import Thrift
     try caller.send(framed(field(9, "/users") + dtab + [0] + thrift(.call)))
     #expect(try caller.read() == [0] + thrift(.reply))
     #expect(service.messages.first == thrift(.call), "the service is spoken to without the upgrade")
+  }
+
+  @Test func aServiceThatAgreesToTwitterHearsWhereACallGoes() throws {
+    let service = try ScriptedServer.framed { message, _ in
+      if let front = try? ThriftMessage(message.span), TwitterUpgrade.isAsked(front, message.span) {
+        return framed(thrift(.reply, "__can__finagle__trace__v3__", sequence: 0))
+      }
+      return framed([0] + thrift(.reply))
+    }
+    var limits = ProxyLimits.patient
+    limits.calls.asksForTwitter = true
+    let proxy = try ProxyHarness(calls: .thriftMux, to: 0, limits: limits, dtab: "/svc/users => /#/registry/web")
+    let endpoint = Endpoint(address: .loopback(port: service.port), text: "127.0.0.1:\(service.port)")
+    proxy.answerWants(
+      EndpointSet(
+        name: try Path(parsing: "/#/registry/web"), version: 1, state: .bound, endpoints: [endpoint],
+        serviceProtocol: .thrift))
+    let caller = try proxy.framed()
+    for _ in 0..<2 {
+      try caller.send(mux(2, 4, dispatchBody("/users", thrift(.call))))
+      #expect(try caller.read() == Array(mux(-2, 4, replyBody(0, thrift(.reply))).dropFirst(4)))
+    }
+    #expect(service.messages.count == 3 && service.connections == 1)
+    let call = try #require(service.messages.last)
+    let header = try TwitterHeader(call.span)
+    #expect(text(Array(call[header.destination])) == "/users")
+    #expect(Array(call[header.end...]) == thrift(.call))
   }
 
   @Test func drainingLetsACallEnd() throws {
