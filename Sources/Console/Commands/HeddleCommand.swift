@@ -20,7 +20,7 @@ struct HeddleCommand: ParsableCommand {
       RulesCommand.self, DtabCommand.self, SplitCommand.self, ShiftCommand.self, RoutesCommand.self,
       ServicesCommand.self,
       ResolveCommand.self,
-      ProxiesCommand.self, IdentityCommand.self, StatCommand.self, TopCommand.self, WatchCommand.self, HistoryCommand.self,
+      ProxiesCommand.self, IdentityCommand.self, AuthzCommand.self, StatCommand.self, TopCommand.self, WatchCommand.self, HistoryCommand.self,
       RollbackCommand.self,
       ApplyCommand.self, DiffCommand.self, CheckCommand.self, NamespacesCommand.self, VersionCommand.self,
       CompletionCommand.self,

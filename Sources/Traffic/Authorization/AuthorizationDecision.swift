@@ -20,6 +20,11 @@ public struct AuthorizationDecision: Hashable, Sendable {
     self.dryRun = dryRun
   }
 
+  /// Whether the request goes on.
+  public var isAllowed: Bool {
+    if case .denied = enforced { false } else { true }
+  }
+
   /// In one word, with the index of who says so.
   public var verdict: Verdict {
     if case .denied(let authorization) = enforced { return .denied(by: authorization) }

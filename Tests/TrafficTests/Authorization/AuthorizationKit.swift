@@ -8,8 +8,16 @@ func allow(_ from: String..., methods: [String] = [], paths: [String] = []) -> A
   AuthorizationRule(from: from.map { CallerPattern($0) }, methods: methods, paths: paths)
 }
 
-func authorization(_ target: String = "users", dryRun: Bool = false, _ rules: AuthorizationRule...) -> Authorization {
-  Authorization(target: AuthorizationTarget(target), mode: dryRun ? .dryRun : .enforce, rules: rules)
+func authorization(_ rules: AuthorizationRule...) -> Authorization {
+  Authorization(target: .workload("users"), rules: rules)
+}
+
+func authorization(_ target: String, _ rules: AuthorizationRule...) -> Authorization {
+  Authorization(target: AuthorizationTarget(target), rules: rules)
+}
+
+func dryRun(_ rules: AuthorizationRule...) -> Authorization {
+  Authorization(target: .workload("users"), mode: .dryRun, rules: rules)
 }
 
 /// A caller as the tests write it: a name of the namespace `shop`, a whole SPIFFE ID, or nil.

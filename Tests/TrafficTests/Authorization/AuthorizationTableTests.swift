@@ -95,7 +95,7 @@ import Traffic
   }
 
   @Test func dryRunsSpeakForThemselves() {
-    let dry = authorization(dryRun: true, allow("web"))
+    let dry = dryRun(allow("web"))
     let alone = AuthorizationTable(["dry": dry], for: ownIdentity)
     #expect(alone.ask("cart").verdict == .wouldDeny(by: 0) && alone.ask("web").verdict == .allowed)
     #expect(alone.enforced("cart") == "-")
