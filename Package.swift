@@ -80,7 +80,8 @@ let package = Package(
     module(
       "DataPlane", layer: 6,
       [
-        "MeshProtocol", "Memory", "Telemetry", "HTTP", "HTTP2", "RPC", "SystemIO", "TLS", "Traffic", "Workers", "Serving",
+        "MeshProtocol", "Memory", "Telemetry", "HTTP", "HTTP2", "RPC", "SystemIO", "TLS", "Traffic", "Workers",
+        "Serving",
         "Settings", "Discovery",
       ]),
     module(
@@ -101,7 +102,8 @@ let package = Package(
       swiftSettings: safe),
     // tests mirror the sources
     .target(
-      name: "TestSupport", dependencies: ["HTTP2", "Thrift", "Mux", "Memory", "SystemIO"], path: "Tests/Support", swiftSettings: safe),
+      name: "TestSupport", dependencies: ["HTTP2", "Thrift", "Mux", "Memory", "SystemIO"], path: "Tests/Support",
+      swiftSettings: safe),
     tests("MeshProtocolTests", ["MeshProtocol", "TestSupport"]),
     tests("MemoryTests", ["Memory", "TestSupport"]),
     tests("TelemetryTests", ["Telemetry", "TestSupport"]),
@@ -110,7 +112,7 @@ let package = Package(
     tests("ThriftTests", ["Thrift", "Memory", "TestSupport"]),
     tests("MuxTests", ["Mux", "Memory", "TestSupport"]),
     tests("SystemIOTests", ["SystemIO", "Memory"]),
-    tests("TLSTests", ["TLS", "SystemIO", "Memory", "TestSupport"]),
+    tests("TLSTests", ["TLS", "COpenSSL", "SystemIO", "Memory", "TestSupport"]),
     tests("HTTP2Tests", ["HTTP2", "HTTP", "Memory", "TestSupport"]),
     tests("RPCTests", ["RPC", "Thrift", "Mux", "HTTP", "Memory", "TestSupport"]),
     tests("TrafficTests", ["Traffic", "MeshProtocol", "HTTP", "TestSupport"]),
@@ -133,7 +135,8 @@ let package = Package(
     tests(
       "ControlPlaneTests",
       [
-        "ControlPlane", "Discovery", "JSONFormat", "Serving", "TLS", "MeshProtocol", "Traffic", "HTTP", "SystemIO", grdb,
+        "ControlPlane", "Discovery", "JSONFormat", "Serving", "TLS", "MeshProtocol", "Traffic", "HTTP", "SystemIO",
+        grdb,
         "TestSupport",
       ]),
     tests("ConsoleTests", ["Console", "JSONFormat", "MeshProtocol", "Serving"]),

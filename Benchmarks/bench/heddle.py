@@ -63,8 +63,11 @@ store:
     def shift(self, weights, name="users", wait=False, client=None):
         return self.call("PATCH", f"/splits/{name}" + ("?wait=applied&timeout=10s" if wait else ""), {"weights": weights}, client=client)
 
-    def start_proxy(self, workers=1, wrapper=()):
-        """wrapper: a command that runs the proxy, such as a profiler."""
+    def join_token(self, identity):
+        return self.call("POST", "/join-tokens", {"identity": identity})["token"]
+
+    def start_proxy(self, workers=1, wrapper=(), outbound="", token=None, more=""):
+        """wrapper: a command that runs the proxy, such as a profiler; outbound, more: lines of its file."""
         self.proxies += 1
         name = f"{self.name}-proxy{self.proxies}"
         port, admin = free_port(), free_port()
@@ -73,15 +76,30 @@ node: {name}
 mesh: ["127.0.0.1:{self.stream}"]
 outbound:
   listen: 127.0.0.1:{port}
-admin:
+{outbound}admin:
   listen: 127.0.0.1:{admin}
 state:
   path: {self.shop.folder}/{name}.state
 workers: {workers}
-""")
-        program = self.shop.start(name, [*wrapper, os.path.join(self.bin, "heddle-proxy"), "--config", config])
+{more}""")
+        program = self.shop.start(name, [*wrapper, os.path.join(self.bin, "heddle-proxy"), "--config", config],
+                                  env={"HEDDLE_JOIN_TOKEN": token} if token else None)
         program.wait_for_port(port, seconds=120 if wrapper else 20)
         return Proxy(program, port, admin)
+
+    def wait_until_counted(self, proxy, metric, meanwhile, seconds=20):
+        """Until the proxy's metrics have a line that begins so and is not 0."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            meanwhile()
+            client = http.client.HTTPConnection("127.0.0.1", proxy.admin, timeout=5)
+            client.request("GET", "/metrics")
+            page = client.getresponse().read().decode()
+            client.close()
+            if any(line.startswith(metric) and not line.endswith(" 0") for line in page.splitlines()):
+                return
+            time.sleep(0.1)
+        raise Failure(f"{proxy.program.name} does not count {metric}")
 
     def wait_for_answer(self, proxy, host, seconds=20):
         end = time.monotonic() + seconds

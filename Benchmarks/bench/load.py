@@ -7,14 +7,14 @@ import subprocess
 from .processes import FLOOR, Failure
 
 
-def wrk(port, seconds, connections, host, script=None, fields=()):
+def wrk(port, seconds, connections, host, script=None, fields=(), path="/", scheme="http"):
     """Closed loop: as many requests as the connections can carry. Returns requests, seconds, errors."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-H", f"Host: {host}"]
     for field in fields:
         command += ["-H", field]
     if script:
         command += ["-s", script]
-    command.append(f"http://127.0.0.1:{port}/")
+    command.append(f"{scheme}://127.0.0.1:{port}{path}")
     text = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60).stdout
     done = re.search(r"(\d+) requests in ([\d.]+)(ms|s|m)", text)
     if not done:
@@ -24,6 +24,22 @@ def wrk(port, seconds, connections, host, script=None, fields=()):
     sockets = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
     return {"requests": int(done.group(1)), "seconds": float(done.group(2)) * scale,
             "errors": (int(bad.group(1)) if bad else 0) + (sum(map(int, sockets.groups())) if sockets else 0)}
+
+
+def s_time(port, seconds, name, callers=4):
+    """Full TLS 1.3 handshakes, closed loop, each on a connection of its own. Returns requests (handshakes), seconds, errors."""
+    seconds = max(1, round(seconds))
+    command = ["openssl", "s_time", "-connect", f"127.0.0.1:{port}", "-new", "-tls1_3", "-time", str(seconds)]
+    callers = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(callers)]
+    total, errors = 0, 0
+    for caller in callers:
+        text = caller.communicate(timeout=seconds + 60)[0]
+        done = re.search(r"(\d+) connections in \d+ real seconds", text)
+        if not done:
+            raise Failure(f"openssl s_time at {name} said nothing of connections:\n{text}")
+        total += int(done.group(1))
+        errors += caller.returncode != 0
+    return {"requests": total, "seconds": seconds, "errors": errors}
 
 
 def h2load(port, seconds, connections, streams, host):

@@ -117,10 +117,7 @@ def nginx(shop, backend_port, _, http2):
                                 "-c", shop.write("nginx.conf", text)]), port
 
 
-def haproxy(shop, backend_port, _, http2):
-    port = free_port()
-    proto = " proto h2" if http2 else ""
-    text = f"""
+HAPROXY_HEAD = """
 global
   nbthread 1
   maxconn 8000
@@ -130,6 +127,13 @@ defaults
   timeout client 600s
   timeout server 600s
   timeout http-keep-alive 600s
+"""
+
+
+def haproxy(shop, backend_port, _, http2):
+    port = free_port()
+    proto = " proto h2" if http2 else ""
+    text = HAPROXY_HEAD + f"""
 frontend in
   bind 127.0.0.1:{port}{proto}
   acl users hdr(host) -i {HOST}
@@ -144,6 +148,13 @@ backend users
 
 def envoy(shop, backend_port, _, http2):
     port = free_port()
+    text = json.dumps(envoy_config(port, backend_port, http2_upstream=http2))
+    return shop.start("envoy", [envoy_binary(), "-c", shop.write("envoy.json", text), "--concurrency", "1",
+                                "--disable-hot-restart", "-l", "error"]), port
+
+
+def envoy_config(port, backend_port, http2_upstream=False):
+    """One listener, one cluster; what a caller speaks is found out."""
     router = {"name": "envoy.filters.http.router",
               "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}}
     manager = {"@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -154,15 +165,13 @@ def envoy(shop, backend_port, _, http2):
     cluster = {"name": "users", "type": "STATIC", "lb_policy": "LEAST_REQUEST", "connect_timeout": "1s",
                "load_assignment": {"cluster_name": "users", "endpoints": [{"lb_endpoints": [endpoint]}]},
                "circuit_breakers": {"thresholds": [{"max_connections": 100000, "max_pending_requests": 100000, "max_requests": 100000}]}}
-    if http2:
+    if http2_upstream:
         cluster["typed_extension_protocol_options"] = {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
             "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
             "explicit_http_config": {"http2_protocol_options": {}}}}
     listener = {"name": "in", "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
                 "filter_chains": [{"filters": [{"name": "hcm", "typed_config": manager}]}]}
-    text = json.dumps({"static_resources": {"listeners": [listener], "clusters": [cluster]}})
-    return shop.start("envoy", [envoy_binary(), "-c", shop.write("envoy.json", text), "--concurrency", "1",
-                                "--disable-hot-restart", "-l", "error"]), port
+    return {"static_resources": {"listeners": [listener], "clusters": [cluster]}}
 
 
 def heddle_proxy(shop, backend_port, options, http2):

@@ -19,7 +19,7 @@ def table(headings, rows):
 
 
 def part(name, result):
-    return {"http1": http1, "http2": http1, "latency": latency, "memory": memory, "changes": changes, "weights": weights, "rules": rules,
+    return {"http1": http1, "http2": http1, "mesh": http1, "tls": tls, "latency": latency, "memory": memory, "changes": changes, "weights": weights, "rules": rules,
             "instructions": instructions, "overrides": overrides, "discovery": discovery,
             "propagation": propagation}[name](result)
 
@@ -31,6 +31,17 @@ def http1(result):
     if result["ratios"]:
         text += "\n" + table(["ratio", "value"], list(result["ratios"].items()))
     return text + f"\n{result['rounds']} rounds, {result['void']} void; direct {number(result['direct_requests_per_second'])} requests/s\n"
+
+
+def tls(result):
+    text = ""
+    for name, part in result.items():
+        if name == "ratios":
+            continue
+        rows = [[proxy, row["cpu_us"]["median"], row["cpu_us"]["min"], row["cpu_us"]["max"], 1e6 / row["cpu_us"]["median"], row["errors"]]
+                for proxy, row in part["rows"].items()]
+        text += f"{name}:\n\n" + table(["proxy", "CPU µs each (median)", "min", "max", "per CPU second", "errors"], rows) + "\n"
+    return text + table(["ratio", "value"], list(result["ratios"].items()))
 
 
 def latency(result):

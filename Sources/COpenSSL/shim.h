@@ -4,7 +4,9 @@
 #define COPENSSL_SHIM_H
 
 #include <openssl/bio.h>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/rand.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
@@ -23,6 +25,22 @@ static inline void copenssl_set_modes(SSL_CTX *context) {
 static inline void copenssl_set_options(SSL_CTX *context) {
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                    SSL_OP_PRIORITIZE_CHACHA);
+}
+/// Seals (`sealing` = 1) or opens a session ticket by AES-256-CBC and HMAC-SHA-256 (RFC 5077 §4); 1 when both are set up.
+static inline int copenssl_ticket(EVP_CIPHER_CTX *cipher, EVP_MAC_CTX *mac, const unsigned char *cipher_key,
+                                  const unsigned char *mac_key, const unsigned char *iv, int sealing) {
+  OSSL_PARAM parameters[] = {
+      OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, (void *)mac_key, 32),
+      OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, (char *)"SHA256", 0),
+      OSSL_PARAM_construct_end(),
+  };
+  return EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL, cipher_key, iv, sealing) == 1 &&
+         EVP_MAC_CTX_set_params(mac, parameters) == 1;
+}
+static inline int copenssl_set_ticket_callback(SSL_CTX *context,
+                                               int (*callback)(SSL *, unsigned char *, unsigned char *, EVP_CIPHER_CTX *,
+                                                               EVP_MAC_CTX *, int)) {
+  return SSL_CTX_set_tlsext_ticket_key_evp_cb(context, callback) == 1;
 }
 static inline int copenssl_set_server_name(SSL *session, const char *name) {
   return SSL_set_tlsext_host_name(session, name) == 1;

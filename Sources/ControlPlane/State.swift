@@ -111,7 +111,7 @@ struct EncodedEndpoint: Sendable {
 }
 
 /// How a service's endpoints want to be spoken to.
-enum ServiceProtocol: String, Sendable, CaseIterable { case http1, http2, tcp }
+enum ServiceProtocol: String, Sendable, CaseIterable { case http1, http2, tcp, thrift, mux, thriftmux }
 
 /// A registered service's endpoints at one version.
 struct ServiceEndpoints: Sendable {

@@ -66,4 +66,4 @@ public struct FoundEndpoint: Hashable, Sendable {
 }
 
 /// What a name's endpoints speak.
-public enum FoundProtocol: String, Hashable, Sendable, CaseIterable { case http1, http2, tcp }
+public enum FoundProtocol: String, Hashable, Sendable, CaseIterable { case http1, http2, tcp, thrift, mux, thriftmux }

@@ -97,6 +97,7 @@ extension HTTP2Session {
     case NGHTTP2_DATA.rawValue: ended(header, slot(of: header.stream_id))
     case NGHTTP2_SETTINGS.rawValue where UInt32(header.flags) & NGHTTP2_FLAG_ACK.rawValue == 0:
       append(.settings, stream: 0, slot: .none)
+    case NGHTTP2_SETTINGS.rawValue: isAcknowledged = true
     case NGHTTP2_PING.rawValue where UInt32(header.flags) & NGHTTP2_FLAG_ACK.rawValue != 0:
       append(.pong(unsafe payload(frame.pointee.ping)), stream: 0, slot: .none)
     case NGHTTP2_GOAWAY.rawValue:

@@ -120,6 +120,9 @@ import Memory
   public var wantsWrite: Bool { unsafe nghttp2_session_want_write(session) != 0 }
   /// Whether a client may open another stream now: no GOAWAY came, and ids are left.
   public var takesRequests: Bool { unsafe nghttp2_session_check_request_allowed(session) != 0 }
+  /// The peer has said that it goes by our settings; it must soon (RFC 9113 §6.5.3), by a clock of the driver's.
+  public internal(set) var isAcknowledged = false
+
   /// Streams that the peer lets us have open at once (its SETTINGS_MAX_CONCURRENT_STREAMS), 100 until it has said.
   public var peerConcurrentStreams: Int {
     unsafe Int(nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))

@@ -23,7 +23,8 @@ struct CallHead {
 
   /// Whether each can stand in a field: visible ASCII, and blanks where dentries have them.
   var isPlain: Bool {
-    destination.allSatisfy(isVisible) && method.allSatisfy(isVisible) && delegations.allSatisfy { isVisible($0) || $0 == 0x20 }
+    destination.allSatisfy(isVisible) && method.allSatisfy(isVisible)
+      && delegations.allSatisfy { isVisible($0) || $0 == 0x20 }
       && (destination.isEmpty || destination[0] == UInt8(ascii: "/"))
   }
 

@@ -87,7 +87,9 @@ extension CallSession {
     } catch {
       return appendReply(.error, error.reason, to: form)
     }
-    if speaks == .thriftMux, head.method.isEmpty { return appendReply(.error, "the payload is no Thrift call", to: form) }
+    if speaks == .thriftMux, head.method.isEmpty {
+      return appendReply(.error, "the payload is no Thrift call", to: form)
+    }
     begin(.mux(form), head, dispatch)
   }
 

@@ -79,7 +79,8 @@ struct OwnMessage: ~Copyable {
     case 12 where equalsIgnoringCase(name, "content-type"): isCall = equals(value, callContentType)
     case 12 where equalsIgnoringCase(name, "heddle-error"): fault = value.indices.map { value[$0] }
     case 13 where equalsIgnoringCase(name, "l5d-retryable"): isRetryable = equals(value, "true")
-    case 14 where equalsIgnoringCase(name, "content-length"): framing = .length(UInt64(number(in: value, statusLine: false)))
+    case 14 where equalsIgnoringCase(name, "content-length"):
+      framing = .length(UInt64(number(in: value, statusLine: false)))
     case 17 where equalsIgnoringCase(name, "transfer-encoding"): framing = .chunked
     default: break
     }

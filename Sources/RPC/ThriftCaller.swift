@@ -27,7 +27,8 @@ extension CallSession {
   }
 
   /// Reads the front of a message, which may be in a frame of the header transport.
-  private func front(_ bytes: Span<UInt8>, at start: Int, _ form: inout ThriftCall) throws(ThriftFault) -> ThriftMessage {
+  private func front(_ bytes: Span<UInt8>, at start: Int, _ form: inout ThriftCall) throws(ThriftFault) -> ThriftMessage
+  {
     let rest = bytes.extracting(start...)
     guard ThriftHeaderFrame.isOne(rest) else { return try ThriftMessage(bytes, at: start) }
     let frame = try ThriftHeaderFrame(rest)
@@ -79,12 +80,14 @@ extension CallSession {
   /// The message cannot be read, but the front of its frame says how to answer.
   private func refuseTransform(_ id: UInt32, _ bytes: Span<UInt8>, at start: Int) {
     var cursor = ByteCursor(at: start &+ 4)
-    guard let sequence = cursor.number(4, bytes), cursor.number(2, bytes) != nil, let encoding = cursor.byte(bytes) else {
+    guard let sequence = cursor.number(4, bytes), cursor.number(2, bytes) != nil, let encoding = cursor.byte(bytes)
+    else {
       return fail(.thrift(.truncated))
     }
     let number = UInt32(truncatingIfNeeded: sequence)
     let form = ThriftCall(
-      encoding: encoding == 2 ? .compact : .binary, method: [], sequence: Int32(bitPattern: number), headerSequence: number)
+      encoding: encoding == 2 ? .compact : .binary, method: [], sequence: Int32(bitPattern: number),
+      headerSequence: number)
     appendException(.protocolError, ThriftFault.transform(id).reason, to: form)
   }
 
@@ -98,7 +101,8 @@ extension CallSession {
       let reply = try MuxReply(message.body.span, hasContexts: true)
       let payload = message.body.span.extracting(reply.payload...)
       guard reply.status == .ok else {
-        return appendException(.internalError, String(decoding: payload.copy(0..<payload.count), as: UTF8.self), to: form)
+        return appendException(
+          .internalError, String(decoding: payload.copy(0..<payload.count), as: UTF8.self), to: form)
       }
       appendFrame(payload, to: form)
     } catch {

@@ -22,6 +22,17 @@ extension Socket {
     unsafe SocketAddress(filledBy: { unsafe getpeername(descriptor, $0, $1) == 0 })
   }
 
+  /// Where the peer had wanted to connect before the kernel's address translation sent it here (iptables REDIRECT); nil where there was
+  /// none that the kernel remembers.
+  public borrowing func originalDestination() -> SocketAddress? {
+    // SO_ORIGINAL_DST and IP6T_SO_ORIGINAL_DST, of headers that are the kernel's own.
+    let option: Int32 = 80
+    return unsafe SocketAddress(filledBy: { address, length in
+      if unsafe getsockopt(descriptor, Int32(IPPROTO_IP), option, address, length) == 0 { return true }
+      return unsafe getsockopt(descriptor, Int32(IPPROTO_IPV6), option, address, length) == 0
+    })
+  }
+
   /// Makes closing send RST instead of FIN, so that the peer cannot take what it has for the whole.
   public borrowing func setReset() {
     var linger = Glibc.linger(l_onoff: 1, l_linger: 0)

@@ -25,7 +25,9 @@ public struct Certificate: Sendable, Hashable {
   }
 
   /// All certificates of a PEM text in order, at least one.
-  public static func all(pem: [UInt8]) throws(TLSSetupError) -> [Certificate] { try PEM.certificates(pem).map { Certificate($0) } }
+  public static func all(pem: [UInt8]) throws(TLSSetupError) -> [Certificate] {
+    try PEM.certificates(pem).map { Certificate($0) }
+  }
 
   /// The certificates as one PEM text, in order.
   public static func pem(_ certificates: [Certificate]) -> [UInt8] { certificates.flatMap(\.pem) }

@@ -2,6 +2,7 @@ import COpenSSL
 
 /// What a certificate is to say.
 public struct CertificateTemplate: Sendable {
+  /// What it is for: decides its constraints and key usages.
   public enum Use: Hashable, Sendable {
     /// Signs leaves, and no other authority.
     case authority
@@ -56,8 +57,12 @@ public struct CertificateAuthority: Sendable {
 
   /// A certificate on the request's key.
   /// - Throws: `refused` when the template cannot be a certificate.
-  public func issue(_ template: CertificateTemplate, for request: CertificateRequest) throws(TLSSetupError) -> Certificate {
-    guard let key = unsafe request.publicKey, unsafe EVP_PKEY_up_ref(key) == 1 else { throw .refused("the request has no key") }
+  public func issue(_ template: CertificateTemplate, for request: CertificateRequest) throws(TLSSetupError)
+    -> Certificate
+  {
+    guard let key = unsafe request.publicKey, unsafe EVP_PKEY_up_ref(key) == 1 else {
+      throw .refused("the request has no key")
+    }
     let publicKey = unsafe OpenSSLReference(key) { unsafe EVP_PKEY_free($0) }
     return try CertificateDraft(template, publicKey: publicKey, issuer: certificate).signed(by: self.key)
   }

@@ -27,7 +27,9 @@ struct CertificateDraft {
   private func setSerial(_ bytes: [UInt8]) throws(TLSSetupError) {
     var positive = bytes
     if let first = positive.first { positive[0] = first & 0x7f }
-    guard positive.count == 16, positive.contains(where: { $0 != 0 }) else { throw .refused("a serial has 16 bytes, not all 0") }
+    guard positive.count == 16, positive.contains(where: { $0 != 0 }) else {
+      throw .refused("a serial has 16 bytes, not all 0")
+    }
     let number = unsafe BN_bin2bn(positive, Int32(positive.count), nil)
     defer { unsafe BN_free(number) }
     try Self.check(unsafe BN_to_ASN1_INTEGER(number, X509_get_serialNumber(draft.pointer)) != nil)
@@ -44,7 +46,8 @@ struct CertificateDraft {
       let subject = unsafe X509_get_subject_name(draft.pointer)
       let text = Array(template.commonName.utf8)
       try Self.check(
-        unsafe X509_NAME_add_entry_by_txt(subject, "CN", Int32(MBSTRING_UTF8), text, Int32(clamping: text.count), -1, 0) == 1)
+        unsafe X509_NAME_add_entry_by_txt(subject, "CN", Int32(MBSTRING_UTF8), text, Int32(clamping: text.count), -1, 0)
+          == 1)
     }
     try Self.check(unsafe X509_set_issuer_name(draft.pointer, X509_get_subject_name(issuer.pointer)) == 1)
     if template.uris.isEmpty, template.dnsNames.isEmpty, template.addresses.isEmpty { return }
@@ -68,7 +71,8 @@ struct CertificateDraft {
   private static func bytes(ofAddress text: String) throws(TLSSetupError) -> [UInt8] {
     guard let string = unsafe a2i_IPADDRESS(text) else { throw .refused("'\(text)' is no numeric address") }
     defer { unsafe ASN1_OCTET_STRING_free(string) }
-    return unsafe Array(UnsafeBufferPointer(start: ASN1_STRING_get0_data(string), count: Int(ASN1_STRING_length(string))))
+    return unsafe Array(
+      UnsafeBufferPointer(start: ASN1_STRING_get0_data(string), count: Int(ASN1_STRING_length(string))))
   }
 
   private func setExtensions(_ use: CertificateTemplate.Use) throws(TLSSetupError) {

@@ -53,7 +53,8 @@ public struct CertificateRequest: Sendable {
     self.der = der
     request = unsafe OpenSSLReference(read) { unsafe X509_REQ_free($0) }
     let info = unsafe DER.bytes { unsafe i2d_X509_PUBKEY(X509_REQ_get_X509_PUBKEY(read), $0) }
-    guard info.starts(with: Self.p256), info.count == Self.p256.count + 64, let key = unsafe X509_REQ_get0_pubkey(read) else {
+    guard info.starts(with: Self.p256), info.count == Self.p256.count + 64, let key = unsafe X509_REQ_get0_pubkey(read)
+    else {
       throw .wrongKey
     }
     guard unsafe X509_REQ_verify(read, key) == 1 else { throw .badSignature }
@@ -68,7 +69,8 @@ public struct CertificateRequest: Sendable {
 
   /// How each SubjectPublicKeyInfo of a P-256 key begins, down to the mark of an uncompressed point (RFC 5480 §2).
   private static let p256: [UInt8] = [
-    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d,
+    0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce,
+    0x3d,
     0x03, 0x01, 0x07, 0x03, 0x42, 0x00, 0x04,
   ]
 }

@@ -40,7 +40,8 @@ public struct PrivateKey: Sendable {
 
   /// What to hash with before signing; nil for keys that hash by themselves (Ed25519).
   @unsafe var digest: OpaquePointer? {
-    let hashesItself = unsafe EVP_PKEY_is_a(reference.pointer, "ED25519") == 1 || EVP_PKEY_is_a(reference.pointer, "ED448") == 1
+    let hashesItself =
+      unsafe EVP_PKEY_is_a(reference.pointer, "ED25519") == 1 || EVP_PKEY_is_a(reference.pointer, "ED448") == 1
     return unsafe hashesItself ? nil : EVP_sha256()
   }
 }

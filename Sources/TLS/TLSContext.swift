@@ -37,6 +37,7 @@ import COpenSSL
     try setIdentity()
     if settings.peer != .none { try setTrust() }
     try setCallbacks()
+    try setTicketKeys()
   }
 
   private func setProtocol() throws(TLSSetupError) {

@@ -54,6 +54,8 @@ public struct TLSSettings: Sendable {
   /// nothing of the client's refuses; with either list empty nothing is negotiated.
   public var protocols: [String]
   public var minimumVersion: TLSVersion
+  /// A server's: under what its sessions resume. Nil: under keys of the context's own, as long as it lives.
+  public var ticketKeys: TicketKeys?
   /// With a trust domain the peer's certificate must be a mesh identity of it: no authority's, with exactly one URI name, and
   /// that below `spiffe://DOMAIN/` (X.509-SVID of the SPIFFE specification, §4 and §5). Nil: URI names are not looked at.
   public var trustDomain: String?

@@ -33,6 +33,10 @@ struct ConfigurationOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Names under which the REST API is reached.", valueName: "names")) var restNames: String?
   @Option(help: ArgumentHelp("Where proxies connect (default 127.0.0.1:4321).", valueName: "host:port")) var meshListen:
     String?
+  @Option(help: ArgumentHelp("Names and addresses in the controller's certificate.", valueName: "names")) var meshNames:
+    String?
+  @Option(help: "Whether proxies without TLS are served: required or permissive.") var meshTls: String?
+  @Option(help: "The mesh's part of identities (default heddle.local).") var trustDomain: String?
   @Option(help: ArgumentHelp("The database (default ./heddle.db).", valueName: "file")) var storePath: String?
   @Flag(help: "Allow addresses that others can reach, without TLS and tokens.") var insecureListen = false
   @Option(help: "error, warning, info or debug.") var logLevel: String?
@@ -41,6 +45,7 @@ struct ConfigurationOptions: ParsableArguments {
   private var given: [(name: String, value: String)] {
     let all: [(String, String?)] = [
       ("--rest-listen", restListen), ("--rest-names", restNames), ("--mesh-listen", meshListen),
+      ("--mesh-names", meshNames), ("--mesh-tls", meshTls), ("--trust-domain", trustDomain),
       ("--store-path", storePath),
       ("--insecure-listen", insecureListen ? "true" : nil), ("--log-level", logLevel), ("--log-format", logFormat),
     ]

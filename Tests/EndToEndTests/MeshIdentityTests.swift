@@ -160,4 +160,81 @@ import Testing
     try answers(edge)
     try answers(plain)
   }
+
+  // MARK: Between proxies
+
+  /// A caller's proxy and the application's own, behind one mesh.
+  private final class Pair {
+    let mesh: Mesh
+    let caller: Proxy
+    let application: Proxy
+    private let service: RunningProgram
+
+    init(_ tests: MeshIdentityTests) throws {
+      mesh = try tests.mesh()
+      let started = try mesh.startService("v1")
+      service = started.program
+      try mesh.register("web-v1", started.address)
+      try mesh.route("/svc/web", "/#/registry/web-v1")
+      application = try mesh.startProxy(
+        "users",
+        environment: [
+          "HEDDLE_JOIN_TOKEN": try tests.token(mesh), "HEDDLE_INBOUND": "127.0.0.1:0", "HEDDLE_APPLICATION": started.address,
+        ])
+      caller = try mesh.startProxy("web", environment: ["HEDDLE_JOIN_TOKEN": try tests.token(mesh, "web")])
+      try tests.readiness(application, says: "controller: connected")
+      try tests.readiness(caller, says: "controller: connected")
+      try tests.answers(caller)
+    }
+
+    func metric(_ proxy: Proxy, _ name: String) throws -> Int {
+      let page = try curl("http://\(proxy.admin)/metrics").body.split(separator: "\n")
+      return page.filter { $0.hasPrefix(name) }.reduce(0) { $0 + (Int($1.split(separator: " ").last ?? "") ?? 0) }
+    }
+
+    /// Requests that came to the application's proxy.
+    func received() throws -> Int { try metric(application, "heddle_requests_total{direction=\"inbound\"") }
+  }
+
+  @Test func betweenProxiesItIsMutualTLSByItself() throws {
+    let pair = try Pair(self)
+    try eventually("requests go by the application's proxy") {
+      _ = try curl("-H", "Host: web", "http://\(pair.caller.address)/")
+      return try pair.received() > 0 ? () : nil
+    }
+    let before = try pair.received()
+    for version in ["--http1.1", "--http2-prior-knowledge"] {
+      for _ in 0..<5 {
+        #expect(try curl(all: [version, "-H", "Host: web", "http://\(pair.caller.address)/"]).status == 200)
+      }
+    }
+    try eventually("all of them are counted there") { try pair.received() == before + 10 ? () : nil }
+    // One connection for all, and nothing in clear.
+    #expect(try pair.metric(pair.application, "heddle_detections_total{direction=\"inbound\",protocol=\"tls\"}") == 1)
+    #expect(try pair.metric(pair.application, "heddle_detections_total{direction=\"inbound\",protocol=\"http1\"}") == 0)
+  }
+
+  /// Item 84, on the way between two proxies, and a controller that is gone for a while.
+  @Test func neitherRenewalsNorRootsNorAnOutageCostARequest() throws {
+    let pair = try Pair(self)
+    try eventually("requests go by the application's proxy") {
+      _ = try curl("-H", "Host: web", "http://\(pair.caller.address)/")
+      return try pair.received() > 0 ? () : nil
+    }
+    let callers = try Callers(2, through: pair.caller.address, host: "web")
+    for proxy in [pair.caller, pair.application] { try renew(proxy) }
+    #expect(try curl("-X", "POST", "http://\(pair.mesh.rest)/v1/identity/authorities:rotate").status < 300)
+    for proxy in [pair.caller, pair.application] {
+      try eventually("both trust both roots") { try roots(proxy).count == 2 ? () : nil }
+    }
+    #expect(try curl("-X", "POST", "http://\(pair.mesh.rest)/v1/identity/authorities:activate").status < 300)
+    for proxy in [pair.caller, pair.application] { try renew(proxy) }
+    pair.mesh.killController()
+    let before = try pair.received()
+    try eventually("traffic goes on without a controller") { try pair.received() > before ? () : nil }
+    try pair.mesh.restartController()
+    for proxy in [pair.caller, pair.application] { try readiness(proxy, says: "controller: connected") }
+    let seen = try callers.stop()
+    #expect(seen.failed.isEmpty && seen.refused == 0 && seen.total > 0, "\(seen)")
+  }
 }

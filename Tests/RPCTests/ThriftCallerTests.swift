@@ -15,8 +15,11 @@ import Thrift
     let call = thrift(.call)
     #expect(peer.receive(framed(call)).map(\.kind) == [.call])
     let (head, body) = parts(peer.text(of: 1))
-    #expect(head == ["POST /greet HTTP/1.1", "host: rpc", "content-type: application/x-heddle-call", "l5d-name: /greet",
-      "content-length: \(body.count)"])
+    #expect(
+      head == [
+        "POST /greet HTTP/1.1", "host: rpc", "content-type: application/x-heddle-call", "l5d-name: /greet",
+        "content-length: \(body.count)",
+      ])
     #expect(body == dispatchBody("", call))
   }
 
@@ -109,8 +112,9 @@ import Thrift
     peer.receive(framed(header + call))
     let (head, body) = parts(peer.text(of: 1))
     #expect(head.contains("l5d-name: /users/greet") && head.contains("l5d-dtab: /svc/users=>/svc/v2;"))
-    #expect(body == [0, 1] + number(8, 2) + bytes("deadline") + number(2, 2) + bytes("12")
-      + dispatchBody("/users", call, dtab: [("/svc/users", "/svc/v2")]).dropFirst(2))
+    #expect(
+      body == [0, 1] + number(8, 2) + bytes("deadline") + number(2, 2) + bytes("12")
+        + dispatchBody("/users", call, dtab: [("/svc/users", "/svc/v2")]).dropFirst(2))
     peer.answer(1, answerText(thrift(.reply)))
     #expect(peer.said() == framed([0] + thrift(.reply)))
   }
@@ -153,7 +157,8 @@ import Thrift
 
   @Test func theAnswersTextMayComeInAnyPieces() {
     let reply = thrift(.reply)
-    let chunks = "HTTP/1.1 200 OK\r\ncontent-type: \(callContentType)\r\ntransfer-encoding: chunked\r\n\r\n"
+    let chunks =
+      "HTTP/1.1 200 OK\r\ncontent-type: \(callContentType)\r\ntransfer-encoding: chunked\r\n\r\n"
       + String(replyBody(0, reply).map { "1\r\n" + String(UnicodeScalar($0)) + "\r\n" }.joined()) + "0\r\n\r\n"
     for text in [answerText(reply), chunks, "HTTP/1.1 103 Early Hints\r\n\r\n" + answerText(reply)] {
       forEverySplit(of: raw(text)) { first, second in

@@ -142,6 +142,20 @@ import Testing
     #expect(seen.last?.hasPrefix("failed") == true && seen.last?.contains("does not speak TLS") == true, "\(seen)")
   }
 
+  /// Item 86: a caller that wants another protocol is told so; one that names none is taken, and so is one that asks for no name.
+  @Test func protocolsThatDoNotMeet() throws {
+    let mesh = try RunningMesh(security: Self.server())
+    func security(_ protocols: [String]) throws -> GRPCClientSecurity {
+      let trust = TLSTrust.certificates(pem: try Self.authority.get().certificate)
+      return GRPCClientSecurity(context: try TLSContext(.client, TLSSettings(trust: trust, protocols: protocols)))
+    }
+    #expect(try call(mesh, security(["http/1.1"])).last?.contains("no_application_protocol") == true)
+    waitFor { mesh.faults.all.count == 1 }
+    #expect(mesh.faults.all == ["nothing_in_common"])
+    #expect(try call(mesh, security([])).last == "closed ok bye")
+    #expect(try call(mesh, security(["http/1.1", "h2"])).last == "closed ok bye")
+  }
+
   /// Connections that stand keep what they began with; new ones get the new certificate.
   @Test func theContextIsReplacedWhileCallsRun() throws {
     let mesh = try RunningMesh(security: Self.server())

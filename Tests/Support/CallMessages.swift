@@ -48,4 +48,3 @@ public func dispatchBody(_ destination: String, _ payload: [UInt8], dtab: [(Stri
 }
 
 public func replyBody(_ status: UInt8, _ payload: [UInt8]) -> [UInt8] { [status, 0, 0] + payload }
-

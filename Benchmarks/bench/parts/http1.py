@@ -20,12 +20,17 @@ def rounds_of(shop, options, proxies, run, http2=False):
     """`run(port, seconds)` is the load; it returns requests, seconds and errors."""
     _, backend_port = peers.backend(shop, http2=http2)
     running = {name: peers.start(shop, name, backend_port, options, http2) for name in proxies}
+    return alternate(options, running, run, lambda: run(backend_port, 1))
+
+
+def alternate(options, running, run, control):
+    """`running`: by name what costs and where it listens. `control()` is a load that no proxy carries."""
     for _, port in running.values():
         run(port, 1)
     rounds = {name: [] for name in running}
     direct = []
     for _ in range(options.rounds):
-        done = run(backend_port, 1)
+        done = control()
         direct.append(done["requests"] / done["seconds"])
         for name, (program, port) in running.items():
             rounds[name].append(one(program, port, options, run))

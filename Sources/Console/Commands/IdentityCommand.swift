@@ -88,7 +88,8 @@ extension IdentityCommand.Token {
         for token in answer["join_tokens"]?.items ?? [] {
           table.add(
             .init(token["id"]?.plain ?? ""), .init(token["identity"]?.plain ?? ""),
-            .init("\(token["used"]?.plain ?? "?") of \(token["uses"]?.plain ?? "?")"), .init(token["expires_at"]?.plain ?? ""),
+            .init("\(token["used"]?.plain ?? "?") of \(token["uses"]?.plain ?? "?")"),
+            .init(token["expires_at"]?.plain ?? ""),
             .init(token["created_by"]?.plain ?? ""))
         }
         return table.render(on: session.terminal)
@@ -119,7 +120,8 @@ enum AuthorityTable {
         .init(authority["id"]?.plain ?? ""), .init(state, paint(state)), .init(authority["not_after"]?.plain ?? ""),
         .init(authority["kept_in"]?.plain ?? ""), .init(String((authority["public_key_hash"]?.plain ?? "").prefix(16))))
     }
-    return "trust domain \(answer["trust_domain"]?.plain ?? "?"), leaves live \(answer["leaf_lifetime"]?.plain ?? "?")\n"
+    return
+      "trust domain \(answer["trust_domain"]?.plain ?? "?"), leaves live \(answer["leaf_lifetime"]?.plain ?? "?")\n"
       + table.render(on: terminal)
   }
 

@@ -5,7 +5,8 @@ import Serving
 extension API {
   static let identityRoutes: [Route] = [
     Route(
-      "GET", "/v1/identity", id: "getIdentity", "Shows the trust domain and the authorities that sign its certificates.",
+      "GET", "/v1/identity", id: "getIdentity",
+      "Shows the trust domain and the authorities that sign its certificates.",
       answer: "Identity"
     ) { (call) throws(Problem) in .json(200, try call.identity().json) },
     Route(
@@ -38,7 +39,8 @@ extension API {
     },
     Route(
       "POST", "/v1/namespaces/{ns}/join-tokens", id: "createJoinToken",
-      "Makes a join token: whoever has it gets certificates of this identity.", bodies: Route.Body.json("JoinTokenBody"),
+      "Makes a join token: whoever has it gets certificates of this identity.",
+      bodies: Route.Body.json("JoinTokenBody"),
       answer: "JoinToken", status: 201
     ) { (call) async throws(Problem) in try await call.makeJoinToken() },
     Route(
@@ -97,7 +99,8 @@ extension JoinTokenRecord {
       .init(name: "id", value: .string(id)), .init(name: "namespace", value: .string(namespace)),
       .init(name: "identity", value: .string(identity)), .init(name: "uses", value: JSON(uses)),
       .init(name: "used", value: JSON(used)), .init(name: "created_at", value: .string(createdAt.rfc3339)),
-      .init(name: "created_by", value: .string(createdBy)), .init(name: "expires_at", value: .string(expiresAt.rfc3339)),
+      .init(name: "created_by", value: .string(createdBy)),
+      .init(name: "expires_at", value: .string(expiresAt.rfc3339)),
     ]
   }
 }
@@ -106,7 +109,8 @@ extension IdentityService {
   fileprivate var json: JSON {
     [
       "trust_domain": .string(settings.trustDomain), "bundle_version": JSON(bundle.version),
-      "leaf_lifetime": .string(settings.leafLifetime.configured), "outage_grace": .string(settings.outageGrace.configured),
+      "leaf_lifetime": .string(settings.leafLifetime.configured),
+      "outage_grace": .string(settings.outageGrace.configured),
       "authorities": .array(book.authorities.map(\.json)),
     ]
   }
@@ -121,7 +125,8 @@ extension Authority {
       "public_key_hash": .string(Facts.hex(roots.first?.publicKeyHash ?? [])),
       "not_before": .string(WallTime(milliseconds: facts.notBefore * 1000).rfc3339),
       "not_after": .string(WallTime(milliseconds: notAfter * 1000).rfc3339),
-      "kept_in": .string(isOperators ? "files" : "store"), "certificate": .string(String(decoding: certificate.pem, as: UTF8.self)),
+      "kept_in": .string(isOperators ? "files" : "store"),
+      "certificate": .string(String(decoding: certificate.pem, as: UTF8.self)),
     ]
     if case .trusted(let until) = state {
       json = json.adding([.init(name: "trusted_until", value: .string(until.rfc3339))])

@@ -222,7 +222,8 @@ extension OpenAPI {
       "state": ["type": "string", "enum": .array(ProxyState.allCases.map { .string($0.rawValue) })], "address": text,
       "zone": text,
       "labels": ["type": "object", "additionalProperties": text], "version": text, "capabilities": list(of: text),
-      "identity": text, "revision_held": whole, "revision_acknowledged": whole, "last_seen": text, "connected_since": text,
+      "identity": text, "revision_held": whole, "revision_acknowledged": whole, "last_seen": text,
+      "connected_since": text,
       "last_error": text,
       "warnings": list(of: text),
     ]),
@@ -239,7 +240,8 @@ extension OpenAPI {
     "JoinTokenBody": object(
       ["identity": text, "ttl": text, "uses": ["type": "integer", "minimum": 1]], required: ["identity"]),
     "JoinToken": object([
-      "id": text, "identity": text, "namespace": text, "uses": whole, "used": whole, "created_at": text, "created_by": text,
+      "id": text, "identity": text, "namespace": text, "uses": whole, "used": whole, "created_at": text,
+      "created_by": text,
       "expires_at": text, "token": ["type": "string", "description": "Only in the answer that made it."],
     ]),
     "JoinTokenList": page("join_tokens", "JoinToken"),

@@ -12,6 +12,16 @@ struct Authority: Sendable {
     case trusted(until: WallTime)
     /// Out of the bundle.
     case retired
+
+    /// The further down the list, the lower.
+    var rank: Int {
+      switch self {
+      case .retired: 0
+      case .trusted: 1
+      case .issuing: 2
+      case .next: 3
+      }
+    }
   }
 
   let id: String
@@ -35,12 +45,14 @@ struct Authority: Sendable {
   func isValid(at now: WallTime) -> Bool { now.seconds < notAfter }
 
   /// A root of our own.
-  static func make(trustDomain: String, state: State, leaf: Duration, now: WallTime, random: (Int) throws -> [UInt8]) throws
+  static func make(trustDomain: String, state: State, leaf: Duration, now: WallTime, random: (Int) throws -> [UInt8])
+    throws
     -> Authority
   {
     let id = Facts.hex(try random(4))
     let template = CertificateTemplate(
-      .authority, commonName: "Heddle mesh root \(id)", notBefore: now.seconds - IdentitySettings.backdating.components.seconds,
+      .authority, commonName: "Heddle mesh root \(id)",
+      notBefore: now.seconds - IdentitySettings.backdating.components.seconds,
       notAfter: now.seconds + IdentitySettings.rootLifetime.components.seconds, serial: try random(16))
     let key = PrivateKey()
     let root = try CertificateAuthority(selfSigned: template, key: key).certificate

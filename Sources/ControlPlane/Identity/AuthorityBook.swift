@@ -9,7 +9,10 @@ struct AuthorityBook: Sendable {
   private(set) var authorities: [Authority]
 
   init(_ authorities: [Authority]) {
-    self.authorities = authorities.sorted { ($0.isOperators ? 1 : 0, $0.createdAt, $0.id) < ($1.isOperators ? 1 : 0, $1.createdAt, $1.id) }
+    // Two made in one millisecond follow each other as they were to issue.
+    self.authorities = authorities.sorted {
+      ($0.isOperators ? 1 : 0, $0.createdAt, $0.state.rank) < ($1.isOperators ? 1 : 0, $1.createdAt, $1.state.rank)
+    }
   }
 
   var issuing: Authority? { authorities.first { $0.state == .issuing } }
@@ -71,14 +74,17 @@ struct AuthorityBook: Sendable {
   mutating func noteLifetime(_ lifetime: Duration) {
     authorities = authorities.map { authority in
       var noted = authority
-      if authority.state == .issuing || authority.state == .next { noted.longestLeaf = max(authority.longestLeaf, lifetime) }
+      if authority.state == .issuing || authority.state == .next {
+        noted.longestLeaf = max(authority.longestLeaf, lifetime)
+      }
       return noted
     }
   }
 
   private func checkOwn() throws(Problem) {
     if issuing?.isOperators == true {
-      throw .conflict("The mesh's certificates are signed by your own authority (identity.ca): replace it in its files.")
+      throw .conflict(
+        "The mesh's certificates are signed by your own authority (identity.ca): replace it in its files.")
     }
   }
 

@@ -30,7 +30,8 @@ enum AuthorityRows {
           ON CONFLICT (id) DO UPDATE SET state = ?4, ends = ?6, longest_leaf = ?7
           """,
         arguments: [
-          authority.id, Data(authority.certificate.der), Data(authority.key.der), name, authority.createdAt.milliseconds, ends,
+          authority.id, Data(authority.certificate.der), Data(authority.key.der), name,
+          authority.createdAt.milliseconds, ends,
           authority.longestLeaf.wholeMilliseconds,
         ])
     }

@@ -65,7 +65,9 @@ extension IdentityService {
     }
   }
 
-  private func answer(_ id: SPIFFEID, _ request: CertificateRequest, at now: WallTime) throws -> Heddle_Mesh_V1_SignResponse {
+  private func answer(_ id: SPIFFEID, _ request: CertificateRequest, at now: WallTime) throws
+    -> Heddle_Mesh_V1_SignResponse
+  {
     let (leaf, authority) = try issue(id.description, for: request, at: now)
     // A root stands in the bundle, not in the chain.
     let above = authority.chain.filter { !$0.isSelfIssued }

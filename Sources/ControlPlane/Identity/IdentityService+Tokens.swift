@@ -13,11 +13,13 @@ extension IdentityService {
     do {
       let token = JoinToken(id: Facts.hex(try random(8)), secret: try random(32), rootHash: root.publicKeyHash)
       let record = JoinTokenRecord(
-        id: token.id, namespace: namespace, identity: identity, secretHash: JoinTokenRecord.hash(token.secret), uses: uses,
+        id: token.id, namespace: namespace, identity: identity, secretHash: JoinTokenRecord.hash(token.secret),
+        uses: uses,
         createdAt: now, createdBy: who, expiresAt: now + lifetime)
       let stored = await controller.transact { db in
         guard try JoinTokenRows.count(db, namespace: namespace) < JoinTokenRecord.mostInNamespace else {
-          throw Problem.conflict("Namespace \(namespace) has \(JoinTokenRecord.mostInNamespace) join tokens; delete some.")
+          throw Problem.conflict(
+            "Namespace \(namespace) has \(JoinTokenRecord.mostInNamespace) join tokens; delete some.")
         }
         try JoinTokenRows.insert(db, record)
       }

@@ -47,7 +47,8 @@ final class IdentityService: Sendable {
       book.settle(at: now)
       return (book, try Self.write(db, book, settings))
     }
-    state = Mutex(State(book: book, bundle: TrustBundle(version: version, roots: book.roots, settings: settings), generation: 1))
+    state = Mutex(
+      State(book: book, bundle: TrustBundle(version: version, roots: book.roots, settings: settings), generation: 1))
   }
 
   private static func book(_ stored: [Authority], _ settings: IdentitySettings) -> AuthorityBook {
@@ -133,9 +134,12 @@ final class IdentityService: Sendable {
   // MARK: certificates
 
   /// A certificate by the authority that issues.
-  func issue(_ id: String, for request: CertificateRequest, at now: WallTime) throws -> (leaf: Certificate, by: Authority) {
+  func issue(_ id: String, for request: CertificateRequest, at now: WallTime) throws -> (
+    leaf: Certificate, by: Authority
+  ) {
     guard let authority = book.issuing, authority.isValid(at: now) else {
-      throw SignRefusal.unavailable("the authority that signs the mesh's certificates has expired: its operator must renew it")
+      throw SignRefusal.unavailable(
+        "the authority that signs the mesh's certificates has expired: its operator must renew it")
     }
     let template = CertificateTemplate(
       .leaf, uris: [id], notBefore: now.seconds - IdentitySettings.backdating.components.seconds,

@@ -42,7 +42,8 @@ struct OperatorAuthority: Sendable {
     for (lower, upper) in zip(chain, chain.dropFirst()) where !lower.isSigned(by: upper) {
       throw .refused("\(lower.facts.summary) is not signed by \(upper.facts.summary), which follows it")
     }
-    roots = try bundle.map { bytes throws(TLSSetupError) in try Certificate.all(pem: bytes) } ?? [chain[chain.count - 1]]
+    roots =
+      try bundle.map { bytes throws(TLSSetupError) in try Certificate.all(pem: bytes) } ?? [chain[chain.count - 1]]
     let top = chain[chain.count - 1]
     guard roots.contains(where: { $0 == top || top.isSigned(by: $0) }) else {
       throw .refused("no root of the bundle has signed \(top.facts.summary)")

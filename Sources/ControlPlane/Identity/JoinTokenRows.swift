@@ -38,6 +38,11 @@ enum JoinTokenRows {
     return db.changesCount > 0
   }
 
+  /// The namespace is gone: nobody joins it any more, also not when one of that name is made again.
+  static func deleteAll(_ db: Database, namespace: String) throws {
+    try db.run(sql: "DELETE FROM join_tokens WHERE namespace = ?", arguments: [namespace])
+  }
+
   static func isUsed(_ db: Database, _ id: String, byKey key: [UInt8]) throws -> Bool {
     try Int.fetchOne(
       db, sql: "SELECT 1 FROM join_token_uses WHERE token = ? AND key = ?", arguments: [id, Data(key)]) != nil
@@ -59,7 +64,8 @@ enum JoinTokenRows {
   private static func record(_ row: Row) -> JoinTokenRecord {
     let secret: Data = row["secret"]
     return JoinTokenRecord(
-      id: row["id"], namespace: row["namespace"], identity: row["identity"], secretHash: Array(secret), uses: row["uses"],
+      id: row["id"], namespace: row["namespace"], identity: row["identity"], secretHash: Array(secret),
+      uses: row["uses"],
       used: row["used"], createdAt: WallTime(milliseconds: row["created_at"]), createdBy: row["created_by"],
       expiresAt: WallTime(milliseconds: row["expires_at"]))
   }

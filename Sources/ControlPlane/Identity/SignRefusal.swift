@@ -56,10 +56,13 @@ enum SignRefusal: Error, Hashable, Sendable {
     case .token(let fault): GRPCStatus(.invalidArgument, fault.description)
     case .noProof:
       GRPCStatus(
-        .unauthenticated, "a certificate needs a proof: a join token, or for a renewal a connection with the certificate held")
+        .unauthenticated,
+        "a certificate needs a proof: a join token, or for a renewal a connection with the certificate held")
     case .kubernetes: GRPCStatus(.unimplemented, "this controller takes no Kubernetes tokens")
     case .unknownToken:
-      GRPCStatus(.permissionDenied, "this controller knows no such join token: it was deleted, is long past, or is another mesh's")
+      GRPCStatus(
+        .permissionDenied,
+        "this controller knows no such join token: it was deleted, is long past, or is another mesh's")
     case .wrongToken: GRPCStatus(.permissionDenied, "the secret of the join token is wrong")
     case .usedToken: GRPCStatus(.permissionDenied, "the join token was used as often as it may be; make a new one")
     case .expiredToken: GRPCStatus(.permissionDenied, "the join token has expired; make a new one")

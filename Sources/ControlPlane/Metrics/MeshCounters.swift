@@ -100,9 +100,7 @@ final class MeshCounters: Sendable {
     out.sample(state.refusedStreams)
     out.begin("heddle_mesh_names_refused_total", .counter, help: "Subscriptions refused at the limit.")
     out.sample(state.refusedNames)
-    out.begin(
-      "heddle_mesh_claims_disbelieved_total", .counter,
-      help: "Times that a proxy without a certificate said for which applications it takes mutual TLS.")
+    out.begin("heddle_mesh_claims_disbelieved_total", .counter, help: "Claims of proxies without a certificate.")
     out.sample(state.disbelieved)
     out.begin("heddle_revisions_refused_total", .counter, help: "Revisions that a proxy refused.")
     out.sample(state.refusedRevisions)

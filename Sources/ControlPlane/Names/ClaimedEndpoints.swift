@@ -54,7 +54,8 @@ struct ClaimedEndpoints {
 
   private mutating func tell(_ endpoints: TreeDictionary<String, EncodedEndpoint>, _ hash: SetHash) {
     told = NamedEndpoints(
-      state: plain.state, reason: plain.reason, version: plain.version == 0 ? 0 : plain.version &+ generation, id: plain.id,
+      state: plain.state, reason: plain.reason, version: plain.version == 0 ? 0 : plain.version &+ generation,
+      id: plain.id,
       residual: plain.residual, protocol: plain.protocol, endpoints: endpoints, setHash: hash)
   }
 }

@@ -130,6 +130,9 @@ extension Heddle_Mesh_V1_ServiceProtocol {
     case .http1: self = .http1
     case .http2: self = .http2
     case .tcp: self = .tcp
+    case .thrift: self = .thrift
+    case .mux: self = .mux
+    case .thriftmux: self = .thriftmux
     case nil: self = .unspecified
     }
   }

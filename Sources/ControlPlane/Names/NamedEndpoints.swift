@@ -79,6 +79,9 @@ extension ServiceProtocol {
     case .http1: self = .http1
     case .http2: self = .http2
     case .tcp: self = .tcp
+    case .thrift: self = .thrift
+    case .mux: self = .mux
+    case .thriftmux: self = .thriftmux
     }
   }
 }

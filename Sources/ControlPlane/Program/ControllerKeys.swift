@@ -22,20 +22,23 @@ enum ControllerKeys {
       "Whether proxies without TLS are served. Where it is not set: permissive on a loopback address and with insecure_listen, "
         + "else required."),
     Setting(
-      "identity.trust_domain", .text, standard: "heddle.local", environment: "HEDDLE_TRUST_DOMAIN", option: "--trust-domain",
+      "identity.trust_domain", .text, standard: "heddle.local", environment: "HEDDLE_TRUST_DOMAIN",
+      option: "--trust-domain",
       "The mesh's part of the identities that it gives: spiffe://<trust domain>/ns/<namespace>/sa/<identity>."),
     Setting(
       "identity.leaf_lifetime", .duration(.seconds(300)...(.seconds(30 * 86_400))), standard: "24h",
       "How long a proxy's certificate lives. Proxies renew theirs at about two thirds of it."),
     Setting(
       "identity.outage_grace", .duration(.zero...(.seconds(30 * 86_400))), standard: "72h",
-      "For so long after its end a certificate is still taken, so that an outage of all controllers stops no traffic. 0s: not."),
+      "For so long after its end a certificate is still taken, so that an outage of all controllers stops no traffic. 0s: not."
+    ),
     Setting(
       "identity.rotation_overlap", .duration(.zero...(.seconds(30 * 86_400))), standard: "5m",
       "The least time for which a new root is trusted before it signs."),
     Setting(
       "identity.ca.certificate", .text,
-      "PEM file: a signing certificate of your own, then those above it. With it nothing is signed by roots of the store."),
+      "PEM file: a signing certificate of your own, then those above it. With it nothing is signed by roots of the store."
+    ),
     Setting("identity.ca.key", .text, "PEM file: the private key of identity.ca.certificate, without a password."),
     Setting(
       "identity.ca.bundle", .text,

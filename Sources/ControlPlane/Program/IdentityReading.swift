@@ -27,7 +27,8 @@ struct IdentityReading {
     settings.rotationOverlap = values.duration("identity.rotation_overlap")
     settings.isPermissive = isPermissive
     settings.names = values.texts("mesh.names") + (address.isUnspecified ? [hostName()] : [address.host])
-    for name in settings.names where name.isEmpty || name.utf8.count > 253 || name.utf8.contains(where: { $0 <= 0x20 || $0 > 0x7e }) {
+    for name in settings.names
+    where name.isEmpty || name.utf8.count > 253 || name.utf8.contains(where: { $0 <= 0x20 || $0 > 0x7e }) {
       fault("mesh.names", "'\(name.prefix(80))' is neither a DNS name nor a numeric address")
     }
     settings.own = own()
@@ -43,7 +44,8 @@ struct IdentityReading {
     }
     guard let certificate = file("identity.ca.certificate"), let key = file("identity.ca.key") else { return nil }
     let bundle = values.text("identity.ca.bundle") == nil ? nil : file("identity.ca.bundle")
-    do throws(TLSSetupError) { return try OperatorAuthority(certificate: certificate, key: key, bundle: bundle) } catch {
+    do throws(TLSSetupError) { return try OperatorAuthority(certificate: certificate, key: key, bundle: bundle) } catch
+    {
       fault("identity.ca", "\(error)", at: "identity.ca.certificate")
       return nil
     }

@@ -115,7 +115,8 @@ final class Controller: Sendable {
 
   /// Does `work`, which touches no namespace, in the writer's next transaction. What it returns is on disk; what it throws undoes
   /// it: a `Problem` alone, any other error with the whole transaction.
-  func transact<Value: Sendable>(_ work: @escaping @Sendable (Database) throws -> Value) async -> Result<Value, Problem> {
+  func transact<Value: Sendable>(_ work: @escaping @Sendable (Database) throws -> Value) async -> Result<Value, Problem>
+  {
     let made = Mutex<Value?>(nil)
     let result = await submit(
       .upkeep { db in

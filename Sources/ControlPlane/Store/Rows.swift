@@ -81,6 +81,7 @@ extension Rows {
   /// Writes all that `edit` changed; the revision row too when configuration changed.
   static func write(_ db: Database, _ edit: Edit, who: String, why: String, at now: WallTime) throws {
     try writeNamespace(db, edit.state)
+    if !edit.state.isPresent { try JoinTokenRows.deleteAll(db, namespace: edit.state.name) }
     if edit.changesConfiguration { try writeRevision(db, edit, who: who, why: why, at: now) }
     for (service, touch) in edit.registry { try writeService(db, edit.state, service, touch, at: now) }
   }

@@ -37,7 +37,8 @@ enum HelloCheck {
   }
 
   private static func isInbound(_ inbound: Heddle_Mesh_V1_Inbound) -> Bool {
-    inbound.applications.count <= applications && (inbound.applications + [inbound.port]).allSatisfy { (1...65_535).contains($0) }
+    inbound.applications.count <= applications
+      && (inbound.applications + [inbound.port]).allSatisfy { (1...65_535).contains($0) }
   }
 
   /// `[A-Za-z0-9._-]{1,253}`.

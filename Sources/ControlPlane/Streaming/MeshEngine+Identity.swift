@@ -80,9 +80,12 @@ extension MeshEngine {
     do {
       let made = try ServerIdentity(identity, at: identity.now)
       shown = made
+      presentingFails = false
       server?.security = made.security
     } catch {
-      // What stands is presented further, until its end.
+      // What stands is presented further, until its end; it is tried again each second, and said once.
+      if presentingFails { return }
+      presentingFails = true
       log?.error("identity", "the mesh port's certificate cannot be renewed", [("error", "\(error)")])
     }
   }

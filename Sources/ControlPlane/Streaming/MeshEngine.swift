@@ -29,6 +29,7 @@ final class MeshEngine: GRPCService {
   var kinds: [Handle: Kind] = [:]
   var shown: ServerIdentity?
   var isIdentityTicking = false
+  var presentingFails = false
   /// Ourselves, for what comes back from other threads.
   var confined: Confined<MeshEngine>?
   private var ticks: UInt64 = 0
@@ -43,7 +44,8 @@ final class MeshEngine: GRPCService {
   }
 
   init(
-    hub: MeshHub, desk: ReportDesk, rates: RateTicker, identity: IdentityService? = nil, log: Log? = nil, loop: ServiceLoop
+    hub: MeshHub, desk: ReportDesk, rates: RateTicker, identity: IdentityService? = nil, log: Log? = nil,
+    loop: ServiceLoop
   ) {
     self.hub = hub
     self.identity = identity
@@ -201,6 +203,7 @@ final class MeshEngine: GRPCService {
   private func stop() {
     isStopped = true
     server = nil
+    confined = nil
     ledger.expire(now: .distantFuture)
     ledger.store()
   }

@@ -35,8 +35,9 @@ extension MeshHub {
       return
     }
     session.stall = nil
-    pushConfiguration(session, room: &room, now)
+    // Before all else, so that it does not wait for a snapshot's turn.
     pushTrust(session, room: &room)
+    pushConfiguration(session, room: &room, now)
     pushEndpoints(session, room: &room)
     if isUnfinished(session) { crowded.append(session.stream) }
   }

@@ -13,7 +13,9 @@ extension MeshHub {
   }
 
   func pushTrust(_ session: ProxySession, room: inout Int) {
-    guard room > 0, let trust, let proxy = session.proxy, proxy.isIdentified, proxy.trustTold != trust.version else { return }
+    guard room > 0, let trust, let proxy = session.proxy, proxy.isIdentified, proxy.trustTold != trust.version else {
+      return
+    }
     session.proxy?.trustTold = trust.version
     send(session, trust.framed, .trust, room: &room)
   }

@@ -83,7 +83,8 @@ final class MeshService: ChangeObserver {
           source: source, names: names, ledger: ledger, counters: counters, journal: journal, limits: limits)
         let desk = ReportDesk(store: store, ledger: ledger, counters: counters)
         let engine = MeshEngine(
-          hub: hub, desk: desk, rates: RateTicker(store: store, journal: journal), identity: identity, log: log, loop: loop)
+          hub: hub, desk: desk, rates: RateTicker(store: store, journal: journal), identity: identity, log: log,
+          loop: loop)
         let server = try GRPCServer(loop: loop, address: address, limits: .mesh, service: engine)
         engine.start(server)
         return (loop.confine(engine), server.localAddress)

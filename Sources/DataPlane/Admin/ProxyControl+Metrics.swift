@@ -86,6 +86,8 @@ extension ProxyControl {
           ledger.detections[direction, spoken], [("direction", "\(direction)"), ("protocol", spoken.rawValue)])
       }
     }
+    page.begin("heddle_passed_on_total", .counter, help: "Requests that no rule named, sent to their original destination.")
+    page.sample(ledger.passedOn)
     page.begin("heddle_proxy_headers_refused_total", .counter, help: "Connections closed: no PROXY protocol header.")
     page.sample(ledger.badProxyHeaders)
     page.begin("heddle_endpoint_ejections_total", .counter, help: "Endpoints taken out of balancing.")

@@ -88,6 +88,7 @@ extension ProxyCore {
       send(h, leaf: Int32(truncatingIfNeeded: leaf), headLength: headLength)
     case .pending:
       wait(h, b, headLength)
+    case .noRoute where passOn(h, headLength): break
     case .noRoute:
       failUndispatched(h, headLength, .noRoute, text: "no rule leads \(bindings[b].service) to a service")
     case .noEndpoints:
@@ -97,6 +98,24 @@ extension ProxyCore {
     case .failed(let failure):
       failUndispatched(h, headLength, fault(for: failure), text: failure.description)
     }
+  }
+
+  /// Sends a request that no rule leads to a service where its caller had wanted to connect, if the kernel sent it here. Returns whether
+  /// it did.
+  private mutating func passOn(_ h: Handle, _ headLength: Int) -> Bool {
+    guard let original = downstreams[h].origin.original, !downstreams[h].exchange.isPassedOn,
+      let name = Path(labels: ["$", "inet", original.host, "\(original.port)"]),
+      let b = binding(named: Array(name.description.utf8)), bindings[b].inFlight < bindings[b].inFlightLimit
+    else { return false }
+    bindings[downstreams[h].exchange.binding].inFlight -= 1
+    bindings[b].inFlight += 1
+    bindings[b].lastUsed = now
+    downstreams[h].exchange.binding = b
+    downstreams[h].exchange.requestSeries = bindings[b].requestSeries
+    downstreams[h].exchange.isPassedOn = true
+    facts.recordPassedOn()
+    dispatch(h, headLength: headLength)
+    return true
   }
 
   private static func pick(

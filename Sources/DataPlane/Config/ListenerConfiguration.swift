@@ -81,6 +81,7 @@ private struct ListenerSection {
       policy.explains = values.boolean(path("explain"))
       policy.allowsConnect = values.boolean(path("connect"))
       policy.passesTLS = values.boolean(path("passthrough"))
+      policy.isTransparent = values.boolean(path("transparent"))
       policy.tcpName = tcpName(policy.listenerProtocol)
       policy.identifiers = identifiers(standard: policy.listenerProtocol.identifiers)
       policy.methodInName = values.boolean(path("thrift.method_in_dst"))
@@ -103,7 +104,7 @@ private struct ListenerSection {
 
   private func tcpName(_ spoken: ListenerProtocol) -> Path? {
     guard let text = values.text(path("tcp")) else {
-      if spoken == .tcp { fault("tcp", "missing: protocol tcp needs the name that its connections go to") }
+      if spoken == .tcp, !values.boolean(path("transparent")) { fault("tcp", "missing: protocol tcp needs the name that its connections go to") }
       return nil
     }
     do throws(NamingError) { return try Path(parsing: text) } catch {

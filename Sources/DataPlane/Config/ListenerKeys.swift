@@ -13,6 +13,10 @@ enum ListenerKeys {
         "The logical name, such as /svc/db, of connections that are neither HTTP nor TLS with a server name; with protocol tcp of all. "
           + "Without it they are refused."),
       Setting(
+        "outbound.transparent", .boolean, standard: "false",
+        "Connections are sent here by the kernel (iptables REDIRECT): those of bytes are named /svc/<address>:<port> by where they wanted "
+          + "to go, and what no rule leads to a service goes there."),
+      Setting(
         "outbound.passthrough", .boolean, standard: "true",
         "Whether TLS that does not end here goes on unopened to /svc/<server name>, by the rules; else it is refused."),
       Setting(
@@ -70,8 +74,9 @@ enum ListenerKeys {
       "Where the application of this host listens: a port of 127.0.0.1, or a numeric address and a port. All that comes in goes there, "
         + "and nowhere else."),
     Setting(
-      "inbound.application_protocol", .choice(["auto", "http1", "http2"]), standard: "auto",
-      "What the application speaks; auto: gRPC over HTTP/2, all else over HTTP/1.1."),
+      "inbound.application_protocol", .choice(["auto", "http1", "http2", "thrift", "mux", "thriftmux"]),
+      standard: "auto",
+      "What the application speaks; auto: gRPC over HTTP/2, calls by what they came by, all else over HTTP/1.1."),
     Setting(
       "inbound.service", .text, standard: "/inbound",
       "The logical name that requests to the application are counted under, such as /svc/users."),

@@ -29,15 +29,18 @@ public enum ListenerProtocol: String, Sendable {
     }
   }
 
+  /// What its calls are; nil: it takes none.
+  var calls: CallProtocol? { if case .calls(let calls)? = session { calls } else { nil } }
+
   /// How requests get their names unless the configuration says otherwise.
-  var identifiers: [Identifier] {
-    if case .calls? = session { Identifier.calls } else { Identifier.standard }
-  }
+  var identifiers: [Identifier] { calls == nil ? Identifier.standard : Identifier.calls }
 }
 
 extension Identifier {
   /// Where a call says that it wants to go, else `/svc`.
-  static let calls = [Identifier(.headerPath("\(callNameField)", segments: nil)), Identifier(.fixed(Path(segments: [])))]
+  static let calls = [
+    Identifier(.headerPath("\(callNameField)", segments: nil)), Identifier(.fixed(Path(segments: []))),
+  ]
 }
 
 /// Whose word counts.
@@ -98,6 +101,8 @@ public struct ListenerPolicy: Sendable {
   public var tcpName: Path?
   /// Whether the name of a Thrift call ends in its method.
   public var methodInName = false
+  /// Connections come by the kernel's address translation: what no rule names goes where the caller had wanted to connect.
+  public var isTransparent = false
   /// Whether TLS that does not end here goes on unopened.
   public var passesTLS = true
 

@@ -25,7 +25,7 @@ protocol SecuritySource: Sendable {
 ///     client: required                       # or optional
 ///     minimum_version: "1.3"                 # else 1.2
 /// ```
-struct ListenerSecurity: Hashable, SecuritySource {
+struct ListenerSecurity: SecuritySource {
   struct Certificate: Hashable, Sendable {
     /// PEM, the certificate itself first.
     let chain: String
@@ -40,6 +40,8 @@ struct ListenerSecurity: Hashable, SecuritySource {
   private(set) var minimumVersion = TLSVersion.v12
   /// Application protocols, most wanted first.
   private(set) var protocols: [String] = []
+  /// Outlive a change of certificates; rotated by the control side.
+  let tickets = TicketKeys()
 
   /// What one file may have: far more than any chain.
   static let longestFile = 1 << 20
@@ -105,12 +107,10 @@ struct ListenerSecurity: Hashable, SecuritySource {
       } catch { throw ListenerSecurityFault(description: "\(certificate.chain): \(error)") }
     }
     let trust = clientAuthorities == nil ? TLSTrust.system : .certificates(pem: material.files.last ?? [])
-    do {
-      return try TLSContext(
-        .server,
-        TLSSettings(
-          trust: trust, peer: client, identities: identities, protocols: protocols, minimumVersion: minimumVersion))
-    } catch { throw ListenerSecurityFault(description: "\(path): \(error)") }
+    var settings = TLSSettings(
+      trust: trust, peer: client, identities: identities, protocols: protocols, minimumVersion: minimumVersion)
+    settings.ticketKeys = tickets
+    do { return try TLSContext(.server, settings) } catch { throw ListenerSecurityFault(description: "\(path): \(error)") }
   }
 
   /// The bytes of the files. There are keys among them: kept only until a context is made.

@@ -6,7 +6,8 @@ public enum ProxyKeys {
   private static let anyTime: ClosedRange<Duration> = .milliseconds(1) ... .seconds(86_400)
 
   public static let table = SettingsTable(
-    identity + mesh + ListenerKeys.outbound + ListenerKeys.inbound + ListenerKeys.edge + clients + admin + naming + timeouts
+    identity + mesh + ListenerKeys.outbound + ListenerKeys.inbound + ListenerKeys.edge + clients + admin + naming
+      + timeouts
       + limits + running)
 
   private static let identity = [
@@ -50,7 +51,8 @@ public enum ProxyKeys {
     Setting(
       "clients", .tree,
       "TLS to services: a list of {prefix, tls: {server_name, ca, certificate: {chain, key}, verify, minimum_version}}, by prefixes of concrete "
-        + "names such as /#/registry/payments, the longest that fits. Replaced files are taken up within 30 s, and on SIGHUP.")
+        + "names such as /#/registry/payments, the longest that fits. Replaced files are taken up within 30 s, and on SIGHUP."
+    )
   ]
 
   private static let admin = [

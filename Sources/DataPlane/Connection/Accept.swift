@@ -16,13 +16,21 @@ extension ProxyCore {
     for _ in 0..<Self.acceptBatch {
       if facts.gauges.downstreamConnections >= limits.downstreamConnections { return false }
       switch listeners[l].accept() {
-      case .connection(let socket, let caller): adopt(socket, from: listeners[l].origin(l, caller))
+      case .connection(let socket, let caller):
+        let origin = listeners[l].origin(l, caller, original: original(of: socket, at: l))
+        adopt(socket, from: origin)
       case .wouldBlock: return true
       case .exhausted: return false
       case .failed: continue  // that caller left before we came to it
       }
     }
     return true
+  }
+
+  /// Where a connection that the kernel sent here had wanted to go; nil for one that was meant for us.
+  private mutating func original(of socket: borrowing Socket, at l: Handle) -> SocketAddress? {
+    guard listeners[l].policy.isTransparent, let original = socket.originalDestination() else { return nil }
+    return original == socket.localAddress() ? nil : original
   }
 
   private mutating func adopt(_ accepted: consuming Socket, from origin: Origin) {

@@ -166,6 +166,8 @@ struct Origin {
   var greeting = Greeting.none
   /// Who the connection is from, where the listener asks; nil elsewhere.
   var caller: SocketAddress?
+  /// Where the caller had wanted to connect, where the kernel sent it here instead.
+  var original: SocketAddress?
   /// The connection that carries this stream is under TLS.
   var isSecure = false
   /// The caller's identity of the mesh, in `ProxyCore.identities`; -1: it has none.
@@ -230,6 +232,8 @@ struct Exchange {
   var explains = ExplanationWish.none
   /// It is no request but a connection: bytes go both ways, and nothing is answered.
   var isRaw = false
+  /// No rule led it anywhere: it goes where its caller had wanted to connect.
+  var isPassedOn = false
   /// The request may become a tunnel.
   var mayTunnel = false
   /// Protocols that it offers to switch to.

@@ -73,6 +73,9 @@ extension EndpointProtocol {
     case .http1: self = .http1
     case .http2: self = .http2
     case .tcp: self = .tcp
+    case .thrift: self = .thrift
+    case .mux: self = .mux
+    case .thriftmux: self = .thriftmux
     case .unspecified, .UNRECOGNIZED: self = .automatic
     }
   }

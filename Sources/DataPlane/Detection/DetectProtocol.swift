@@ -37,6 +37,10 @@ extension ProxyCore {
 
   /// Neither HTTP nor TLS.
   private mutating func takeBytes(_ h: Handle, _ fault: HTTPFault) -> Bool {
+    if let calls = listeners[downstreams[h].origin.listener].policy.listenerProtocol.calls {
+      beginSession(h, .calls(calls))
+      return false
+    }
     guard listeners[downstreams[h].origin.listener].takesBytes else {
       refuse(h, .badRequest, status: fault.status, text: fault.reason.description)
       return downstreams.contains(h)
@@ -130,6 +134,7 @@ extension ProxyCore {
   private mutating func rawBinding(_ h: Handle, _ name: Path?) -> Int32? {
     let l = downstreams[h].origin.listener
     if let application = listeners[l].policy.application { return bind(l, to: application) }
-    return name.flatMap { binding(named: Array($0.description.utf8)) }
+    let original = downstreams[h].origin.original.flatMap { Path(labels: ["svc", $0.description]) }
+    return (name ?? original).flatMap { binding(named: Array($0.description.utf8)) }
   }
 }

@@ -70,7 +70,8 @@ extension ProxyCore {
     case .malformed: return refuseClear(h)
     case .complete(let hello):
       let l = downstreams[h].origin.listener
-      guard let security = listeners[l].security(for: hello), security.isMesh || !listeners[l].policy.takesMeshOnly else {
+      guard let security = listeners[l].security(for: hello), security.isMesh || !listeners[l].policy.takesMeshOnly
+      else {
         return refuseClear(h)
       }
       endTLS(h, by: security.context, isMesh: security.isMesh)

@@ -21,6 +21,7 @@ public struct FactBook: ~Copyable {
   private var tlsFaults = TLSFaults()
   private var endpointTLSFaults = TLSFaults()
   private var badProxyHeaders: UInt64 = 0
+  private var passedOn: UInt64 = 0
   private var detections = DetectionFacts()
   private var folded: UInt64 = 0
 
@@ -125,6 +126,9 @@ public struct FactBook: ~Copyable {
     detections[direction, spoken] &+= 1
   }
 
+  /// Counts a request that no rule named, and that went where its caller had wanted to connect.
+  public mutating func recordPassedOn() { passedOn &+= 1 }
+
   /// Counts a connection to an endpoint whose TLS failed.
   public mutating func recordEndpointTLSFault(_ fault: TLSError) { endpointTLSFaults.record(fault) }
 
@@ -147,7 +151,8 @@ public struct FactBook: ~Copyable {
     endpointTLSFaults = TLSFaults()
     facts.detections = detections
     facts.badProxyHeaders = badProxyHeaders
-    badProxyHeaders = 0
+    facts.passedOn = passedOn
+    (badProxyHeaders, passedOn) = (0, 0)
     detections = DetectionFacts()
     tlsFaults = TLSFaults()
     (bytes, tunnelBytes) = ([ByteFacts(), ByteFacts()], ByteFacts())

@@ -92,6 +92,7 @@ struct FactLedger: Sendable {
   private(set) var endpointTLSFaults = TLSFaults()
   private(set) var detections = DetectionFacts()
   private(set) var badProxyHeaders: UInt64 = 0
+  private(set) var passedOn: UInt64 = 0
   private(set) var folded: UInt64 = 0
   private var gauges: [WorkerGauges]
   private var balances: [[BalanceFact]]
@@ -122,6 +123,7 @@ struct FactLedger: Sendable {
     tlsFaults.add(facts.tlsFaults)
     endpointTLSFaults.add(facts.endpointTLSFaults)
     detections.add(facts.detections)
+    passedOn = passedOn.addingSaturating(facts.passedOn)
     badProxyHeaders = badProxyHeaders.addingSaturating(facts.badProxyHeaders)
     folded = folded.addingSaturating(facts.folded)
     guard gauges.indices.contains(worker) else { return }

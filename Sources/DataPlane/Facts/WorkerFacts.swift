@@ -117,6 +117,8 @@ public struct WorkerFacts: Sendable {
   /// On connections to endpoints.
   public var endpointTLSFaults = TLSFaults()
   public var detections = DetectionFacts()
+  /// Requests that no rule named, and that went where their callers had wanted to connect.
+  public var passedOn: UInt64 = 0
   /// Connections that were closed since their PROXY protocol header is none.
   public var badProxyHeaders: UInt64 = 0
   /// Series that found no room and were counted under `_other`.

@@ -17,7 +17,8 @@ extension ProxyCore {
       buffers.lend(&downstreams[h].input)
       calls.takeText(event.call, into: &downstreams[h].input)
       advance(h)
-    case .malformed(let reason): refuse(insertCall(event, of: s, from: origin, calls), .badRequest, status: 400, text: reason)
+    case .malformed(let reason):
+      refuse(insertCall(event, of: s, from: origin, calls), .badRequest, status: 400, text: reason)
     case .discarded: if downstreams.contains(h) { closeDownstream(h) }
     case .closed: callerStreamClosed(h)
     case .answer, .refused: break

@@ -8,19 +8,23 @@ import SystemIO
 // input.
 
 extension ProxyCore {
-  /// How this caller's request goes to this endpoint: over HTTP/2 to a proxy of the mesh, where the service says so, and where it says nothing
-  /// for gRPC, which has no other way; a call by the protocol that it came by.
+  /// How this caller's request goes to this endpoint: over HTTP/2 to a proxy of the mesh, where the service says so, and where it says
+  /// nothing for gRPC, which has no other way; a call by the protocol that its service declares, or that it came by.
   mutating func way(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> Way {
     if downstreams[h].exchange.method == .connect { return .connection }  // no HTTP of ours: it needs a connection of its own
-    let call = downstreams[h].stream.call
+    let declared = clusters[c].serviceProtocol
+    if let call = downstreams[h].stream.call {
+      let spoken = declared == .automatic ? call : declared.calls
+      return spoken.map { .stream(.calls($0)) } ?? .mismatch
+    }
+    if declared.calls != nil { return .mismatch }
     // A connection can only switch protocols as a whole.
-    if call == nil, isInMesh(c, e) { return downstreams[h].exchange.offer.isEmpty ? .stream(.http2) : .connection }
-    return switch (clusters[c].serviceProtocol, call) {
-    case (.automatic, let call?): .stream(.calls(call))
-    case (_, _?): .none
-    case (.http2, nil): .stream(.http2)
-    case (.automatic, nil): downstreams[h].exchange.isGRPC && downstreams[h].link.isStream ? .stream(.http2) : .connection
-    case (.http1, nil), (.tcp, nil): .connection
+    if isInMesh(c, e) { return downstreams[h].exchange.offer.isEmpty ? .stream(.http2) : .connection }
+    return switch declared {
+    case .http2: .stream(.http2)
+    case .automatic: downstreams[h].exchange.isGRPC && downstreams[h].link.isStream ? .stream(.http2) : .connection
+    case .http1, .tcp: .connection
+    case .thrift, .mux, .thriftmux: .mismatch
     }
   }
 
@@ -30,13 +34,15 @@ extension ProxyCore {
     case connection
     case stream(SessionMachine.Kind)
     /// The service does not speak what the request came by.
-    case none
+    case mismatch
   }
 
   // MARK: Sessions
 
   /// A stream for this caller's request: one connection carries many, a further one is made when all are full.
-  mutating func openStream(_ kind: SessionMachine.Kind, _ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
+  mutating func openStream(_ kind: SessionMachine.Kind, _ c: ClusterIndex, _ e: EndpointIndex, for h: Handle)
+    -> ConnectionFound
+  {
     let s: Handle
     if let known = sessionWithRoom(kind, c, e) {
       s = known
@@ -73,9 +79,7 @@ extension ProxyCore {
       case .calls(let speaks): .calls(CallSession(.client, speaks: speaks, settings: limits.calls))
       }
     do {
-      // Calls are bytes to whoever stands between.
-      let socket = try kind == .http2 ? openForHTTP2(c, e) : open(c, e, for: .bytes)
-      guard let s = openSession(socket, .endpoint(c, e), machine) else { return .exhausted }
+      guard let s = openSession(try open(c, e, for: kind), .endpoint(c, e), machine) else { return .exhausted }
       clusters[c].endpoints[Int(e)].connections += 1
       clusters[c].endpoints[Int(e)].sessions.append(s)
       facts.gauges.upstreamActive += 1

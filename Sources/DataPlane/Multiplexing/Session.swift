@@ -23,6 +23,8 @@ struct Session: ~Copyable {
   var sawHangup = false
   /// It is in `ProxyCore.dirtySessions`.
   var isDirty = false
+  /// By then the peer must have acknowledged our settings.
+  var settlesBy = Instant.distantFuture
   /// The peer's settings have come: it does speak HTTP/2.
   var isSettled = false
   /// To an endpoint, and counted as idle.
@@ -46,6 +48,8 @@ struct Session: ~Copyable {
     case closing
     /// Our last byte was said; what still comes is dropped, so that the peer gets to read it (as `Downstream.Phase.closing`).
     case lingering(left: Int)
+
+    var isConnecting: Bool { if case .connecting = self { true } else { false } }
   }
 
   init(socket: consuming PeerSocket, machine: SessionMachine, peer: Peer, phase: Phase, clock: ConnectionClock) {

@@ -6,7 +6,8 @@ import Workers
 
 extension ProxyCore {
   /// Makes a session of this connection, nil when the kernel is out of watches: the peer sees a reset.
-  mutating func openSession(_ socket: consuming PeerSocket, _ peer: Session.Peer, _ machine: SessionMachine) -> Handle? {
+  mutating func openSession(_ socket: consuming PeerSocket, _ peer: Session.Peer, _ machine: SessionMachine) -> Handle?
+  {
     let descriptor = socket.descriptor
     let (phase, time) =
       switch peer {
@@ -23,6 +24,7 @@ extension ProxyCore {
       _ = sessions.remove(s)
       return nil
     }
+    sessions[s].settlesBy = now.adding(nanoseconds: times.headTime + (phase.isConnecting ? times.connect : 0))
     // Calls need no settings of the peer's.
     if case .calls = machine { sessions[s].isSettled = true }
     sessions[s].clock.set(deadline, token: token, on: loop)
@@ -39,7 +41,8 @@ extension ProxyCore {
     if !readiness.isDisjoint(with: [.hangup, .error]) { sessions[s].sawHangup = true }
     if case .connecting = sessions[s].phase {
       // Once it stands, a handshake goes on by what can be read.
-      guard sessions[s].socket.isSecure || !readiness.isDisjoint(with: [.writable, .hangup, .error]), sessionConnected(s)
+      guard sessions[s].socket.isSecure || !readiness.isDisjoint(with: [.writable, .hangup, .error]),
+        sessionConnected(s)
       else { return }
     }
     if !readiness.isDisjoint(with: [.readable, .hangup, .error]) { sessions[s].mayRead = true }

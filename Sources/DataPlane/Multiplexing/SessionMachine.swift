@@ -75,6 +75,19 @@ enum SessionMachine {
     }
   }
 
+  /// The peer goes by our settings, where there are such.
+  var isAcknowledged: Bool {
+    switch self {
+    case .http2(let http2): http2.isAcknowledged
+    case .calls: true
+    }
+  }
+
+  /// Tells a peer that it never acknowledged our settings.
+  func reproachForSettings() {
+    if case .http2(let http2) = self { http2.goAway(.settingsTimeout) }
+  }
+
   /// Messages under way.
   var streamCount: Int {
     switch self {

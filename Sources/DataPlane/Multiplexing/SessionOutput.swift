@@ -100,7 +100,14 @@ extension ProxyCore {
   }
 
   private mutating func setSessionDeadline(_ s: Handle, in nanoseconds: UInt64) {
-    sessions[s].clock.set(now.adding(nanoseconds: nanoseconds), token: s.token(kind: TokenKind.session), on: loop)
+    let deadline = now.adding(nanoseconds: nanoseconds)
+    let due = isOwedSettings(s) ? min(deadline, sessions[s].settlesBy) : deadline
+    sessions[s].clock.set(due, token: s.token(kind: TokenKind.session), on: loop)
+  }
+
+  /// The peer has yet to say that it goes by our settings.
+  private mutating func isOwedSettings(_ s: Handle) -> Bool {
+    if case .open = sessions[s].phase { !sessions[s].machine.isAcknowledged } else { false }
   }
 
   /// A session has been where it is for as long as it may.
@@ -109,6 +116,9 @@ extension ProxyCore {
       return
     }
     switch sessions[s].phase {
+    case .open where isOwedSettings(s) && now >= sessions[s].settlesBy && sessions[s].isSettled:
+      sessions[s].machine.reproachForSettings()
+      endSession(s)
     case .open where sessions[s].isAsked || !sessions[s].isSettled: closeSession(s)
     case .open:
       sessions[s].isAsked = true

@@ -1,4 +1,5 @@
 import MeshProtocol
+import RPC
 import SystemIO
 import Traffic
 
@@ -34,8 +35,20 @@ public struct Endpoint: Hashable, Sendable {
 /// What an endpoint speaks, as its service declares it.
 public enum EndpointProtocol: String, Sendable {
   /// Not declared: HTTP/1.1 unless the connection shows otherwise.
+  /// A call goes by the protocol that it came by.
   case automatic
   case http1, http2, tcp
+  case thrift, mux, thriftmux
+
+  /// Set when it takes calls and nothing else.
+  var calls: CallProtocol? {
+    switch self {
+    case .thrift: .thrift
+    case .mux: .mux
+    case .thriftmux: .thriftMux
+    case .automatic, .http1, .http2, .tcp: nil
+    }
+  }
 }
 
 /// The state of one concrete name (`/#/registry/users-v1`), immutable; a later one replaces it.

@@ -31,6 +31,14 @@ extension ProxyControl {
   /// How often, in seconds, the files of `tls` are looked at: certificates are renewed days before they end.
   static let securityPeriod: UInt64 = 30
 
+  /// How often, in seconds, sessions get another ticket key: who comes back within a day resumes, and a key is gone after a day and a half.
+  static let ticketPeriod: UInt64 = 43_200
+
+  /// Seals the tickets of callers' sessions by new keys from now on.
+  func rotateTickets() {
+    for listener in start.configuration.listeners { listener.security?.tickets.rotate() }
+  }
+
   /// Takes up replaced certificates: read on the thread for blocking work, given to the workers whole or not at all.
   func refreshSecurity() {
     for place in certificates.indices { refreshSecurity(place) }

@@ -133,6 +133,7 @@ final class ProxyControl {
     seconds &+= 1
     if seconds % Self.expiryPeriod == 0 { ledger.expire(now: loop.now.milliseconds) }
     if seconds % Self.securityPeriod == 0 { refreshSecurity() }
+    if seconds % Self.ticketPeriod == 0 { rotateTickets() }
     saveIfDue()
   }
 

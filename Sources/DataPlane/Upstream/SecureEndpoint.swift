@@ -49,12 +49,19 @@ extension ProxyCore {
 
   /// Begins a connection of its own to an endpoint.
   mutating func open(_ c: ClusterIndex, _ e: EndpointIndex, for spoken: SpokenAlone) throws(SystemError) -> PeerSocket {
-    try open(c, e, protocols: spoken == .http1 ? ["http/1.1"] : [], inMesh: spoken == .http1 ? "http/1.1" : MeshCredentials.bytes)
+    try open(
+      c, e, protocols: spoken == .http1 ? ["http/1.1"] : [],
+      inMesh: spoken == .http1 ? "http/1.1" : MeshCredentials.bytes)
   }
 
-  /// Begins a connection of many requests to an endpoint.
-  mutating func openForHTTP2(_ c: ClusterIndex, _ e: EndpointIndex) throws(SystemError) -> PeerSocket {
-    try open(c, e, protocols: ["h2"], inMesh: "h2")
+  /// Begins a connection that becomes a session. Calls pass the proxy before an endpoint as bytes: they were told apart here.
+  mutating func open(_ c: ClusterIndex, _ e: EndpointIndex, for kind: SessionMachine.Kind) throws(SystemError)
+    -> PeerSocket
+  {
+    switch kind {
+    case .http2: try open(c, e, protocols: ["h2"], inMesh: "h2")
+    case .calls: try open(c, e, for: SpokenAlone.bytes)
+    }
   }
 
   private mutating func open(

@@ -31,7 +31,7 @@ extension ProxyCore {
       case .refused: (tried, failed) = (e, true)
       case .exhausted: return failUndispatched(h, headLength, .overload, text: "no descriptors left for a connection")
       case .mismatch:
-        let text = "\(clusters[c].text) does not speak what the call came by"
+        let text = "\(clusters[c].text) does not speak what the request came by"
         return failUndispatched(h, headLength, .upstreamProtocol, text: text)
       }
     }
@@ -46,7 +46,7 @@ extension ProxyCore {
     case .connection where downstreams[h].exchange.method == .connect: connect(c, e, for: h)
     case .connection: takeIdle(c, e) ?? connect(c, e, for: h)
     case .stream(let kind): openStream(kind, c, e, for: h)
-    case .none: .mismatch
+    case .mismatch: .mismatch
     }
   }
 
@@ -186,7 +186,7 @@ extension ProxyCore {
     switch way(c, e, for: h) {
     case .connection: connect(c, e, for: h)
     case .stream(let kind): openStream(kind, c, e, for: h)
-    case .none: .mismatch
+    case .mismatch: .mismatch
     }
   }
 

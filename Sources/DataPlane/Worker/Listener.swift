@@ -49,10 +49,12 @@ struct Listener: ~Copyable {
   }
 
   /// Connections that are neither TLS nor HTTP have somewhere to go.
-  var takesBytes: Bool { policy.tcpName != nil || policy.application != nil }
+  var takesBytes: Bool { policy.tcpName != nil || policy.application != nil || policy.isTransparent }
 
   /// A connection on which nothing comes may be one whose service speaks first.
-  var takesSilence: Bool { policy.tcpName != nil && policy.listenerProtocol == .auto && policy.security == nil }
+  var takesSilence: Bool {
+    (policy.tcpName != nil || policy.isTransparent) && policy.listenerProtocol == .auto && policy.security == nil
+  }
 
   /// What a TLS handshake that begins like this ends by here, and whether that makes its caller one of the mesh; nil: it does not end
   /// here.
@@ -70,10 +72,10 @@ struct Listener: ~Copyable {
   }
 
   /// What a connection that comes in here begins as. `l` is this listener's own handle.
-  borrowing func origin(_ l: Handle, _ caller: SocketAddress) -> Origin {
+  borrowing func origin(_ l: Handle, _ caller: SocketAddress, original: SocketAddress?) -> Origin {
     Origin(
       listener: l, direction: direction, isTrusted: policy.trust == .always,
-      greeting: greeting, caller: policy.tellsCaller ? caller : nil)
+      greeting: greeting, caller: policy.tellsCaller ? caller : nil, original: original)
   }
 
   /// Takes no more connections.

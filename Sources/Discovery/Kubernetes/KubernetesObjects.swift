@@ -164,6 +164,9 @@ extension FoundProtocol {
     case "http", "http/1.1", "kubernetes.io/ws": self = .http1
     case "kubernetes.io/h2c", "h2c", "http2", "grpc": self = .http2
     case "tcp": self = .tcp
+    case "thrift": self = .thrift
+    case "mux": self = .mux
+    case "thriftmux": self = .thriftmux
     default: return nil
     }
   }

@@ -87,6 +87,9 @@ public nonisolated enum Heddle_Mesh_V1_ServiceProtocol: SwiftProtobuf.Enum, Swif
   case http1 // = 1
   case http2 // = 2
   case tcp // = 3
+  case thrift // = 4
+  case mux // = 5
+  case thriftmux // = 6
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -99,6 +102,9 @@ public nonisolated enum Heddle_Mesh_V1_ServiceProtocol: SwiftProtobuf.Enum, Swif
     case 1: self = .http1
     case 2: self = .http2
     case 3: self = .tcp
+    case 4: self = .thrift
+    case 5: self = .mux
+    case 6: self = .thriftmux
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -109,6 +115,9 @@ public nonisolated enum Heddle_Mesh_V1_ServiceProtocol: SwiftProtobuf.Enum, Swif
     case .http1: return 1
     case .http2: return 2
     case .tcp: return 3
+    case .thrift: return 4
+    case .mux: return 5
+    case .thriftmux: return 6
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -119,6 +128,9 @@ public nonisolated enum Heddle_Mesh_V1_ServiceProtocol: SwiftProtobuf.Enum, Swif
     .http1,
     .http2,
     .tcp,
+    .thrift,
+    .mux,
+    .thriftmux,
   ]
 
 }
@@ -645,7 +657,7 @@ public nonisolated struct Heddle_Mesh_V1_ControlMessage: Sendable {
   public init() {}
 }
 
-/// The roots that count now, whole each time. Right after Hello's answer, and whenever it changes.
+/// The roots that count now, whole each time. The first message after Hello, and whenever it changes.
 public nonisolated struct Heddle_Mesh_V1_TrustBundle: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1553,7 +1565,7 @@ nonisolated extension Heddle_Mesh_V1_NameState: SwiftProtobuf._ProtoNameProvidin
 }
 
 nonisolated extension Heddle_Mesh_V1_ServiceProtocol: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SERVICE_PROTOCOL_UNSPECIFIED\0\u{1}SERVICE_PROTOCOL_HTTP1\0\u{1}SERVICE_PROTOCOL_HTTP2\0\u{1}SERVICE_PROTOCOL_TCP\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0SERVICE_PROTOCOL_UNSPECIFIED\0\u{1}SERVICE_PROTOCOL_HTTP1\0\u{1}SERVICE_PROTOCOL_HTTP2\0\u{1}SERVICE_PROTOCOL_TCP\0\u{1}SERVICE_PROTOCOL_THRIFT\0\u{1}SERVICE_PROTOCOL_MUX\0\u{1}SERVICE_PROTOCOL_THRIFTMUX\0")
 }
 
 nonisolated extension Heddle_Mesh_V1_ResourceKind: SwiftProtobuf._ProtoNameProviding {

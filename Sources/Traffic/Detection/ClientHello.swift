@@ -5,6 +5,7 @@ public struct ClientHello: Equatable, Sendable {
   /// In the order of preference.
   public private(set) var applicationProtocols: [String] = []
 
+  /// What the bytes so far come to.
   public enum Parse: Equatable, Sendable {
     case needMore
     case complete(ClientHello)

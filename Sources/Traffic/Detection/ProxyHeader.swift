@@ -6,6 +6,7 @@ public struct ProxyHeader: Equatable, Sendable {
   /// Where the caller had connected to.
   public let destination: String?
 
+  /// What the bytes so far come to.
   public enum Parse: Equatable, Sendable {
     case needMore
     /// The header, and how many bytes it had.

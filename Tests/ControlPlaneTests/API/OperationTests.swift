@@ -150,7 +150,7 @@ struct ConfigurationTests {
 
   @Test func otherHostsMayReachItOnlyOnPurpose() throws {
     #expect(throws: (any Error).self) { try read("rest: {listen: 0.0.0.0:4180}") }
-    #expect(throws: (any Error).self) { try read("mesh: {listen: 10.0.0.1:4321}") }
+    #expect(throws: (any Error).self) { try read("mesh: {listen: 10.0.0.1:4321, tls: permissive}") }
     #expect(try read("rest: {listen: 0.0.0.0:4180}\ninsecure_listen: true").rest.port == 4180)
   }
 

@@ -41,11 +41,13 @@ import Testing
     #expect(file.range(of: Data(JoinTokenRecord.hash(token.secret))) != nil)
   }
 
-  @Test(arguments: [
-    [:], ["identity": "a/b"], ["identity": ".."], ["identity": ""], ["identity": "users", "ttl": "0s"],
-    ["identity": "users", "ttl": "800h"], ["identity": "users", "uses": 0], ["identity": "users", "use": 1],
-    ["identity": 7],
-  ] as [JSON]) func bodiesThatAreNone(_ body: JSON) async throws {
+  @Test(
+    arguments: [
+      [:], ["identity": "a/b"], ["identity": ".."], ["identity": ""], ["identity": "users", "ttl": "0s"],
+      ["identity": "users", "ttl": "800h"], ["identity": "users", "uses": 0], ["identity": "users", "use": 1],
+      ["identity": 7],
+    ] as [JSON]) func bodiesThatAreNone(_ body: JSON) async throws
+  {
     let plane = try Plane()
     let answer = await plane.at("POST", "/join-tokens", body)
     #expect(answer.status == 422 && !answer.pointers.isEmpty)
@@ -60,6 +62,18 @@ import Testing
     let token = try JoinToken(parsing: await plane.token())
     #expect(await plane.call("DELETE", "/v1/namespaces/other/join-tokens/\(token.id)").status == 404, "of another namespace")
     #expect(await plane.at("DELETE", "/join-tokens/\(token.id)").status == 200)
+  }
+
+  @Test func aNamespacesTokensGoWithIt() async throws {
+    let plane = try Plane()
+    _ = await plane.call("PUT", "/v1/namespaces/other", .object([]))
+    let made = await plane.call("POST", "/v1/namespaces/other/join-tokens", ["identity": "users"])
+    #expect(await plane.call("DELETE", "/v1/namespaces/other").status == 200)
+    _ = await plane.call("PUT", "/v1/namespaces/other", .object([]))
+    guard case .failure(.unknownToken) = await plane.sign(SignKit.request(token: made.json["token"]?.text)) else {
+      Issue.record("a token outlived its namespace")
+      return
+    }
   }
 
   @Test func whatIsLongPastIsForgotten() async throws {

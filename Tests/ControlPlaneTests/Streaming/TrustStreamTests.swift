@@ -17,7 +17,7 @@ import Testing
     return proxy
   }
 
-  @Test func itFollowsHellosAnswer() throws {
+  @Test func itIsTheFirstThingAfterHello() throws {
     let mesh = try MeshHarness()
     mesh.hub.trustChanged(try bundle(1))
     mesh.commit(["a": "/b"])
@@ -25,7 +25,7 @@ import Testing
     mesh.connect(one)
     mesh.connect(plain)
     #expect(one.received[.trust] == 1 && plain.received[.trust] == nil)
-    guard case .snapshot? = one.messages.first, case .trust(let told)? = one.messages.last else {
+    guard case .trust(let told)? = one.messages.first, case .snapshot? = one.messages.last else {
       Issue.record("the order is another: \(one.messages.count) messages")
       return
     }

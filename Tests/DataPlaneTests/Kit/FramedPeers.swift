@@ -1,6 +1,4 @@
-import HTTP
-import Memory
-import RPC
+import MeshProtocol
 import SystemIO
 import TestSupport
 
@@ -60,7 +58,10 @@ extension ProxyHarness {
     policy.listenerProtocol = spoken
     policy.identifiers = spoken.identifiers
     policy.methodInName = methodInName
-    try self.init(dtab: dtab ?? "/svc => /$/inet/127.0.0.1/\(port)", limits: limits, policy: policy)
+    // The rules that calls bring along may lead to the tests' own services.
+    var binding = BindingPolicy()
+    binding.overrides.systemNames = [try Prefix(parsing: "/$/inet")]
+    try self.init(dtab: dtab ?? "/svc => /$/inet/127.0.0.1/\(port)", limits: limits, policy: policy, binding: binding)
   }
 
   /// A caller's connection of messages.

@@ -1,3 +1,4 @@
+import MeshProtocol
 import RPC
 import TestSupport
 import Testing
@@ -188,8 +189,8 @@ import Thrift
   }
 
   @Test func aServiceThatDeclaresHTTPIsNotCalled() throws {
-    let proxy = try ProxyHarness(calls: .thrift, to: 0, dtab: "/svc => /#/io.l5d.fs/web")
-    let name = try Path(parsing: "/#/io.l5d.fs/web")
+    let proxy = try ProxyHarness(calls: .thrift, to: 0, dtab: "/svc => /#/registry/web")
+    let name = try Path(parsing: "/#/registry/web")
     let endpoint = Endpoint(address: .loopback(port: 1), text: "127.0.0.1:1")
     proxy.answerWants(EndpointSet(name: name, version: 1, state: .bound, endpoints: [endpoint], serviceProtocol: .http1))
     let caller = try proxy.framed()
@@ -213,13 +214,12 @@ import Thrift
 
   @Test func aTwitterCallSaysWhereItGoes() throws {
     let service = try echo()
-    let proxy = try ProxyHarness(
-      calls: .thrift, to: 0, dtab: "/svc/users/v2 => /$/inet/127.0.0.1/\(service.port)")
+    let proxy = try ProxyHarness(calls: .thrift, to: 0, dtab: "/svc/v2 => /$/inet/127.0.0.1/\(service.port)")
     let caller = try proxy.framed()
     try caller.send(framed(thrift(.call, "__can__finagle__trace__v3__", sequence: 0)))
     #expect(try caller.read() == thrift(.reply, "__can__finagle__trace__v3__", sequence: 0))
     let field = { (id: UInt8, text: String) in [11, 0, id] + number(text.utf8.count, 4) + bytes(text) }
-    let dtab = [15, 0, 10, 12, 0, 0, 0, 1] + field(1, "/svc/users") + field(2, "/svc/users/v2") + [0]
+    let dtab = [15, 0, 10, 12, 0, 0, 0, 1] + field(1, "/svc/users") + field(2, "/svc/v2") + [0]
     try caller.send(framed(field(9, "/users") + dtab + [0] + thrift(.call)))
     #expect(try caller.read() == [0] + thrift(.reply))
     #expect(service.messages.first == thrift(.call), "the service is spoken to without the upgrade")

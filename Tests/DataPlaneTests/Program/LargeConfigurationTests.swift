@@ -78,7 +78,7 @@ struct LargeConfigurationTests {
   }
 
   /// `HEDDLE_LARGE_MB` asks for another size than that which a debug build takes in seconds, and for the figures:
-  /// docs/decisions/0014-rules-stay-encoded.md has them of 48 MB.
+  /// docs/decisions/0017-rules-stay-encoded.md has them of 48 MB.
   private static let asked = ProcessInfo.processInfo.environment["HEDDLE_LARGE_MB"].flatMap { Int($0) }
   /// Bytes of the configuration, about.
   private static let size = (asked ?? 4) << 20
