@@ -5,6 +5,7 @@ public struct AuthorizationDecision: Hashable, Sendable {
   /// What those in a dry run say by themselves, as if no others were there: this is only counted.
   public let dryRun: Outcome
 
+  /// What the authorizations of one mode say.
   public enum Outcome: Hashable, Sendable {
     /// None of this mode targets the proxy: everything is allowed.
     case unrestricted
@@ -13,11 +14,6 @@ public struct AuthorizationDecision: Hashable, Sendable {
     /// No rule allows it. Of the authorizations that would have had to, the first: one that names the proxy's identity
     /// before one for every workload, then by name.
     case denied(authorization: Int32)
-  }
-
-  public init(enforced: Outcome, dryRun: Outcome) {
-    self.enforced = enforced
-    self.dryRun = dryRun
   }
 
   /// Whether the request goes on.
@@ -32,6 +28,7 @@ public struct AuthorizationDecision: Hashable, Sendable {
     return .allowed
   }
 
+  /// What both say together.
   public enum Verdict: Hashable, Sendable {
     case allowed
     case denied(by: Int32)
