@@ -13,7 +13,8 @@ import Testing
     #expect(run.targets == ["PUT /v1/namespaces/default/authorizations/users?wait=applied&timeout=5s"])
     #expect(
       run.body
-        == #"{"target":"users","mode":"dry_run","rules":[{"from":["web","ns/jobs/sa/nightly"],"methods":["GET"],"paths":["/api"]}]}"#)
+        == #"{"target":"users","mode":"dry_run","rules":[{"from":["web","ns/jobs/sa/nightly"],"methods":["GET"],"paths":["/api"]}]}"#
+    )
     #expect(run.output.contains("authorization users stored"))
   }
 
@@ -25,7 +26,8 @@ import Testing
   @Test func aFileSaysEverything() {
     let run = Run(
       "authz", "set", "users", "-f", "-", answers: [Self.stored],
-      input: "kind: authorization\nname: users\ntarget: users\nrules: [{from: [web]}, {from: ['*'], paths: [/public]}]\n")
+      input:
+        "kind: authorization\nname: users\ntarget: users\nrules: [{from: [web]}, {from: ['*'], paths: [/public]}]\n")
     #expect(run.status == .done, "\(run.complaints)")
     #expect(run.body == #"{"target":"users","rules":[{"from":["web"]},{"from":["*"],"paths":["/public"]}]}"#)
   }
@@ -36,7 +38,8 @@ import Testing
   ])
   func whatIsNoneIsAUsageErrorAndNothingIsSent(_ arguments: [String]) {
     let terminal = Terminal(
-      write: { _ in }, complain: { _ in }, readInput: { "target: users\nrules: []" }, pause: { _ in }, isInteractive: true,
+      write: { _ in }, complain: { _ in }, readInput: { "target: users\nrules: []" }, pause: { _ in },
+      isInteractive: true,
       hasColour: false)
     let controller = FakeController([])
     let status = Console.run(["authz", "set"] + arguments, environment: [:], terminal: terminal) { _, _ in controller }
@@ -70,7 +73,8 @@ import Testing
        "dry_run":{"result":"denied","authorization":"next"}}
       """#)
     let run = Run(
-      "authz", "check", "--from", "web", "--to", "users", "--method", "POST", "--path", "/x y", "--exit-code", answers: [allowed])
+      "authz", "check", "--from", "web", "--to", "users", "--method", "POST", "--path", "/x y", "--exit-code",
+      answers: [allowed])
     #expect(run.status == .done)
     #expect(
       run.targets == ["GET /v1/namespaces/default/authorizations:check?from=web&to=users&method=POST&path=%2Fx%20y"])

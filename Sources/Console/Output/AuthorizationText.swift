@@ -14,7 +14,8 @@ enum AuthorizationList {
           .init(isFirst ? authorization["name"]?.plain ?? "" : ""),
           .init(isFirst ? authorization["target"]?.plain ?? "" : ""),
           .init(isFirst ? mode : "", mode == "enforce" ? .plain : .yellow), .init(rule == nil ? "" : "\(index)"),
-          .init(rule.map { texts($0["from"]) ?? "" } ?? "nobody"), .init(rule.map { texts($0["methods"]) ?? "any" } ?? ""),
+          .init(rule.map { texts($0["from"]) ?? "" } ?? "nobody"),
+          .init(rule.map { texts($0["methods"]) ?? "any" } ?? ""),
           .init(rule.map { texts($0["paths"]) ?? "any" } ?? ""))
       }
     }

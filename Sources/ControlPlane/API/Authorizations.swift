@@ -13,7 +13,8 @@ extension API {
       "GET", "/v1/namespaces/{ns}/authorizations:check", id: "checkAuthorization",
       "Whether a caller may send a request to a workload, and which authorization and rule decide.",
       [
-        .query("from", text, "A caller as in a rule; absent or anyone: one without an identity; *: one that no rule names."),
+        .query(
+          "from", text, "A caller as in a rule; absent or anyone: one without an identity; *: one that no rule names."),
         .query("to", text, "The workload identity that is called, by its name.", required: true),
         .query("method", ["type": "string", "default": "GET"], "The request's method."),
         .query("path", ["type": "string", "default": "/"], "The request's path."),
@@ -108,7 +109,8 @@ extension Call {
     case .everyIdentity: return .unnamed
     case .name, .workload, .identity:
       guard let id = pattern.identity(for: target) else {
-        throw .malformed("from must be an identity such as web, ns/other/sa/web or a SPIFFE ID, or * or anyone; \(text) is none.")
+        throw .malformed(
+          "from must be an identity such as web, ns/other/sa/web or a SPIFFE ID, or * or anyone; \(text) is none.")
       }
       return .identity(id)
     }
@@ -133,7 +135,8 @@ private enum CheckedCaller {
 
 extension AuthorizationTable {
   /// - Parameter request: nil: a connection of bytes.
-  fileprivate func decide(_ caller: CheckedCaller, _ request: (method: String, path: String)?) -> AuthorizationDecision {
+  fileprivate func decide(_ caller: CheckedCaller, _ request: (method: String, path: String)?) -> AuthorizationDecision
+  {
     let scope: CallerScope =
       switch caller {
       case .anonymous: .anonymous

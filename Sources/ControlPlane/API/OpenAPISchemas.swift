@@ -127,7 +127,9 @@ extension OpenAPI {
     "RouteList": page("routes", "Route"),
     "AuthorizationRule": object(
       [
-        "from": ["type": "array", "items": text, "minItems": 1, "maxItems": .integer(Int64(AuthorizationLimits.entries))],
+        "from": [
+          "type": "array", "items": text, "minItems": 1, "maxItems": .integer(Int64(AuthorizationLimits.entries)),
+        ],
         "methods": list(of: text), "paths": list(of: text),
       ], required: ["from"]),
     "AuthorizationBody": object(

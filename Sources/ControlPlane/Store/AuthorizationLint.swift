@@ -4,7 +4,9 @@ import MeshProtocol
 
 extension Edit {
   mutating func warn(of authorization: Authorization, _ key: DocumentKey) {
-    func note(_ code: String, _ detail: String) { add(Warning(code: code, detail: "authorization \(key.name) \(detail)", key: key)) }
+    func note(_ code: String, _ detail: String) {
+      add(Warning(code: code, detail: "authorization \(key.name) \(detail)", key: key))
+    }
     let known = surroundings.proxies.identities(base.name).filter { $0.namespace == base.name }
     if case .workload(let name) = authorization.target, !known.contains(where: { $0.name == name }) {
       note("unknown_target_identity", "is for \(name), and no known proxy of the namespace has that identity")

@@ -82,7 +82,8 @@ public final class AuthorizationTable: Sendable {
   /// What becomes of a connection of bytes.
   public func decide(_ caller: CallerScope) -> AuthorizationDecision {
     AuthorizationDecision(
-      enforced: Self.outcome(enforced) { $0.findForBytes(caller) }, dryRun: Self.outcome(dryRun) { $0.findForBytes(caller) })
+      enforced: Self.outcome(enforced) { $0.findForBytes(caller) },
+      dryRun: Self.outcome(dryRun) { $0.findForBytes(caller) })
   }
 
   private static func outcome(

@@ -7,7 +7,10 @@ struct AuthorizationTests {
   private static let full: JSON = [
     "target": "users", "mode": "dry_run",
     "rules": [
-      ["from": ["web", "ns/other/sa/web", "spiffe://heddle.local/ns/x/sa/y"], "methods": ["GET", "HEAD"], "paths": ["/api"]],
+      [
+        "from": ["web", "ns/other/sa/web", "spiffe://heddle.local/ns/x/sa/y"], "methods": ["GET", "HEAD"],
+        "paths": ["/api"],
+      ],
       ["from": ["*"]],
     ],
   ]
@@ -32,8 +35,10 @@ struct AuthorizationTests {
   @Test(
     arguments: [
       ([:], "/target"), (["target": "users"], "/rules"), (["target": "a/b", "rules": []], "/target"),
-      (["target": "users", "rules": [], "mode": "log"], "/mode"), (["target": "users", "rules": [], "mode": 1], "/mode"),
-      (["target": "users", "rules": [[:]]], "/rules/0/from"), (["target": "users", "rules": [["from": []]]], "/rules/0/from"),
+      (["target": "users", "rules": [], "mode": "log"], "/mode"),
+      (["target": "users", "rules": [], "mode": 1], "/mode"),
+      (["target": "users", "rules": [[:]]], "/rules/0/from"),
+      (["target": "users", "rules": [["from": []]]], "/rules/0/from"),
       (["target": "users", "rules": [["from": ["web", "a b"]]]], "/rules/0/from/1"),
       (["target": "users", "rules": [["from": ["web", "web"]]]], "/rules/0/from"),
       (["target": "users", "rules": [["from": [5]]]], "/rules/0/from/0"),
@@ -80,7 +85,9 @@ struct AuthorizationTests {
   @Test func proxiesThatCannotRunThemAreNamed() async throws {
     let plane = try Plane()
     plane.mesh.known.withLock {
-      $0 = [proxy("new", ["rules", "splits", "routes", "authorizations"]), proxy("old", ["rules", "splits", "routes"])]
+      $0 = [
+        proxy("new", ["rules", "splits", "routes", "authorizations"]), proxy("old", ["rules", "splits", "routes"]),
+      ]
     }
     let refused = await plane.at("PUT", "/authorizations/a", Self.full)
     #expect(refused.status == 422)
@@ -117,7 +124,9 @@ struct AuthorizationTests {
       }
     }
     #expect(await codes("users", ["from": ["web"]]) == [])
-    #expect(await codes("*", ["from": ["web", "ns/other/sa/web"], "paths": ["/a"]], ["from": ["*"], "methods": ["GET"]]) == [])
+    #expect(
+      await codes("*", ["from": ["web", "ns/other/sa/web"], "paths": ["/a"]], ["from": ["*"], "methods": ["GET"]]) == []
+    )
     #expect(await codes("cart", ["from": ["web"]]) == ["unknown_target_identity"])
     #expect(await codes("users") == ["denies_all"])
     #expect(await codes("users", mode: "dry_run") == [])
@@ -126,7 +135,9 @@ struct AuthorizationTests {
     #expect(await codes("users", ["from": ["spiffe://far.away/ns/a/sa/b"]]) == ["unreachable_rule"])
     #expect(await codes("users", ["from": ["spiffe://far.away/ns/a/sa/b", "web"]]) == [])
     // Covered by another, whichever comes first; of two alike one only.
-    #expect(await codes("users", ["from": ["web"], "paths": ["/a/b"]], ["from": ["*"], "paths": ["/a"]]) == ["redundant_rule"])
+    #expect(
+      await codes("users", ["from": ["web"], "paths": ["/a/b"]], ["from": ["*"], "paths": ["/a"]]) == ["redundant_rule"]
+    )
     #expect(await codes("users", ["from": ["web"]], ["from": ["web"], "methods": ["GET"]]) == ["redundant_rule"])
     #expect(await codes("users", ["from": ["web"]], ["from": ["web"]]) == ["redundant_rule"])
     #expect(await codes("users", ["from": ["web"], "paths": ["/a"]], ["from": ["web"], "paths": ["/ab"]]) == [])
@@ -137,7 +148,10 @@ struct AuthorizationTests {
     let plane = try Plane()
     _ = await plane.at(
       "PUT", "/authorizations/users",
-      ["target": "users", "rules": [["from": ["web"], "methods": ["GET"], "paths": ["/api"]], ["from": ["ns/jobs/sa/nightly"]]]])
+      [
+        "target": "users",
+        "rules": [["from": ["web"], "methods": ["GET"], "paths": ["/api"]], ["from": ["ns/jobs/sa/nightly"]]],
+      ])
     _ = await plane.at("PUT", "/authorizations/all", ["target": "*", "mode": "dry_run", "rules": [["from": ["*"]]]])
     func check(_ query: String) async -> String {
       let answer = await plane.at("GET", "/authorizations:check?" + query)
@@ -146,7 +160,8 @@ struct AuthorizationTests {
         return [outcome["result"]?.text, outcome["authorization"]?.text, outcome["rule"]?.whole.map(String.init)]
           .compactMap { $0 }.joined(separator: " ")
       }
-      return answer.status == 200 ? "\(answer.json["allowed"] == true) \(said("enforced")), \(said("dry_run"))" : "\(answer.status)"
+      return answer.status == 200
+        ? "\(answer.json["allowed"] == true) \(said("enforced")), \(said("dry_run"))" : "\(answer.status)"
     }
     #expect(await check("from=web&to=users&path=/api/x") == "true allowed users 0, allowed all 0")
     #expect(await check("from=web&to=users") == "false denied users, allowed all 0")
@@ -156,7 +171,8 @@ struct AuthorizationTests {
     #expect(await check("to=cart") == "true unrestricted, denied all")
     #expect(await check("from=anyone&to=cart") == "true unrestricted, denied all")
     #expect(await check("from=*&to=cart") == "true unrestricted, allowed all 0")
-    let answer = await plane.at("GET", "/authorizations:check?from=spiffe://heddle.local/ns/default/sa/web&to=users&path=/api")
+    let answer = await plane.at(
+      "GET", "/authorizations:check?from=spiffe://heddle.local/ns/default/sa/web&to=users&path=/api")
     #expect(answer.json["allowed"] == true && answer.json["to"] == "spiffe://heddle.local/ns/default/sa/users")
     for bad in ["from=web", "to=a/b", "from=a%20b&to=users", "to=users&bytes=true&path=/", "to=users&dry_run=true"] {
       #expect(await check(bad) == "400", "\(bad)")
@@ -166,8 +182,10 @@ struct AuthorizationTests {
 
   private func proxy(_ id: String, _ capabilities: [String]) -> ProxyStatus {
     ProxyStatus(
-      id: id, node: id, namespace: "default", address: "", labels: [:], zone: "", version: "1", capabilities: capabilities,
-      connectedSince: nil, lastSeen: WallTime(milliseconds: 0), revisionHeld: 0, revisionAcknowledged: 0, lastError: nil,
+      id: id, node: id, namespace: "default", address: "", labels: [:], zone: "", version: "1",
+      capabilities: capabilities,
+      connectedSince: nil, lastSeen: WallTime(milliseconds: 0), revisionHeld: 0, revisionAcknowledged: 0,
+      lastError: nil,
       state: .synced, warnings: [])
   }
 }

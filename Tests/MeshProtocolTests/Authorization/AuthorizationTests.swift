@@ -5,7 +5,9 @@ private func faults(_ authorization: Authorization) -> [String] {
   authorization.faults.map { $0.field.joined(separator: ".") }
 }
 
-private func rule(_ rule: AuthorizationRule) -> Authorization { Authorization(target: .workload("users"), rules: [rule]) }
+private func rule(_ rule: AuthorizationRule) -> Authorization {
+  Authorization(target: .workload("users"), rules: [rule])
+}
 
 @Suite struct AuthorizationTests {
   @Test func plainOnesAreFine() {
@@ -19,7 +21,8 @@ private func rule(_ rule: AuthorizationRule) -> Authorization { Authorization(ta
   @Test func callersAreReadAsWhatTheyAre() throws {
     let id = try #require(SPIFFEID(trustDomain: "d", namespace: "n", name: "s"))
     let read: [(String, CallerPattern)] = [
-      ("anyone", .anyone), ("*", .everyIdentity), ("web", .name("web")), ("ns/n/sa/s", .workload(namespace: "n", name: "s")),
+      ("anyone", .anyone), ("*", .everyIdentity), ("web", .name("web")),
+      ("ns/n/sa/s", .workload(namespace: "n", name: "s")),
       ("spiffe://d/ns/n/sa/s", .identity(id)), ("Anyone", .name("Anyone")), ("ns", .name("ns")),
     ]
     for (text, pattern) in read {
@@ -39,7 +42,8 @@ private func rule(_ rule: AuthorizationRule) -> Authorization { Authorization(ta
   }
 
   @Test(arguments: [
-    "", "a b", "a/b", "ns/a/sa", "ns//sa/b", "ns/a/sa/..", "spiffe://D/ns/a/sa/b", "spiffe://d/ns/a/sa/b/", "spiffe://d",
+    "", "a b", "a/b", "ns/a/sa", "ns//sa/b", "ns/a/sa/..", "spiffe://D/ns/a/sa/b", "spiffe://d/ns/a/sa/b/",
+    "spiffe://d",
     String(repeating: "a", count: 254),
   ])
   func noSuchCaller(_ text: String) {
@@ -92,7 +96,8 @@ private func rule(_ rule: AuthorizationRule) -> Authorization { Authorization(ta
         let authorization = Authorization(
           target: target, mode: mode,
           rules: [
-            AuthorizationRule(from: callers, methods: ["GET", "PUT"], paths: ["/a", "/"]), AuthorizationRule(from: [.anyone]),
+            AuthorizationRule(from: callers, methods: ["GET", "PUT"], paths: ["/a", "/"]),
+            AuthorizationRule(from: [.anyone]),
           ])
         #expect(try read(resource(authorization.wire.encodedBytes())) == authorization)
       }

@@ -25,11 +25,14 @@ import Traffic
         for (mode, outcome) in outcomes {
           let targeting = all.filter { $0.value.mode == mode && $0.value.target.includes(own?.name) }
           let allowing = targeting.flatMap { name, authorization in
-            authorization.rules.indices.filter { call.isAllowed(by: authorization.rules[$0], own) }.map { "\(name)/\($0)" }
+            authorization.rules.indices.filter { call.isAllowed(by: authorization.rules[$0], own) }.map {
+              "\(name)/\($0)"
+            }
           }
           let said = table.say(outcome)
           let isRight =
-            targeting.isEmpty ? said == "-" : allowing.isEmpty ? targeting.keys.contains { said == "!" + $0 } : allowing.contains(said)
+            targeting.isEmpty
+            ? said == "-" : allowing.isEmpty ? targeting.keys.contains { said == "!" + $0 } : allowing.contains(said)
           #expect(isRight, "seed \(seed): \(call) in \(all) gave \(said), allowed by \(allowing)")
           tally[targeting.isEmpty ? 0 : allowing.isEmpty ? 1 : call.request == nil ? 2 : 3] += 1
         }
@@ -38,12 +41,15 @@ import Traffic
     #expect(tally.allSatisfy { $0 > 20 }, "\(tally)")
   }
 
-  private static let callers = ["web", "cart", "ns/shop/sa/web", "ns/other/sa/web", "spiffe://d/ns/n/sa/s", "*", "anyone"]
+  private static let callers = [
+    "web", "cart", "ns/shop/sa/web", "ns/other/sa/web", "spiffe://d/ns/n/sa/s", "*", "anyone",
+  ]
   private static let paths = ["/", "/a", "/a/", "/a/b", "/ab"]
 
   private static func authorization(_ random: inout SeededRandom) -> Authorization {
     Authorization(
-      target: AuthorizationTarget(["users", "*", "carts"][random.below(3)]), mode: random.below(2) == 0 ? .enforce : .dryRun,
+      target: AuthorizationTarget(["users", "*", "carts"][random.below(3)]),
+      mode: random.below(2) == 0 ? .enforce : .dryRun,
       rules: (0..<random.below(4)).map { _ in
         AuthorizationRule(
           from: some(of: callers, &random, atLeast: 1).map { CallerPattern($0) },
@@ -82,7 +88,8 @@ private struct Call {
     case .anyone: true
     case .everyIdentity: caller != nil
     case .name(let name): own != nil && callerID(caller) == "spiffe://heddle.local/ns/shop/sa/" + name
-    case .workload(let namespace, let name): own != nil && callerID(caller) == "spiffe://heddle.local/ns/\(namespace)/sa/\(name)"
+    case .workload(let namespace, let name):
+      own != nil && callerID(caller) == "spiffe://heddle.local/ns/\(namespace)/sa/\(name)"
     case .identity(let id): callerID(caller) == id.description
     }
   }
@@ -90,7 +97,9 @@ private struct Call {
   /// Paths of the test that have a normal form differ from it in what is undone here.
   private func isUnder(_ path: String, _ prefix: String) -> Bool {
     if path.contains("..") || path.contains("%2f") || path == "*" { return false }
-    let plain = path.split(separator: "?", omittingEmptySubsequences: false)[0].split(separator: "/").map { $0 == "%61" ? "a" : String($0) }
+    let plain = path.split(separator: "?", omittingEmptySubsequences: false)[0].split(separator: "/").map {
+      $0 == "%61" ? "a" : String($0)
+    }
     return plain.starts(with: prefix.split(separator: "/").map(String.init))
   }
 }

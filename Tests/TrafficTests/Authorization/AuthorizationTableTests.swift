@@ -39,7 +39,10 @@ import Traffic
 
   @Test func anyRuleOfAnyAuthorizationAllows() {
     let table = AuthorizationTable(
-      ["b": authorization(allow("web")), "a": authorization("*", allow("cart")), "c": authorization("carts", allow("x"))],
+      [
+        "b": authorization(allow("web")), "a": authorization("*", allow("cart")),
+        "c": authorization("carts", allow("x")),
+      ],
       for: ownIdentity)
     #expect(table.authorizations == ["b", "a"])
     #expect(table.enforced("web") == "b/0" && table.enforced("cart") == "a/0")
@@ -51,12 +54,17 @@ import Traffic
       ["a": authorization(allow("web", methods: ["GET", "HEAD"]), allow("cart", methods: ["PURGE"]))], for: ownIdentity)
     #expect(table.enforced("web", "HEAD") == "a/0")
     #expect(table.enforced("web", "PURGE") == "!a" && table.enforced("cart", "PURGE") == "a/1")
-    #expect(table.enforced("web", "get") == "!a" && table.enforced("web", "GETS") == "!a" && table.enforced("web", "") == "!a")
+    #expect(
+      table.enforced("web", "get") == "!a" && table.enforced("web", "GETS") == "!a" && table.enforced("web", "") == "!a"
+    )
   }
 
   @Test func pathsByWholeSegments() {
     let table = AuthorizationTable(
-      ["a": authorization(allow("web", paths: ["/api", "/x/y/"]), allow("cart", methods: ["PUT"], paths: ["/api/carts"]))],
+      [
+        "a": authorization(
+          allow("web", paths: ["/api", "/x/y/"]), allow("cart", methods: ["PUT"], paths: ["/api/carts"]))
+      ],
       for: ownIdentity)
     for path in ["/api", "/api/", "/api/users", "/api?x=/", "//api", "/%61pi/x", "/x/y", "/x/y/z"] {
       #expect(table.enforced("web", "GET", path) == "a/0", "\(path)")
@@ -69,7 +77,9 @@ import Traffic
   }
 
   /// What programs read differently is no path that a rule could mean.
-  @Test(arguments: ["/api/../admin", "/api/%2e%2e/x", "/api/..;/x", "/api%2fx", "/api\\x", "/api/%00", "/api/%zz", "*", "api"])
+  @Test(arguments: [
+    "/api/../admin", "/api/%2e%2e/x", "/api/..;/x", "/api%2fx", "/api\\x", "/api/%00", "/api/%zz", "*", "api",
+  ])
   func noNormalFormNoPath(_ path: String) {
     let byPath = AuthorizationTable(["a": authorization(allow("web", paths: ["/", "/api"]))], for: ownIdentity)
     #expect(byPath.enforced("web", "GET", path) == "!a")
@@ -85,12 +95,16 @@ import Traffic
 
   @Test func connectionsOfBytesHaveNeither() {
     let table = AuthorizationTable(
-      ["a": authorization(allow("web", methods: ["GET"]), allow("cart", paths: ["/"]), allow("db"), allow("*", paths: ["/"]))],
+      [
+        "a": authorization(
+          allow("web", methods: ["GET"]), allow("cart", paths: ["/"]), allow("db"), allow("*", paths: ["/"]))
+      ],
       for: ownIdentity)
     func bytes(_ caller: String?) -> String { table.say(table.decide(table.scope(of: callerID(caller))).enforced) }
     #expect(bytes("db") == "a/2")
     #expect([bytes("web"), bytes("cart"), bytes("x"), bytes(nil)] == ["!a", "!a", "!a", "!a"])
-    let open = AuthorizationTable(["a": authorization(allow("*")), "b": authorization(allow("anyone"))], for: ownIdentity)
+    let open = AuthorizationTable(
+      ["a": authorization(allow("*")), "b": authorization(allow("anyone"))], for: ownIdentity)
     #expect(open.say(open.decide(.unnamed).enforced) == "a/0" && open.say(open.decide(.anonymous).enforced) == "b/0")
   }
 
@@ -120,14 +134,16 @@ import Traffic
   /// Without an identity a proxy has no name, and cannot tell whom a name means.
   @Test func aProxyWithoutIdentity() {
     let table = AuthorizationTable(
-      ["named": authorization(allow("web")), "all": authorization("*", allow("web"), allow("spiffe://d/ns/n/sa/s"))], for: nil)
+      ["named": authorization(allow("web")), "all": authorization("*", allow("web"), allow("spiffe://d/ns/n/sa/s"))],
+      for: nil)
     #expect(table.authorizations == ["all"])
     #expect(table.enforced("web") == "!all" && table.enforced("spiffe://d/ns/n/sa/s") == "all/1")
   }
 
   @Test func headsOfRequests() {
     let table = AuthorizationTable(
-      ["a": authorization(allow("web", methods: ["GET"], paths: ["/api"]), allow("cart", paths: ["/"]))], for: ownIdentity)
+      ["a": authorization(allow("web", methods: ["GET"], paths: ["/api"]), allow("cart", paths: ["/"]))],
+      for: ownIdentity)
     func ask(_ caller: String, _ line: String) -> String {
       let bytes = Array("\(line) HTTP/1.1\r\nHost: h\r\n\r\n".utf8)
       var head = RequestHead()
