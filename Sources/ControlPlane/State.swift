@@ -26,13 +26,20 @@ struct ResourceKey: Hashable, Comparable, Sendable {
     case rule = 1
     case split = 2
     case route = 3
+    case authorization = 4
 
     /// What a proxy must say in its Hello to be sent one of these; nil for what every proxy can run.
-    var capability: String? { self == .route ? "routes" : nil }
+    var capability: String? {
+      switch self {
+      case .rule, .split: nil
+      case .route: "routes"
+      case .authorization: "authorizations"
+      }
+    }
   }
 
   let kind: Kind
-  /// Rule id, split name or route name.
+  /// Rule id, or the name of a split, route or authorization.
   let name: String
 
   static func < (a: ResourceKey, b: ResourceKey) -> Bool { (a.kind.rawValue, a.name) < (b.kind.rawValue, b.name) }
@@ -206,12 +213,15 @@ struct ProxyCensus: Sendable {
   var connected: @Sendable (_ namespace: String) -> Int = { _ in 0 }
   /// Those that cannot run what needs a capability.
   var lacking: @Sendable (_ capability: String, _ namespace: String) -> [String] = { _, _ in [] }
+  /// Identities that known proxies of a namespace have, connected or not.
+  var identities: @Sendable (_ namespace: String) -> Set<SPIFFEID> = { _ in [] }
 
   init() {}
 
   init(_ proxies: some ProxyDirectory) {
     connected = { proxies.connectedCount(namespace: $0) }
     lacking = { proxies.lacking($0, namespace: $1) }
+    identities = { Set(proxies.list(namespace: $0).compactMap { $0.identity.flatMap(SPIFFEID.init) }) }
   }
 }
 

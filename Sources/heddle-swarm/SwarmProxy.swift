@@ -46,7 +46,7 @@ final class SwarmProxy: GRPCClientEvents {
     hello.node = name
     hello.instanceID = name
     hello.version = "swarm"
-    hello.capabilities = ["rules", "splits", "routes"]
+    hello.capabilities = ["rules", "splits", "routes", "authorizations"]
     hello.namespace = namespace
     if let held = replica.held { hello.last = held.wire }
     say(.hello(hello))

@@ -22,6 +22,7 @@ struct Change: Sendable {
     case putRule(id: String?, RuleBody)
     case putSplit(String, Split)
     case putRoute(String, HTTPRoute)
+    case putAuthorization(String, Authorization)
     case putService(String, ServiceBody)
     case putDtab([Rule.Wanted])
     case delete(DocumentKey)
@@ -87,6 +88,11 @@ struct Change: Sendable {
     case "route":
       let route = HTTPRoute.read(value, at: place, &findings)
       operation = route.flatMap { route in required(name, at: pointer, &findings).map { .putRoute($0, route) } }
+    case "authorization":
+      let authorization = Authorization.read(value, at: place, &findings)
+      operation = authorization.flatMap { authorization in
+        required(name, at: pointer, &findings).map { .putAuthorization($0, authorization) }
+      }
     case "service":
       let body = ServiceBody.read(value, at: place, &findings)
       operation = required(name, at: pointer, &findings).map { .putService($0, body) }
@@ -158,6 +164,9 @@ extension Edit {
     case .putRoute(let name, let route):
       putRoute(name, route)
       return DocumentKey(kind: .route, name: name)
+    case .putAuthorization(let name, let authorization):
+      put(.authorization, name, .authorization(authorization))
+      return DocumentKey(kind: .authorization, name: name)
     case .putService(let name, let body):
       try putService(name, body)
       return DocumentKey(kind: .service, name: name)

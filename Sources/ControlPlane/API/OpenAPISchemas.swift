@@ -1,5 +1,6 @@
 // The shapes of bodies and answers, in JSON Schema.
 import JSONFormat
+import MeshProtocol
 import Traffic
 
 extension OpenAPI {
@@ -23,6 +24,9 @@ extension OpenAPI {
   private static let part: JSON = [
     "type": "number", "minimum": 0, "maximum": 1,
     "description": "The part of all requests for the name that comes here by naming.",
+  ]
+  private static let authorizationModes: JSON = [
+    "type": "string", "enum": .array(Authorization.Mode.allCases.map { .string($0.rawValue) }), "default": "enforce",
   ]
   private static let warnings = list(of: ref("Warning"))
 
@@ -121,6 +125,28 @@ extension OpenAPI {
       "changed_in": whole, "revision": whole, "warnings": warnings,
     ]),
     "RouteList": page("routes", "Route"),
+    "AuthorizationRule": object(
+      [
+        "from": [
+          "type": "array", "items": text, "minItems": 1, "maxItems": .integer(Int64(AuthorizationLimits.entries)),
+        ],
+        "methods": list(of: text), "paths": list(of: text),
+      ], required: ["from"]),
+    "AuthorizationBody": object(
+      ["target": text, "mode": authorizationModes, "rules": list(of: ref("AuthorizationRule"))],
+      required: ["target", "rules"]),
+    "Authorization": object([
+      "name": text, "target": text, "mode": authorizationModes, "rules": list(of: ref("AuthorizationRule")),
+      "changed_in": whole, "revision": whole, "warnings": warnings,
+    ]),
+    "AuthorizationList": page("authorizations", "Authorization"),
+    "AuthorizationOutcome": object([
+      "result": ["type": "string", "enum": ["unrestricted", "allowed", "denied"]], "authorization": text, "rule": whole,
+    ]),
+    "AuthorizationCheck": object([
+      "revision": whole, "from": text, "to": text, "method": text, "path": text, "allowed": truth,
+      "enforced": ref("AuthorizationOutcome"), "dry_run": ref("AuthorizationOutcome"),
+    ]),
     "Shift": object([
       "weights": ["type": "object", "additionalProperties": whole],
       "percent": ["type": "object", "additionalProperties": ["type": "number", "minimum": 0, "maximum": 100]],

@@ -4,7 +4,7 @@ import MeshProtocol
 /// Which unit of configuration in the store. More kinds than proxies get: a service's own fields stay here.
 struct DocumentKey: Hashable, Comparable, Sendable {
   /// The raw value stands in the store, in requests and in answers.
-  enum Kind: String, Hashable, Sendable, CaseIterable { case rule, split, route, service }
+  enum Kind: String, Hashable, Sendable, CaseIterable { case rule, split, route, authorization, service }
   let kind: Kind
   let name: String
 
@@ -18,6 +18,7 @@ struct Document: Sendable, Equatable {
     case rule(Rule)
     case split(Split)
     case route(HTTPRoute)
+    case authorization(Authorization)
     case service(ServiceFields)
   }
 
@@ -32,6 +33,8 @@ struct Document: Sendable, Equatable {
     case .rule(let rule): .object([.init(name: "id", value: .string(key.name))] + rule.members)
     case .split(let split): .object([.init(name: "name", value: .string(key.name))] + split.members)
     case .route(let route): .object([.init(name: "name", value: .string(key.name))] + route.members)
+    case .authorization(let authorization):
+      .object([.init(name: "name", value: .string(key.name))] + authorization.members)
     case .service(let fields): .object([.init(name: "name", value: .string(key.name))] + fields.members)
     }
   }
@@ -42,6 +45,7 @@ struct Document: Sendable, Equatable {
     case .rule(let rule): .object(rule.members + [.init(name: "sort_key", value: .string(rule.place.hex))])
     case .split(let split): .object(split.storedMembers)
     case .route(let route): .object(route.members)
+    case .authorization(let authorization): .object(authorization.members)
     case .service(let fields): .object(fields.members)
     }
   }
@@ -58,6 +62,7 @@ struct Document: Sendable, Equatable {
     case .rule: body = Rule.load(json, &findings).map(Body.rule)
     case .split: body = Split.read(json, at: .root, zeroAllowed: true, &findings).map(Body.split)
     case .route: body = HTTPRoute.load(json, &findings).map(Body.route)
+    case .authorization: body = Authorization.load(json, &findings).map(Body.authorization)
     case .service: body = ServiceFields.load(json, &findings).map(Body.service)
     }
     guard let body, findings.isEmpty else {

@@ -12,6 +12,8 @@ extension Edit {
   static let mostSplits = 10_000
   /// Every proxy compiles them all.
   static let mostRoutes = 10_000
+  /// Every proxy holds them all, and compiles those that target it.
+  static let mostAuthorizations = 1024
   /// Resources of one write that are followed for loops; a bulk write of more is checked as far as this.
   static let mostProbes = 500
 
@@ -76,6 +78,9 @@ extension Edit {
     }
     guard state.routes.count <= Self.mostRoutes else {
       throw .impossible("A namespace has at most \(Self.mostRoutes) routes.")
+    }
+    guard state.authorizations.count <= Self.mostAuthorizations else {
+      throw .impossible("A namespace has at most \(Self.mostAuthorizations) authorizations.")
     }
     for change in changes {
       guard let key = change.after?.resourceKey, let size = state.encoded[key]?.bytes.count, size > Self.largestResource

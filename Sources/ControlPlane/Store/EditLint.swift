@@ -14,6 +14,7 @@ extension Edit {
     let linter = Linter(state.index) { path in Self.isRegistry(path) || hasNamer(path) }
     for change in changes.prefix(Self.mostLinted) {
       if case .route(let route)? = change.after?.body { warn(ofRoute: change.key, route) }
+      if case .authorization(let authorization)? = change.after?.body { warn(of: authorization, change.key) }
       guard let entry = change.after?.ruleEntry else { continue }
       if change.key.kind == .rule { warnIfShadowed(change.key, entry.dentry.prefix) }
       for finding in linter.findings(entry) { add(finding, change.key, entry) }

@@ -10,6 +10,7 @@ extension Document {
     case .rule: ResourceKey(kind: .rule, name: key.name)
     case .split: ResourceKey(kind: .split, name: key.name)
     case .route: ResourceKey(kind: .route, name: key.name)
+    case .authorization: ResourceKey(kind: .authorization, name: key.name)
     case .service: nil
     }
   }
@@ -34,6 +35,9 @@ extension Document {
     case .route(let route):
       message.key.kind = .route
       message.route = .init(route.wire.encodedBytes())
+    case .authorization(let authorization):
+      message.key.kind = .authorization
+      message.authorization = .init(authorization.wire.encodedBytes())
     case .service: return nil
     }
     let bytes = message.encodedBytes()
@@ -52,7 +56,7 @@ extension Document {
         name: key.name, revision: revision, prefix: split.prefix,
         backends: split.backends.map { ($0.name, Weighted(weight: Weight($0.weight), tree: $0.destination)) },
         onUnbound: split.onUnbound ?? .guard)
-    case .route, .service: nil
+    case .route, .authorization, .service: nil
     }
   }
 
@@ -60,7 +64,7 @@ extension Document {
     switch key.kind {
     case .rule: .rule(key.name)
     case .split: .split(key.name)
-    case .route, .service: nil
+    case .route, .authorization, .service: nil
     }
   }
 }

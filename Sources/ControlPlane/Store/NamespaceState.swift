@@ -21,6 +21,7 @@ struct NamespaceState: Sendable {
   private(set) var rules: TreeDictionary<String, Document> = [:]
   private(set) var splits: TreeDictionary<String, Document> = [:]
   private(set) var routes: TreeDictionary<String, Document> = [:]
+  private(set) var authorizations: TreeDictionary<String, Document> = [:]
   private(set) var serviceFields: TreeDictionary<String, Document> = [:]
   /// Rule ids in order.
   private(set) var sequence = RuleSequence()
@@ -77,6 +78,7 @@ struct NamespaceState: Sendable {
     case .rule: rules[key.name]
     case .split: splits[key.name]
     case .route: routes[key.name]
+    case .authorization: authorizations[key.name]
     case .service: serviceFields[key.name]
     }
   }
@@ -93,6 +95,14 @@ struct NamespaceState: Sendable {
     if case .route(let route)? = routes[name]?.body { route } else { nil }
   }
 
+  /// What proxies with the identity `target` are asked to hold to.
+  func authorizationTable(for target: SPIFFEID) -> AuthorizationTable {
+    let all = authorizations.compactMap { name, document -> (String, Authorization)? in
+      if case .authorization(let authorization) = document.body { (name, authorization) } else { nil }
+    }
+    return AuthorizationTable(Dictionary(uniqueKeysWithValues: all), for: target)
+  }
+
   func fields(_ service: String) -> ServiceFields {
     if case .service(let fields)? = serviceFields[service]?.body { fields } else { ServiceFields() }
   }
@@ -103,6 +113,7 @@ struct NamespaceState: Sendable {
   var keys: [DocumentKey] {
     (rules.keys.map { DocumentKey(kind: .rule, name: $0) } + splits.keys.map { DocumentKey(kind: .split, name: $0) }
       + routes.keys.map { DocumentKey(kind: .route, name: $0) }
+      + authorizations.keys.map { DocumentKey(kind: .authorization, name: $0) }
       + serviceFields.keys.map { DocumentKey(kind: .service, name: $0) }).sorted()
   }
 
@@ -123,6 +134,7 @@ extension NamespaceState {
     case .rule: rules[key.name] = document
     case .split: splits[key.name] = document
     case .route: routes[key.name] = document
+    case .authorization: authorizations[key.name] = document
     case .service: serviceFields[key.name] = document
     }
     if let document { link(document) }
@@ -133,7 +145,7 @@ extension NamespaceState {
     case .rule(let rule): sequence.remove(at: rule.place)
     case .split(let split): if splitByPrefix[split.prefix] == document.key.name { splitByPrefix[split.prefix] = nil }
     case .route(let route): routeShapes.remove(document.key.name, route)
-    case .service: break
+    case .authorization, .service: break
     }
     if let key = document.ruleKey { index.remove(key) }
     if let key = document.resourceKey, let old = encoded.removeValue(forKey: key) { hash.remove(old.hash) }
@@ -144,7 +156,7 @@ extension NamespaceState {
     case .rule(let rule): sequence.insert(document.key.name, at: rule.place)
     case .split(let split): splitByPrefix[split.prefix] = document.key.name
     case .route(let route): routeShapes.insert(document.key.name, route)
-    case .service: break
+    case .authorization, .service: break
     }
     if let entry = document.ruleEntry { index.insert(entry) }
     if let resource = document.encoded {

@@ -142,7 +142,8 @@ extension Fields {
     return values.count == items.count ? values : nil
   }
 
-  fileprivate mutating func texts(_ name: String, _ findings: inout Findings) -> [String]? {
+  /// The strings of an array; empty when absent, nil when anything was wrong.
+  mutating func texts(_ name: String, _ findings: inout Findings) -> [String]? {
     list(name, atMost: 1000, &findings) { json, pointer, findings in
       if json.text == nil { findings.add(pointer, "must be a string, not \(json.kindName)") }
       return json.text

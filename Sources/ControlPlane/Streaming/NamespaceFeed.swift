@@ -189,6 +189,7 @@ extension ResourceKey {
     case .rule: ResourceIdentity(kind: .rule, name: name)
     case .split: ResourceIdentity(kind: .split, name: name)
     case .route: ResourceIdentity(kind: .route, name: name)
+    case .authorization: ResourceIdentity(kind: .authorization, name: name)
     }
   }
 }

@@ -15,13 +15,15 @@ public final class RoutingTable: Sendable {
   public let rules: RuleIndex
   /// HTTP routes: which requests have a name by more than their host.
   public let routes: RouteTable
+  /// Who may call the application behind the inbound listener. The same object as in the table before unless one changed.
+  public let authorizations: AuthorizationTable
   /// The prefixes whose dentries differ from generation - 1. `nil` = treat everything as changed.
   public let changed: [Prefix]?
 
   /// Makes a table; the caller guarantees that `generation` grows from table to table.
   public init(
     generation: UInt64, epoch: [UInt8] = [], revision: UInt64 = 0, hash: [UInt8] = [], rules: RuleIndex,
-    routes: RouteTable = RouteTable(), changed: [Prefix]? = nil
+    routes: RouteTable = RouteTable(), authorizations: AuthorizationTable = .empty, changed: [Prefix]? = nil
   ) {
     self.generation = generation
     self.epoch = epoch
@@ -29,6 +31,7 @@ public final class RoutingTable: Sendable {
     self.hash = hash
     self.rules = rules
     self.routes = routes
+    self.authorizations = authorizations
     self.changed = changed
   }
 }

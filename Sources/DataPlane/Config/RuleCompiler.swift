@@ -20,13 +20,17 @@ final class RuleCompiler {
   private var fileEntries: [RuleEntry]
   private var index: RuleIndex
   private var routes = RouteTable()
+  private var authorizations: [String: Authorization] = [:]
+  private var authorizationTable = AuthorizationTable.empty
+  private var identity: SPIFFEID?
   private var version: ConfigurationVersion?
   private var generation: UInt64 = 0
   private var splitPrefixes: [Prefix: ResourceIdentity] = [:]
   private var delegations: [Path: Delegation] = [:]
 
-  /// `dtab` is the file's own, the weakest of all rules.
-  init(dtab: Dtab) {
+  /// `dtab` is the file's own, the weakest of all rules; `identity` the proxy's, which says what authorizations target it.
+  init(dtab: Dtab, identity: SPIFFEID? = nil) {
+    self.identity = identity
     fileEntries = RuleEntry.file(dtab)
     index = RuleIndex(fileEntries)
   }
@@ -44,6 +48,13 @@ final class RuleCompiler {
     return finish(changed: changed, services)
   }
 
+  /// Puts another identity of the proxy in place of the one it had.
+  func replaceIdentity(_ identity: SPIFFEID?, services: [Path]) -> CompiledTable {
+    self.identity = identity
+    authorizationTable = AuthorizationTable(authorizations, for: identity)
+    return finish(changed: [], services)
+  }
+
   /// The table after a candidate, or every resource that does not go with the others; then nothing has changed. The
   /// candidate is one step from the last that was compiled.
   /// - Parameter services: logical names in use, whose concrete names are to be known before the swap.
@@ -58,6 +69,7 @@ final class RuleCompiler {
       }
       splitPrefixes = prefixes
       let changed = change(rules: candidate.changes)
+      change(authorizations: candidate.changes)
       version = candidate.version
       return .success(finish(changed: changed, services + targets.filter { !services.contains($0) }))
     }
@@ -93,6 +105,19 @@ final class RuleCompiler {
     return .success(Array(Set(new.compactMap(\.route.target))))
   }
 
+  /// Brings the authorizations up to date. All that target this proxy are compiled anew: they are few, and change seldom.
+  private func change(authorizations changes: [ResourceChange]) {
+    let changes = changes.filter { ($0.new ?? $0.old)?.kind == .authorization }
+    guard !changes.isEmpty else { return }
+    for change in changes {
+      if let old = change.old { authorizations[old.identity.name] = nil }
+      if let new = change.new, case .authorization(let authorization) = new.resource.body {
+        authorizations[new.identity.name] = authorization
+      }
+    }
+    authorizationTable = AuthorizationTable(authorizations, for: identity)
+  }
+
   /// Which split holds which prefix afterwards. Two on one prefix have no order, so which one requests follow would
   /// be chance.
   private func splits(after changes: [ResourceChange]) -> Result<[Prefix: ResourceIdentity], RefusedCandidate> {
@@ -114,7 +139,8 @@ final class RuleCompiler {
     generation += 1
     let table = RoutingTable(
       generation: generation, epoch: version?.epoch ?? [], revision: version?.revision ?? 0,
-      hash: version?.hash.bytes ?? [], rules: index, routes: routes, changed: generation == 1 ? nil : changed)
+      hash: version?.hash.bytes ?? [], rules: index, routes: routes, authorizations: authorizationTable,
+      changed: generation == 1 ? nil : changed)
     return CompiledTable(table: table, reachable: reach(services, table.changed))
   }
 
@@ -139,7 +165,7 @@ struct RefusedCandidate: Error {
 }
 
 extension ReplicatedResource {
-  /// nil for a rule or split.
+  /// nil for any other kind.
   fileprivate var namedRoute: NamedRoute? {
     guard kind == .route else { return nil }
     let resource = resource

@@ -287,7 +287,8 @@ struct ControlStreamMachine {
     hello.node = identity.node
     hello.instanceID = identity.instance
     hello.version = identity.version
-    hello.capabilities = ["rules", "splits", "routes"] + (identity.hasCertificate ? ["identity"] : [])
+    hello.capabilities =
+      ["rules", "splits", "routes", "authorizations"] + (identity.hasCertificate ? ["identity"] : [])
     hello.namespace = identity.namespace
     hello.labels = identity.labels
     hello.zone = identity.zone

@@ -9,6 +9,7 @@ public struct ConfigurationResource: Sendable {
     case rule(RuleResource)
     case split(SplitResource)
     case route(HTTPRoute)
+    case authorization(Authorization)
   }
 }
 
@@ -68,6 +69,8 @@ extension ConfigurationResource {
     case (.rule, .rule(let rule)): body = .rule(try RuleResource(rule, identity))
     case (.split, .split(let split)): body = .split(try SplitResource(split, identity))
     case (.route, .route(let bytes)): body = .route(try HTTPRoute(decoding: bytes, identity))
+    case (.authorization, .authorization(let bytes)):
+      body = .authorization(try Authorization(decoding: bytes, identity))
     default: throw ResourceFault(identity: identity, message: "is of a kind that this version does not know")
     }
   }

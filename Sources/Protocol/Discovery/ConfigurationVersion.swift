@@ -51,6 +51,7 @@ public struct ResourceIdentity: Hashable, Sendable, CustomStringConvertible {
     case .rule: "rule \(name)"
     case .split: "split \(name)"
     case .route: "route \(name)"
+    case .authorization: "authorization \(name)"
     case .unspecified, .UNRECOGNIZED: "resource of kind \(kind.rawValue) \(name)"
     }
   }

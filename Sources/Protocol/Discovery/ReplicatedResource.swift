@@ -80,13 +80,13 @@ extension ReplicatedResource {
     }
   }
 
-  /// What a rule or split applies to; nil for a route.
+  /// What a rule or split applies to; nil for any other kind.
   public var prefix: Prefix? {
     if let rule = EncodedRule(bytes), let prefix = try? rule.prefix { return prefix }
     switch resource.body {
     case .rule(let rule): return rule.dentry.prefix
     case .split(let split): return split.prefix
-    case .route: return nil
+    case .route, .authorization: return nil
     }
   }
 }

@@ -143,6 +143,9 @@ public nonisolated enum Heddle_Mesh_V1_ResourceKind: SwiftProtobuf.Enum, Swift.C
 
   /// needs the capability "routes"
   case route // = 3
+
+  /// needs the capability "authorizations"
+  case authorization // = 4
   case UNRECOGNIZED(Int)
 
   public init() {
@@ -155,6 +158,7 @@ public nonisolated enum Heddle_Mesh_V1_ResourceKind: SwiftProtobuf.Enum, Swift.C
     case 1: self = .rule
     case 2: self = .split
     case 3: self = .route
+    case 4: self = .authorization
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -165,6 +169,7 @@ public nonisolated enum Heddle_Mesh_V1_ResourceKind: SwiftProtobuf.Enum, Swift.C
     case .rule: return 1
     case .split: return 2
     case .route: return 3
+    case .authorization: return 4
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -175,6 +180,7 @@ public nonisolated enum Heddle_Mesh_V1_ResourceKind: SwiftProtobuf.Enum, Swift.C
     .rule,
     .split,
     .route,
+    .authorization,
   ]
 
 }
@@ -916,7 +922,7 @@ public nonisolated struct Heddle_Mesh_V1_ResourceKey: Sendable {
 
   public var kind: Heddle_Mesh_V1_ResourceKind = .unspecified
 
-  /// rule id, split name, route name
+  /// rule id, split name, route name, authorization name
   public var name: String = String()
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
@@ -968,6 +974,15 @@ public nonisolated struct Heddle_Mesh_V1_Resource: Sendable {
     set {body = .route(newValue)}
   }
 
+  /// an encoded Authorization
+  public var authorization: Data {
+    get {
+      if case .authorization(let v)? = body {return v}
+      return Data()
+    }
+    set {body = .authorization(newValue)}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public nonisolated enum OneOf_Body: Equatable, Sendable {
@@ -975,6 +990,8 @@ public nonisolated struct Heddle_Mesh_V1_Resource: Sendable {
     case split(Heddle_Mesh_V1_Split)
     /// an encoded Route; on the wire the same as a field of that type
     case route(Data)
+    /// an encoded Authorization
+    case authorization(Data)
 
   }
 
@@ -1349,6 +1366,46 @@ public nonisolated struct Heddle_Mesh_V1_HeaderLine: Sendable {
   public init() {}
 }
 
+/// Who may call a workload. As soon as one that is enforced targets a proxy, it takes only what a rule of any of them allows.
+public nonisolated struct Heddle_Mesh_V1_Authorization: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// a workload identity of the namespace, or "*" for every one
+  public var target: String = String()
+
+  /// refuses nothing; what it would refuse is counted
+  public var dryRun: Bool = false
+
+  /// any of them; none = nobody may call
+  public var rules: [Heddle_Mesh_V1_AuthorizationRule] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// All that is set must hold.
+public nonisolated struct Heddle_Mesh_V1_AuthorizationRule: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// "NAME" and "ns/NS/sa/NAME" of the proxy's own trust domain, "spiffe://…", "*" = every identity, "anyone" = no identity needed
+  public var from: [String] = []
+
+  /// empty = any
+  public var methods: [String] = []
+
+  /// prefixes by whole segments; empty = any
+  public var paths: [String] = []
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
 /// What happened at one proxy since the last report: sparse deltas. Sent again unchanged until acknowledged.
 public nonisolated struct Heddle_Mesh_V1_MetricsReport: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -1512,7 +1569,7 @@ nonisolated extension Heddle_Mesh_V1_ServiceProtocol: SwiftProtobuf._ProtoNamePr
 }
 
 nonisolated extension Heddle_Mesh_V1_ResourceKind: SwiftProtobuf._ProtoNameProviding {
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RESOURCE_KIND_UNSPECIFIED\0\u{1}RESOURCE_KIND_RULE\0\u{1}RESOURCE_KIND_SPLIT\0\u{1}RESOURCE_KIND_ROUTE\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0RESOURCE_KIND_UNSPECIFIED\0\u{1}RESOURCE_KIND_RULE\0\u{1}RESOURCE_KIND_SPLIT\0\u{1}RESOURCE_KIND_ROUTE\0\u{1}RESOURCE_KIND_AUTHORIZATION\0")
 }
 
 nonisolated extension Heddle_Mesh_V1_Direction: SwiftProtobuf._ProtoNameProviding {
@@ -2729,7 +2786,7 @@ nonisolated extension Heddle_Mesh_V1_ResourceKey: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension Heddle_Mesh_V1_Resource: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Resource"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}revision\0\u{1}rule\0\u{1}split\0\u{1}route\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{1}revision\0\u{1}rule\0\u{1}split\0\u{1}route\0\u{1}authorization\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2773,6 +2830,14 @@ nonisolated extension Heddle_Mesh_V1_Resource: SwiftProtobuf.Message, SwiftProto
           self.body = .route(v)
         }
       }()
+      case 6: try {
+        var v: Data?
+        try decoder.decodeSingularBytesField(value: &v)
+        if let v = v {
+          if self.body != nil {try decoder.handleConflictingOneOf()}
+          self.body = .authorization(v)
+        }
+      }()
       default: break
       }
     }
@@ -2801,6 +2866,10 @@ nonisolated extension Heddle_Mesh_V1_Resource: SwiftProtobuf.Message, SwiftProto
     case .route?: try {
       guard case .route(let v)? = self.body else { preconditionFailure() }
       try visitor.visitSingularBytesField(value: v, fieldNumber: 5)
+    }()
+    case .authorization?: try {
+      guard case .authorization(let v)? = self.body else { preconditionFailure() }
+      try visitor.visitSingularBytesField(value: v, fieldNumber: 6)
     }()
     case nil: break
     }
@@ -3456,6 +3525,86 @@ nonisolated extension Heddle_Mesh_V1_HeaderLine: SwiftProtobuf.Message, SwiftPro
   public static func ==(lhs: Heddle_Mesh_V1_HeaderLine, rhs: Heddle_Mesh_V1_HeaderLine) -> Bool {
     if lhs.name != rhs.name {return false}
     if lhs.value != rhs.value {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_Authorization: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Authorization"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}target\0\u{3}dry_run\0\u{1}rules\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.target) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.dryRun) }()
+      case 3: try { try decoder.decodeRepeatedMessageField(value: &self.rules) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.target.isEmpty {
+      try visitor.visitSingularStringField(value: self.target, fieldNumber: 1)
+    }
+    if self.dryRun != false {
+      try visitor.visitSingularBoolField(value: self.dryRun, fieldNumber: 2)
+    }
+    if !self.rules.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.rules, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_Authorization, rhs: Heddle_Mesh_V1_Authorization) -> Bool {
+    if lhs.target != rhs.target {return false}
+    if lhs.dryRun != rhs.dryRun {return false}
+    if lhs.rules != rhs.rules {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Heddle_Mesh_V1_AuthorizationRule: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".AuthorizationRule"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}from\0\u{1}methods\0\u{1}paths\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeRepeatedStringField(value: &self.from) }()
+      case 2: try { try decoder.decodeRepeatedStringField(value: &self.methods) }()
+      case 3: try { try decoder.decodeRepeatedStringField(value: &self.paths) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.from.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.from, fieldNumber: 1)
+    }
+    if !self.methods.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.methods, fieldNumber: 2)
+    }
+    if !self.paths.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.paths, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Heddle_Mesh_V1_AuthorizationRule, rhs: Heddle_Mesh_V1_AuthorizationRule) -> Bool {
+    if lhs.from != rhs.from {return false}
+    if lhs.methods != rhs.methods {return false}
+    if lhs.paths != rhs.paths {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

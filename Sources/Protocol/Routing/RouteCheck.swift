@@ -2,8 +2,8 @@
 
 extension HTTPRoute {
   /// Everything that is wrong, patterns apart; empty for a good route.
-  public var faults: [RouteFault] {
-    var checker = RouteChecker()
+  public var faults: [FieldFault] {
+    var checker = FieldChecker()
     checker.each("hosts", hosts, atMost: RouteLimits.hosts) { $0.note(RouteText.fault(inHost: $1)) }
     if Set(hosts).count < hosts.count { checker.within("hosts") { $0.add("names a host twice") } }
     checker.each("matches", matches, atMost: RouteLimits.matches) { $1.check(&$0) }
@@ -16,7 +16,7 @@ extension HTTPRoute {
     return checker.faults
   }
 
-  private func checkAction(_ checker: inout RouteChecker) {
+  private func checkAction(_ checker: inout FieldChecker) {
     switch action {
     case .forward(let path, let rewrite):
       if path.isRoot { checker.within("to") { $0.add("must name something") } }
@@ -30,7 +30,7 @@ extension HTTPRoute {
     }
   }
 
-  private func refuseRequestEdits(_ checker: inout RouteChecker) {
+  private func refuseRequestEdits(_ checker: inout FieldChecker) {
     if !requestHeaders.isEmpty { checker.within("request_headers") { $0.add("have no effect: nothing is forwarded") } }
   }
 
@@ -53,7 +53,7 @@ extension HTTPRoute {
 }
 
 extension HTTPMatch {
-  fileprivate func check(_ checker: inout RouteChecker) {
+  fileprivate func check(_ checker: inout FieldChecker) {
     checker.within("path") { checker in
       switch path {
       case .exact(let text): checker.within("exact") { $0.note(RouteText.fault(inMatchedPath: text)) }
@@ -77,21 +77,21 @@ extension HTTPMatch {
 }
 
 extension FieldMatch {
-  fileprivate func check(_ checker: inout RouteChecker, _ nameFault: String?) {
+  fileprivate func check(_ checker: inout FieldChecker, _ nameFault: String?) {
     checker.within("name") { $0.note(nameFault) }
     if case .exact(let text) = value { checker.within("exact") { $0.note(RouteText.fault(inValue: text)) } }
   }
 }
 
 extension Rewrite {
-  fileprivate func check(_ checker: inout RouteChecker, prefixes: Bool) {
+  fileprivate func check(_ checker: inout FieldChecker, prefixes: Bool) {
     if let host { checker.within("host") { $0.note(RouteText.fault(inAuthority: host)) } }
     path?.check(&checker, prefixes: prefixes)
   }
 }
 
 extension PathEdit {
-  fileprivate func check(_ checker: inout RouteChecker, prefixes: Bool) {
+  fileprivate func check(_ checker: inout FieldChecker, prefixes: Bool) {
     switch self {
     case .full(let text): checker.within("path") { $0.note(RouteText.fault(inSentPath: text)) }
     case .prefix(let text):
@@ -106,7 +106,7 @@ extension PathEdit {
 extension Redirect {
   static let statuses: [UInt16] = [301, 302, 303, 307, 308]
 
-  fileprivate func check(_ checker: inout RouteChecker, prefixes: Bool) {
+  fileprivate func check(_ checker: inout FieldChecker, prefixes: Bool) {
     if let scheme, scheme != "http", scheme != "https" { checker.within("scheme") { $0.add("must be http or https") } }
     if let host { checker.within("host") { $0.note(RouteText.fault(inHost: .exact(host))) } }
     if port == 0 { checker.within("port") { $0.add("must be 1 to 65535") } }
@@ -122,7 +122,7 @@ extension DirectResponse {
   /// Statuses whose answers have no body (RFC 9110 §6.4.1; 205 in §15.3.6).
   public static let bodyless: [UInt16] = [204, 205, 304]
 
-  fileprivate func check(_ checker: inout RouteChecker) {
+  fileprivate func check(_ checker: inout FieldChecker) {
     if !(200...599).contains(status) { checker.within("status") { $0.add("must be 200 to 599") } }
     checker.within("body") { checker in
       if body.utf8.count > RouteLimits.body { checker.add("is longer than \(RouteLimits.body) bytes") }
@@ -135,7 +135,7 @@ extension DirectResponse {
 }
 
 extension HeaderEdits {
-  fileprivate func check(_ checker: inout RouteChecker) {
+  fileprivate func check(_ checker: inout FieldChecker) {
     for (field, lines) in [("set", set), ("add", add)] {
       checker.within(field) { checker in
         if lines.count > RouteLimits.edits { checker.add("has more than \(RouteLimits.edits) members") }

@@ -51,7 +51,7 @@ struct CompiledMatch: Sendable {
   }
 
   /// The matches of a route; a route without any takes everything. Throws the first pattern that cannot be compiled.
-  static func all(of route: HTTPRoute) throws(RouteFault) -> [CompiledMatch] {
+  static func all(of route: HTTPRoute) throws(FieldFault) -> [CompiledMatch] {
     guard !route.matches.isEmpty else { return [try CompiledMatch(HTTPMatch(), field: [])] }
     var matches: [CompiledMatch] = []
     for (index, match) in route.matches.enumerated() {
@@ -60,7 +60,7 @@ struct CompiledMatch: Sendable {
     return matches
   }
 
-  private init(_ match: HTTPMatch, field: [String]) throws(RouteFault) {
+  private init(_ match: HTTPMatch, field: [String]) throws(FieldFault) {
     switch match.path {
     case .exact(let text): path = .exact(Array(text.utf8))
     case .prefix(let text): path = .prefix(Array(text.hasSuffix("/") ? text.dropLast().utf8 : text[...].utf8))
@@ -73,10 +73,10 @@ struct CompiledMatch: Sendable {
 
 extension HTTPRoute {
   /// Everything that is wrong with it, its patterns included; empty for a good route.
-  public var allFaults: [RouteFault] {
+  public var allFaults: [FieldFault] {
     let faults = faults
     guard faults.isEmpty else { return faults }
-    do throws(RouteFault) { _ = try CompiledMatch.all(of: self) } catch { return [error] }
+    do throws(FieldFault) { _ = try CompiledMatch.all(of: self) } catch { return [error] }
     return []
   }
 }

@@ -36,23 +36,13 @@ final class HostRoutes: Sendable {
         Candidate(route: $0.route.id, segments: $0.match.segments, conditions: $0.match.conditions)
       }
     }
-    exact = Self.table(sorter.exact)
-    prefixes = Self.table(sorter.prefixes)
+    exact = ByteTable.holding(sorter.exact)
+    prefixes = ByteTable.holding(sorter.prefixes)
     patterns = sorter.patterns.values.sorted {
       ($1.pattern.text.utf8.count, $0.pattern.text) < ($0.pattern.text.utf8.count, $1.pattern.text)
     }
     longestPrefix = sorter.prefixes.keys.reduce(0) { max($0, $1.count) }
     matchesPaths = !exact.isEmpty || !patterns.isEmpty || longestPrefix > 0
-  }
-
-  /// A table with these keys. A seed by which it refuses a key (`ByteTable.probeLimit`) is not used.
-  private static func table(_ groups: [[UInt8]: Int32]) -> ByteTable {
-    var seed: UInt64 = 0
-    while true {
-      var table = ByteTable(seed: seed)
-      if groups.allSatisfy({ key, group in table.insert(key.span, group) }) { return table }
-      seed &+= 1
-    }
   }
 
   /// The route of this request; nil when none of this host's matches.

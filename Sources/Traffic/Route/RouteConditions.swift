@@ -9,7 +9,7 @@ struct RouteConditions: Sendable {
   let query: [FieldCondition]
 
   /// Compiles the patterns; `field` is the match's place in its route, for faults.
-  init(_ match: HTTPMatch, field: [String]) throws(RouteFault) {
+  init(_ match: HTTPMatch, field: [String]) throws(FieldFault) {
     method = match.method.map { Array($0.utf8) }
     headers = try FieldCondition.all(match.headers, field: field + ["headers"])
     query = try FieldCondition.all(match.query, field: field + ["query"])
@@ -38,7 +38,7 @@ struct FieldCondition: Sendable {
     case present
   }
 
-  static func all(_ matches: [FieldMatch], field: [String]) throws(RouteFault) -> [FieldCondition] {
+  static func all(_ matches: [FieldMatch], field: [String]) throws(FieldFault) -> [FieldCondition] {
     var conditions: [FieldCondition] = []
     for (index, match) in matches.enumerated() {
       conditions.append(try FieldCondition(match, field: field + [String(index)]))
@@ -46,7 +46,7 @@ struct FieldCondition: Sendable {
     return conditions
   }
 
-  private init(_ match: FieldMatch, field: [String]) throws(RouteFault) {
+  private init(_ match: FieldMatch, field: [String]) throws(FieldFault) {
     name = Array(match.name.utf8)
     switch match.value {
     case .exact(let text): value = .exact(Array(text.utf8))
@@ -126,10 +126,10 @@ func equalsLowercased(_ bytes: Span<UInt8>, _ lower: Span<UInt8>) -> Bool {
 }
 
 /// A pattern, or what is wrong with it and where.
-func compile(_ text: String, field: [String]) throws(RouteFault) -> Pattern {
+func compile(_ text: String, field: [String]) throws(FieldFault) -> Pattern {
   do {
     return try Pattern(text)
   } catch {
-    throw RouteFault(field: field, message: "\(error.message) (at byte \(error.offset))")
+    throw FieldFault(field: field, message: "\(error.message) (at byte \(error.offset))")
   }
 }

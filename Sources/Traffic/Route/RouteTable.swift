@@ -64,7 +64,7 @@ public struct NamedRoute: Sendable {
 /// A route that cannot be run.
 public struct RefusedRoute: Error, Sendable {
   public let name: String
-  public let faults: [RouteFault]
+  public let faults: [FieldFault]
 }
 
 extension RouteTable {
@@ -74,7 +74,7 @@ extension RouteTable {
     var refused: [RefusedRoute] = []
     var matches: [[CompiledMatch]] = []
     for upsert in upserts {
-      do throws(RouteFault) {
+      do throws(FieldFault) {
         if !upsert.route.faults.isEmpty { throw upsert.route.faults[0] }
         matches.append(try CompiledMatch.all(of: upsert.route))
       } catch {

@@ -40,7 +40,7 @@ public struct RuleIndex: Sendable {
     return entry
   }
 
-  /// Adds a rule or split, which is not in the index, and returns its prefix; nil for a route, which is not added.
+  /// Adds a rule or split, which is not in the index, and returns its prefix; nil for any other kind, which is not added.
   @discardableResult public mutating func insert(_ resource: ReplicatedResource) -> Prefix? {
     guard let prefix = resource.prefix else { return nil }
     root = root.changing(at: prefix.elements[...]) { $0.inserting(.encoded(resource)) }
@@ -48,7 +48,7 @@ public struct RuleIndex: Sendable {
     return prefix
   }
 
-  /// Takes out a rule or split that is in the index as this object, and returns its prefix; nil for a route.
+  /// Takes out a rule or split that is in the index as this object, and returns its prefix; nil for any other kind.
   @discardableResult public mutating func remove(_ resource: ReplicatedResource) -> Prefix? {
     guard let prefix = resource.prefix else { return nil }
     root = root.changing(at: prefix.elements[...]) { $0.removing(.encoded(resource)) }

@@ -25,7 +25,7 @@ enum StoredRule: Sendable {
 }
 
 extension RuleEntry {
-  /// A rule or split of a controller; nil for a route.
+  /// A rule or split of a controller; nil for any other kind.
   public convenience init?(_ resource: ConfigurationResource) {
     switch resource.body {
     case .rule(let rule):
@@ -37,7 +37,7 @@ extension RuleEntry {
         origin: .split(name: resource.identity.name, revision: resource.revision),
         order: RuleOrder(splitOn: split.prefix), dentry: split.dentry, branches: split.backends.map(\.name),
         onUnbound: split.onUnbound)
-    case .route: return nil
+    case .route, .authorization: return nil
     }
   }
 }

@@ -42,6 +42,15 @@ struct ResourceSet {
     put(resource)
   }
 
+  mutating func authorization(_ name: String, _ authorization: Authorization, revision: UInt64 = 1) {
+    var resource = Heddle_Mesh_V1_Resource()
+    resource.key.kind = .authorization
+    resource.key.name = name
+    resource.revision = revision
+    resource.authorization = .init(authorization.wire.encodedBytes())
+    put(resource)
+  }
+
   private mutating func put(_ resource: Heddle_Mesh_V1_Resource) {
     resources.removeAll { $0.key == resource.key }
     resources.append((resource.key, resource.encodedBytes()))
@@ -69,11 +78,13 @@ private final class Compilation {
   private let compiler: RuleCompiler
   private var replica = ConfigurationReplica()
 
-  init(dtab: Dtab) { compiler = RuleCompiler(dtab: dtab) }
+  init(dtab: Dtab, identity: SPIFFEID? = nil) { compiler = RuleCompiler(dtab: dtab, identity: identity) }
 
   func current() -> CompiledTable { compiler.current() }
 
   func replaceFile(_ dtab: Dtab) -> CompiledTable { compiler.replaceFile(dtab, services: []) }
+
+  func replaceIdentity(_ identity: SPIFFEID?) -> CompiledTable { compiler.replaceIdentity(identity, services: []) }
 
   func compile(
     _ set: ResourceSet, _ revision: UInt64, services: [Path] = []
@@ -214,6 +225,29 @@ struct RuleCompilerTests {
     let after = compiler.current().table
     #expect(after.revision == 1 && after.routes.count == 1)
     #expect(after.rules.entries.map(\.dentry.prefix.description) == ["/svc/a"])
+  }
+
+  @Test("Authorizations come and go with the revision; only a change of one, or of the identity, compiles them anew")
+  func authorizations() throws {
+    let users = SPIFFEID(trustDomain: "heddle.local", namespace: "shop", name: "users")
+    let compiler = Compilation(dtab: Dtab(), identity: users)
+    var set = ResourceSet()
+    set.rule("r", "/svc", "/#/registry")
+    set.authorization("a", Authorization(target: .workload("users"), rules: [AuthorizationRule(from: [.name("web")])]))
+    set.authorization("b", Authorization(target: .workload("carts")))
+    let first = try compiler.compile(set, 1).get().table.authorizations
+    #expect(first.authorizations == ["a"])
+    set.rule("r", "/svc", "/#/registry/x", revision: 2)
+    #expect(try compiler.compile(set, 2).get().table.authorizations === first)
+    set.authorization("b", Authorization(target: .everyWorkload), revision: 3)
+    let third = try compiler.compile(set, 3).get()
+    #expect(third.table.authorizations.authorizations == ["a", "b"])
+    #expect(third.table.changed?.isEmpty == true)
+    let carts = SPIFFEID(trustDomain: "heddle.local", namespace: "shop", name: "carts")
+    let joined = compiler.replaceIdentity(carts).table
+    #expect(joined.authorizations.authorizations == ["b"] && joined.revision == 3)
+    set.resources.removeLast()
+    #expect(try compiler.compile(set, 4).get().table.authorizations.isEmpty)
   }
 
   @Test("A new file replaces the old file's rules only")

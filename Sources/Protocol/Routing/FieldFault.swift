@@ -1,6 +1,6 @@
-/// What is wrong with one field of a route.
-public struct RouteFault: Error, Hashable, Sendable, CustomStringConvertible {
-  /// Names and indexes from the route down, such as `matches`, `0`, `path`, `prefix`.
+/// What is wrong with one field of a route or an authorization.
+public struct FieldFault: Error, Hashable, Sendable, CustomStringConvertible {
+  /// Names and indexes from the resource down, such as `matches`, `0`, `path`, `prefix`.
   public let field: [String]
   public let message: String
 
@@ -13,25 +13,25 @@ public struct RouteFault: Error, Hashable, Sendable, CustomStringConvertible {
 }
 
 /// Collects faults with the place they were found at.
-struct RouteChecker {
-  private(set) var faults: [RouteFault] = []
+struct FieldChecker {
+  private(set) var faults: [FieldFault] = []
   private var place: [String] = []
 
-  mutating func add(_ message: String) { faults.append(RouteFault(field: place, message: message)) }
+  mutating func add(_ message: String) { faults.append(FieldFault(field: place, message: message)) }
 
   /// Notes `message` unless it is nil.
   mutating func note(_ message: String?) {
     if let message { add(message) }
   }
 
-  mutating func within(_ names: String..., check: (inout RouteChecker) -> Void) {
+  mutating func within(_ names: String..., check: (inout FieldChecker) -> Void) {
     place += names
     check(&self)
     place.removeLast(names.count)
   }
 
   mutating func each<Item>(
-    _ name: String, _ items: [Item], atMost limit: Int, check: (inout RouteChecker, Item) -> Void
+    _ name: String, _ items: [Item], atMost limit: Int, check: (inout FieldChecker, Item) -> Void
   ) {
     within(name) { checker in
       if items.count > limit { checker.add("has more than \(limit) items") }
