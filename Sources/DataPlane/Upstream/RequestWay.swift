@@ -1,4 +1,4 @@
-import RPC
+import Memory
 
 extension ProxyCore {
   /// How this caller's request goes to this endpoint: over HTTP/2 to a proxy of the mesh, where the service says so, and where it says
