@@ -237,4 +237,38 @@ import Testing
     let seen = try callers.stop()
     #expect(seen.failed.isEmpty && seen.refused == 0 && seen.total > 0, "\(seen)")
   }
+
+  @Test func whoMayCallIsSaidByAuthorizations() throws {
+    let pair = try Pair(self)
+    try eventually("requests go by the application's proxy") {
+      _ = try curl("-H", "Host: web", "http://\(pair.caller.address)/")
+      return try pair.received() > 0 ? () : nil
+    }
+    func authorize(_ body: String) throws {
+      let answer = try curl(
+        all: ["-X", "PUT", "-H", "content-type: application/json", "-d", body,
+          pair.mesh.url("/namespaces/default/authorizations/users?wait=applied&timeout=20s")])
+      try #require(answer.status < 300 && answer.body.contains("\"pending\":[]"), "\(answer)")
+    }
+    func ask(_ path: String, _ method: String = "GET") throws -> CurlAnswer {
+      try curl("-X", method, "-H", "Host: web", "http://\(pair.caller.address)\(path)")
+    }
+    try authorize(#"{"target": "users", "rules": [{"from": ["web"], "methods": ["GET"], "paths": ["/open"]}]}"#)
+    #expect(try ask("/open/door").status == 200)
+    for (path, method) in [("/open/door", "POST"), ("/closed", "GET"), ("/open/../closed", "GET"), ("/openly", "GET")] {
+      let refused = try curl(
+        all: ["--path-as-is", "-X", method, "-H", "Host: web", "http://\(pair.caller.address)\(path)"])
+      #expect(refused.status == 403 && refused.head.contains("heddle-error: unauthorized"), "\(method) \(path): \(refused)")
+    }
+    try authorize(#"{"target": "users", "mode": "dry_run", "rules": [{"from": ["other"]}]}"#)
+    #expect(try ask("/closed").status == 200)
+    try authorize(#"{"target": "users", "rules": [{"from": ["other"]}]}"#)
+    #expect(try ask("/open/door").status == 403)
+    try eventually("decisions are counted") {
+      let name = "heddle_authorizations_total{decision="
+      return try pair.metric(pair.application, name + "\"denied\",authorization=\"users\"}") == 5
+        && pair.metric(pair.application, name + "\"would_deny\",authorization=\"users\"}") == 1
+        && pair.metric(pair.application, name + "\"allowed\",authorization=\"users\"}") == 1 ? () : nil
+    }
+  }
 }

@@ -7,6 +7,7 @@ import Traffic
 extension ProxyCore {
   /// Finds or makes the binding of the request whose head stands in `self.head`, and sends it on its way.
   mutating func bindRequest(_ h: Handle, headLength: Int, hasLocalDtab: Bool) {
+    if downstreams[h].origin.direction == .inbound, !authorize(h, headLength) { return }
     let base: Int32
     switch identify(h) {
     case .bound(let b): base = b

@@ -121,6 +121,7 @@ extension ProxyCore {
     downstreams[h].exchange.method = .connect
     downstreams[h].exchange.keepAlive = false
     downstreams[h].requestBody = BodyReader(.none)
+    guard authorizeBytes(h) else { return }
     guard let b = rawBinding(h, name) else { return fail(h, .unidentified, text: "no name for a connection of bytes") }
     guard tunnelPlaces < tunnelLimit, bindings[b].inFlight < bindings[b].inFlightLimit else {
       return fail(h, .overload, text: "too many connections")

@@ -1,5 +1,6 @@
 import TLS
 import Telemetry
+import Traffic
 
 /// What one worker counts. Series are looked up once per binding and held; recording is by index, without allocation in
 /// steady state. Owned by one thread.
@@ -20,6 +21,7 @@ public struct FactBook: ~Copyable {
   private var droppedFields = DroppedFields()
   private var tlsFaults = TLSFaults()
   private var endpointTLSFaults = TLSFaults()
+  private var authorizations = AuthorizationCounts()
   private var badProxyHeaders: UInt64 = 0
   private var passedOn: UInt64 = 0
   private var detections = DetectionFacts()
@@ -126,6 +128,11 @@ public struct FactBook: ~Copyable {
     detections[direction, spoken] &+= 1
   }
 
+  /// Counts what was decided of a request to the application.
+  public mutating func recordAuthorization(_ decision: AuthorizationDecision, in table: AuthorizationTable) {
+    authorizations.record(decision, in: table)
+  }
+
   /// Counts a request that no rule named, and that went where its caller had wanted to connect.
   public mutating func recordPassedOn() { passedOn &+= 1 }
 
@@ -152,6 +159,7 @@ public struct FactBook: ~Copyable {
     facts.detections = detections
     facts.badProxyHeaders = badProxyHeaders
     facts.passedOn = passedOn
+    facts.authorizations = authorizations.collect()
     (badProxyHeaders, passedOn) = (0, 0)
     detections = DetectionFacts()
     tlsFaults = TLSFaults()

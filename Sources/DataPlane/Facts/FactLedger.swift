@@ -73,6 +73,11 @@ struct RetryTotalKey: Hashable, Sendable {
   let reason: RetryReason
 }
 
+struct AuthorizationTotalKey: Hashable, Sendable {
+  let verdict: AuthorizationVerdict
+  let authorization: String
+}
+
 /// What all workers counted since the process began, as `/metrics` shows it, and which services are in use.
 struct FactLedger: Sendable {
   /// A series without counts for this long leaves: 10 minutes, in milliseconds.
@@ -93,6 +98,8 @@ struct FactLedger: Sendable {
   private(set) var detections = DetectionFacts()
   private(set) var badProxyHeaders: UInt64 = 0
   private(set) var passedOn: UInt64 = 0
+  private(set) var authorizations = TotalSet<AuthorizationTotalKey, UInt64>(
+    other: AuthorizationTotalKey(verdict: .allowed, authorization: "_other"))
   private(set) var folded: UInt64 = 0
   private var gauges: [WorkerGauges]
   private var balances: [[BalanceFact]]
@@ -123,6 +130,10 @@ struct FactLedger: Sendable {
     tlsFaults.add(facts.tlsFaults)
     endpointTLSFaults.add(facts.endpointTLSFaults)
     detections.add(facts.detections)
+    for fact in facts.authorizations {
+      let key = AuthorizationTotalKey(verdict: fact.verdict, authorization: fact.authorization)
+      authorizations.update(key, now: now, make: { 0 }) { $0 = $0.addingSaturating(fact.count) }
+    }
     passedOn = passedOn.addingSaturating(facts.passedOn)
     badProxyHeaders = badProxyHeaders.addingSaturating(facts.badProxyHeaders)
     folded = folded.addingSaturating(facts.folded)
@@ -137,6 +148,7 @@ struct FactLedger: Sendable {
     requests.expire(before: oldest)
     attempts.expire(before: oldest)
     retries.expire(before: oldest)
+    authorizations.expire(before: oldest)
     services = services.filter { $0.value >= oldest }
   }
 

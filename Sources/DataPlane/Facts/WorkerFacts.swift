@@ -117,6 +117,7 @@ public struct WorkerFacts: Sendable {
   /// On connections to endpoints.
   public var endpointTLSFaults = TLSFaults()
   public var detections = DetectionFacts()
+  public var authorizations: [AuthorizationFact] = []
   /// Requests that no rule named, and that went where their callers had wanted to connect.
   public var passedOn: UInt64 = 0
   /// Connections that were closed since their PROXY protocol header is none.

@@ -8,6 +8,7 @@ public enum ProxyFault: String, Sendable {
   case badDtab = "bad-dtab"
   case badRequest = "bad-request"
   case overrideDenied = "override-denied"
+  case unauthorized
   case noRoute = "no-route"
   case namingLoop = "naming-loop"
   case callLoop = "call-loop"
@@ -26,7 +27,7 @@ public enum ProxyFault: String, Sendable {
   public var status: Int {
     switch self {
     case .unidentified, .badDtab, .badRequest: 400
-    case .overrideDenied: 403
+    case .overrideDenied, .unauthorized: 403
     case .noRoute, .connectFailed, .upstreamReset, .upstreamProtocol: 502
     case .namingLoop, .callLoop: 508
     case .noEndpoints, .bindingTimeout, .overload, .draining: 503
@@ -39,7 +40,7 @@ public enum ProxyFault: String, Sendable {
   public var grpcCode: GRPCStatus.Code {
     switch self {
     case .unidentified, .badDtab, .badRequest: .invalidArgument
-    case .overrideDenied: .permissionDenied
+    case .overrideDenied, .unauthorized: .permissionDenied
     case .noRoute, .namingLoop, .callLoop, .upstreamProtocol: .internal
     case .noEndpoints, .bindingTimeout, .connectFailed, .upstreamReset, .draining: .unavailable
     case .timeout, .deadline: .deadlineExceeded

@@ -1,3 +1,4 @@
+import MeshProtocol
 import Serving
 import Telemetry
 
@@ -11,6 +12,9 @@ extension ProxyControl: IdentityDeskOwner {
   func identityChanged(_ credentials: MeshCredentials) {
     machine.identity.hasCertificate = true
     credentialsChanged(credentials)
+    guard let id = SPIFFEID(credentials.spiffeID), id != authorizedAs else { return }
+    authorizedAs = id
+    enqueue(.identity(id))
   }
 
   func identityNeedsConnection() { link?.reconnect() }

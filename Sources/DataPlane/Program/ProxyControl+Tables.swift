@@ -7,6 +7,8 @@ enum CompileJob {
   case candidate(ConfigurationCandidate)
   /// The file's own rules changed.
   case file(Dtab)
+  /// The proxy got another identity: other authorizations may target it.
+  case identity(SPIFFEID)
 
   var isOfFile: Bool {
     if case .file = self { true } else { false }
@@ -34,6 +36,7 @@ extension ProxyControl {
         switch job {
         case .candidate(let candidate): compiler.compile(candidate, services: services)
         case .file(let dtab): .success(compiler.replaceFile(dtab, services: services))
+        case .identity(let identity): .success(compiler.replaceIdentity(identity, services: services))
         }
       confined.execute { $0.compiled(result) }
     }
@@ -91,7 +94,7 @@ extension ProxyControl {
       if machine.isOpen { isStale = false }
       unsaved.configuration = machine.isOpen || unsaved.configuration
     case .file: if !jobs.contains(where: \.isOfFile) { local.finishReload() }
-    case nil: break
+    case .identity, nil: break
     }
     log.info("control", "applied", [("revision", "\(applied.revision)"), ("rules", "\(applied.rules.count)")])
     perform()

@@ -70,6 +70,8 @@ final class ProxyControl {
   var lastRefusal: (revision: UInt64, errors: [String])?
   var lastDisconnect = ""
   var certificates: [CertificateFiles]
+  /// The identity that authorizations are compiled for.
+  var authorizedAs: SPIFFEID?
   /// What of the state file is older than what is held.
   var unsaved = UnsavedState()
   /// Waits for the writing under way.

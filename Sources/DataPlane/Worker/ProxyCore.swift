@@ -62,6 +62,7 @@ struct ProxyCore: ~Copyable {
   /// What this proxy presents and trusts in the mesh; nil: it has no identity.
   var credentials: MeshCredentials?
   var identities = CallerIdentities()
+  var callerScopes = CallerScopes()
   var facts = FactBook()
   var buffers = BufferPool()
   var random: FastRandom
