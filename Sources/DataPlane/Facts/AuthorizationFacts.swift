@@ -27,7 +27,11 @@ struct AuthorizationCounts {
     case .denied(let authorization): add(.denied, authorization)
     case .wouldDeny(let authorization): add(.wouldDeny, authorization)
     case .allowed:
-      if case .allowed(let authorization, _) = decision.enforced { add(.allowed, authorization) } else { add(.allowed, -1) }
+      if case .allowed(let authorization, _) = decision.enforced {
+        add(.allowed, authorization)
+      } else {
+        add(.allowed, -1)
+      }
     }
   }
 
