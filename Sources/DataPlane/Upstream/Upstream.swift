@@ -97,7 +97,7 @@ struct Upstream: ~Copyable {
   mutating func receive(atMost: Int) -> IOResult {
     let result = link.receive(into: &input, atMost: atMost)
     switch result {
-    case .bytes(let n): mayRead = n == atMost || sawHangup
+    case .bytes(let n): mayRead = n >= atMost || sawHangup
     case .wouldBlock: mayRead = false
     case .endOfFile, .failed: mayRead = false
     }

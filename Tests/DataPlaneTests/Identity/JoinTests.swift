@@ -36,7 +36,7 @@ struct JoinTests {
       defer { controller.kill() }
       let first = try proxy(controller, folder, token: mesh.token())
       #expect(controller.heard("Sync by \(Self.users)"))
-      #expect(controller.heard("hello rules,splits,routes,identity"))
+      #expect(controller.heard("hello rules,splits,routes,authorizations,identity"))
       #expect(controller.said.first == "Sign by nobody")
       #expect(try eventually { try first.readiness().contains("[+] identity: \(Self.users)") })
       #expect(try metric(first, "heddle_identity_renewals_total{result=\"ok\"}") == "1")
