@@ -28,9 +28,11 @@ final class RuleCompiler {
   private var splitPrefixes: [Prefix: ResourceIdentity] = [:]
   private var delegations: [Path: Delegation] = [:]
 
-  /// `dtab` is the file's own, the weakest of all rules; `identity` the proxy's, which says what authorizations target it.
-  init(dtab: Dtab, identity: SPIFFEID? = nil) {
+  /// `dtab` is the file's own, the weakest of all rules; `identity` the proxy's, which says what authorizations target it. Who is not
+  /// standalone lets nobody in to its application until a first configuration says who may.
+  init(dtab: Dtab, identity: SPIFFEID? = nil, isStandalone: Bool = true) {
     self.identity = identity
+    if !isStandalone { authorizationTable = .undecided }
     fileEntries = RuleEntry.file(dtab)
     index = RuleIndex(fileEntries)
   }
@@ -51,7 +53,7 @@ final class RuleCompiler {
   /// Puts another identity of the proxy in place of the one it had.
   func replaceIdentity(_ identity: SPIFFEID?, services: [Path]) -> CompiledTable {
     self.identity = identity
-    authorizationTable = AuthorizationTable(authorizations, for: identity)
+    if !authorizationTable.isUndecided { authorizationTable = AuthorizationTable(authorizations, for: identity) }
     return finish(changed: [], services)
   }
 
@@ -108,7 +110,7 @@ final class RuleCompiler {
   /// Brings the authorizations up to date. All that target this proxy are compiled anew: they are few, and change seldom.
   private func change(authorizations changes: [ResourceChange]) {
     let changes = changes.filter { ($0.new ?? $0.old)?.kind == .authorization }
-    guard !changes.isEmpty else { return }
+    guard !changes.isEmpty || authorizationTable.isUndecided else { return }
     for change in changes {
       if let old = change.old { authorizations[old.identity.name] = nil }
       if let new = change.new, case .authorization(let authorization) = new.resource.body {

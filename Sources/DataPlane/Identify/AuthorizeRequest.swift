@@ -10,6 +10,10 @@ extension ProxyCore {
   mutating func authorize(_ h: Handle, _ headLength: Int) -> Bool {
     let table = table.authorizations
     if table.isEmpty { return true }
+    if table.isUndecided {
+      failUndispatched(h, headLength, .bindingTimeout, text: Self.undecided)
+      return false
+    }
     let decision = downstreams[h].decide(table, scope(h, table), head, &scratch)
     facts.recordAuthorization(decision, in: table)
     if decision.isAllowed { return true }
@@ -21,12 +25,18 @@ extension ProxyCore {
   mutating func authorizeBytes(_ h: Handle) -> Bool {
     let table = table.authorizations
     guard downstreams[h].origin.direction == .inbound, !table.isEmpty else { return true }
+    if table.isUndecided {
+      fail(h, .bindingTimeout, text: Self.undecided)
+      return false
+    }
     let decision = table.decide(scope(h, table))
     facts.recordAuthorization(decision, in: table)
     if decision.isAllowed { return true }
     fail(h, .unauthorized, text: refusal(h))
     return false
   }
+
+  private static let undecided = "no configuration has come yet that says who may call"
 
   private mutating func scope(_ h: Handle, _ table: AuthorizationTable) -> CallerScope {
     let caller = downstreams[h].origin.identity

@@ -90,7 +90,7 @@ public final class ProxyProgram: Sendable {
     self.log = log
     let (compiling, (compiler, table)) = try ServiceLoop.start(name: "compile") { loop in
       setLowPriority()
-      let compiler = RuleCompiler(dtab: configuration.dtab)
+      let compiler = RuleCompiler(dtab: configuration.dtab, isStandalone: configuration.isStandalone)
       return (loop.confine(compiler), compiler.current().table)
     }
     let kept = try Self.openState(configuration, log)

@@ -15,6 +15,11 @@ public final class AuthorizationTable: Sendable {
 
   /// A table without any authorization.
   public static let empty = AuthorizationTable([:], for: nil)
+  /// In place of a table that has not come yet: nobody is let in, for nobody knows who may.
+  public static let undecided = AuthorizationTable([:], for: nil)
+
+  /// Whether this is the one that stands for what has not come yet.
+  public var isUndecided: Bool { self === Self.undecided }
 
   /// - Parameters:
   ///   - authorizations: all of the namespace by name; without faults.
@@ -39,7 +44,7 @@ public final class AuthorizationTable: Sendable {
   }
 
   /// Whether nobody needs to ask: no authorization targets the proxy.
-  public var isEmpty: Bool { authorizations.isEmpty }
+  public var isEmpty: Bool { authorizations.isEmpty && !isUndecided }
 
   /// Which rules can mean the caller with this SPIFFE ID; nil: a caller without one. To be kept: it reads text.
   public func scope(of identity: String?) -> CallerScope {

@@ -78,7 +78,9 @@ private final class Compilation {
   private let compiler: RuleCompiler
   private var replica = ConfigurationReplica()
 
-  init(dtab: Dtab, identity: SPIFFEID? = nil) { compiler = RuleCompiler(dtab: dtab, identity: identity) }
+  init(dtab: Dtab, identity: SPIFFEID? = nil, isStandalone: Bool = true) {
+    compiler = RuleCompiler(dtab: dtab, identity: identity, isStandalone: isStandalone)
+  }
 
   func current() -> CompiledTable { compiler.current() }
 
@@ -248,6 +250,20 @@ struct RuleCompilerTests {
     #expect(joined.authorizations.authorizations == ["b"] && joined.revision == 3)
     set.resources.removeLast()
     #expect(try compiler.compile(set, 4).get().table.authorizations.isEmpty)
+  }
+
+  @Test("Who is not standalone lets nobody in until a first configuration says who may")
+  func undecided() throws {
+    let compiler = RuleCompiler(dtab: Dtab(), isStandalone: false)
+    #expect(compiler.current().table.authorizations.isUndecided)
+    let users = SPIFFEID(trustDomain: "heddle.local", namespace: "shop", name: "users")
+    #expect(compiler.replaceIdentity(users, services: []).table.authorizations.isUndecided)
+    #expect(compiler.replaceFile(Dtab(), services: []).table.authorizations.isUndecided)
+    #expect(!RuleCompiler(dtab: Dtab()).current().table.authorizations.isUndecided)
+    var replica = ResourceSet()
+    replica.rule("r", "/svc", "/#/registry")
+    let compiled = Compilation(dtab: Dtab(), isStandalone: false)
+    #expect(try compiled.compile(replica, 1).get().table.authorizations.isEmpty)
   }
 
   @Test("A new file replaces the old file's rules only")

@@ -35,6 +35,25 @@ import Traffic
 
   private let open = AuthorizationRule(from: [.anyone], methods: ["GET"], paths: ["/open"])
 
+  @Test func untilThereIsAConfigurationNobodyIsLetIn() throws {
+    let service = try ScriptedServer.saying("app")
+    let proxy = try proxy(service)
+    proxy.worker.send(
+      .run(RoutingTable(generation: 3, rules: RuleIndex(), authorizations: .undecided, changed: [])))
+    try proxy.wait { notices in
+      notices.contains { if case .running(_, 3) = $0 { true } else { false } }
+    }
+    let refused = try proxy.get("web")
+    #expect(refused.status == 503 && refused.field("heddle-error") == "binding-timeout")
+    let bytes = try proxy.connect()
+    try bytes.send("\u{0}\u{1}")
+    #expect(try bytes.readBytes(patience: RawConnection.patience) == nil)
+    #expect(service.requests.isEmpty)
+    #expect(try counted(proxy) == [])
+    try swap(proxy, [:], 4)
+    #expect(try proxy.get("web").body == "app")
+  }
+
   @Test func onlyWhatARuleAllowsReachesTheApplication() throws {
     let service = try ScriptedServer.saying("app")
     let proxy = try proxy(service, open)
