@@ -4,6 +4,8 @@ import TLS
 
 /// TLS between a connection's buffers and its socket: the buffers' bytes are the application's, this layer's are the network's.
 public final class SecureLayer {
+  /// Application bytes encrypted at most before they are given to the socket, as several records in one write. 64 KiB.
+  public static let batchBytes = 65_536
   /// Application bytes encrypted at a time. Why: what is encrypted can no longer be taken back, and waits in memory twice.
   public static let pieceBytes = 16_384
 
@@ -76,6 +78,19 @@ public final class SecureLayer {
     let count = min(plaintext.count, Self.pieceBytes)
     do { try session.send(plaintext.extracting(0..<count), output: &sealed) } catch { note(error) }
     return count
+  }
+
+  /// The same of as many bytes as one write to the socket may carry.
+  public func sealBatch(_ plaintext: Span<UInt8>) -> Int {
+    guard sealed.isEmpty, state == .established || state == .closed else { return 0 }
+    let count = min(plaintext.count, Self.batchBytes)
+    var taken = 0
+    while taken < count, fault == nil {
+      let end = min(taken + Self.pieceBytes, count)
+      do { try session.send(plaintext.extracting(taken..<end), output: &sealed) } catch { note(error) }
+      taken = end
+    }
+    return taken
   }
 
   /// Gives the socket what waits, once. Nil: nothing waits.

@@ -4,6 +4,7 @@ Rounds alternate between the proxies, so that a change of the machine's load mee
 in each round as the control; a round whose direct rate is under half of the median is void.
 """
 from .. import load, peers
+from ..processes import Failure
 from ..statistics import median, spread, valid_rounds
 
 
@@ -25,8 +26,10 @@ def rounds_of(shop, options, proxies, run, http2=False):
 
 def alternate(options, running, run, control):
     """`running`: by name what costs and where it listens. `control()` is a load that no proxy carries."""
-    for _, port in running.values():
-        run(port, 1)
+    for name, (_, port) in running.items():
+        done = run(port, 1)
+        if done["requests"] == 0 or done["errors"] > done["requests"] / 10:
+            raise Failure(f"{name} answers {done['requests']} requests with {done['errors']} errors: its cost would say nothing")
     rounds = {name: [] for name in running}
     direct = []
     for _ in range(options.rounds):

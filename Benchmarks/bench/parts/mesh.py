@@ -72,7 +72,7 @@ def envoy(shop, backend_port, options, authority, leaves):
 
     def context(leaf, kind):
         return {"common_tls_context": {
-            "alpn_protocols": ["h2"], "tls_params": {"tls_minimum_protocol_version": "TLSv1_3"},
+            "alpn_protocols": ["h2"], "tls_params": {"tls_minimum_protocol_version": "TLSv1_3", "tls_maximum_protocol_version": "TLSv1_3"},
             "tls_certificates": [{"certificate_chain": {"filename": leaf["chain"]}, "private_key": {"filename": leaf["key"]}}],
             "validation_context": {"trusted_ca": {"filename": authority}}},
             "@type": f"type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.{kind}"}

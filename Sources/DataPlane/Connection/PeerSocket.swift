@@ -94,7 +94,7 @@ struct PeerSocket: ~Copyable {
     case .bytes: break
     case let other: return other
     }
-    let count = secure.seal(output.span.extracting(offset...))
+    let count = secure.sealBatch(output.span.extracting(offset...))
     if secure.fault != nil { return .failed(Self.protocolError) }
     if count == 0 { return .wouldBlock }  // the handshake is not done
     switch flush() {
