@@ -23,7 +23,7 @@ DELEGATE = r"InterpreterO8delegate"
 # Runs each second, however long callgrind takes for the requests.
 COLLECT = r"ProxyCoreV7collect"
 # Only the threads that carry requests run this.
-WORKER = "ProxyCoreV7advance"
+WORKER = "9ProxyCoreV"
 
 
 def measure(shop, options):
