@@ -122,7 +122,8 @@ let package = Package(
     tests(
       "DataPlaneTests",
       [
-        "DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "HTTP2", "RPC", "Thrift", "SystemIO", "TLS", "Memory",
+        "DataPlane", "Serving", "Traffic", "MeshProtocol", "HTTP", "HTTP2", "RPC", "Thrift", "SystemIO", "TLS",
+        "Memory",
         "Telemetry",
         "TestSupport",
       ]),

@@ -246,8 +246,10 @@ import Testing
     }
     func authorize(_ body: String) throws {
       let answer = try curl(
-        all: ["-X", "PUT", "-H", "content-type: application/json", "-d", body,
-          pair.mesh.url("/namespaces/default/authorizations/users?wait=applied&timeout=20s")])
+        all: [
+          "-X", "PUT", "-H", "content-type: application/json", "-d", body,
+          pair.mesh.url("/namespaces/default/authorizations/users?wait=applied&timeout=20s"),
+        ])
       try #require(answer.status < 300 && answer.body.contains("\"pending\":[]"), "\(answer)")
     }
     func ask(_ path: String, _ method: String = "GET") throws -> CurlAnswer {

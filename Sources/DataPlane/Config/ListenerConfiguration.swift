@@ -104,7 +104,9 @@ private struct ListenerSection {
 
   private func tcpName(_ spoken: ListenerProtocol) -> Path? {
     guard let text = values.text(path("tcp")) else {
-      if spoken == .tcp, !values.boolean(path("transparent")) { fault("tcp", "missing: protocol tcp needs the name that its connections go to") }
+      if spoken == .tcp, !values.boolean(path("transparent")) {
+        fault("tcp", "missing: protocol tcp needs the name that its connections go to")
+      }
       return nil
     }
     do throws(NamingError) { return try Path(parsing: text) } catch {

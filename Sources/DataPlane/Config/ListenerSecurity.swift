@@ -110,7 +110,9 @@ struct ListenerSecurity: SecuritySource {
     var settings = TLSSettings(
       trust: trust, peer: client, identities: identities, protocols: protocols, minimumVersion: minimumVersion)
     settings.ticketKeys = tickets
-    do { return try TLSContext(.server, settings) } catch { throw ListenerSecurityFault(description: "\(path): \(error)") }
+    do { return try TLSContext(.server, settings) } catch {
+      throw ListenerSecurityFault(description: "\(path): \(error)")
+    }
   }
 
   /// The bytes of the files. There are keys among them: kept only until a context is made.

@@ -92,7 +92,9 @@ struct ServiceSecurity: Hashable, SecuritySource {
 
   /// The entry for a concrete name: the longest prefix that fits, of equal ones the later; nil for names in clear.
   static func find(_ name: Path, in all: [Prefix]) -> Int? {
-    all.indices.filter { all[$0].matches(name) }.max { all[$0].count < all[$1].count || (all[$0].count == all[$1].count && $0 < $1) }
+    all.indices.filter { all[$0].matches(name) }.max {
+      all[$0].count < all[$1].count || (all[$0].count == all[$1].count && $0 < $1)
+    }
   }
 
   /// What the files hold now.
@@ -107,7 +109,9 @@ struct ServiceSecurity: Hashable, SecuritySource {
     var files = material.files[...]
     if authorities != nil { settings.trust = .certificates(pem: files.removeFirst()) }
     do {
-      if files.count == 2 { settings.identities = [try TLSIdentity(chain: files.removeFirst(), key: files.removeFirst())] }
+      if files.count == 2 {
+        settings.identities = [try TLSIdentity(chain: files.removeFirst(), key: files.removeFirst())]
+      }
       return try TLSContext(.client, settings)
     } catch { throw ListenerSecurityFault(description: "\(path): \(error)") }
   }

@@ -42,7 +42,8 @@ extension ProxyCore {
     } else {
       socket = PeerSocket(accepted)
     }
-    if let kind = listeners[l].policy.listenerProtocol.session, origin.greeting == .none, listeners[l].meshSecurity == nil
+    if let kind = listeners[l].policy.listenerProtocol.session, origin.greeting == .none,
+      listeners[l].meshSecurity == nil
     {
       var origin = origin
       origin.isSecure = security != nil

@@ -162,7 +162,8 @@ public final class ProxyProgram: Sendable {
       workers.append(
         try startWorker(
           index: index, of: configuration.workers, listeners: starts, limits: configuration.limits,
-          binding: configuration.binding, services: configuration.clients.compactMap(\.service), table: table, seed: try randomSeed(), notices: { relay.post($0) }))
+          binding: configuration.binding, services: configuration.clients.compactMap(\.service), table: table,
+          seed: try randomSeed(), notices: { relay.post($0) }))
     }
     return (addresses, workers)
   }

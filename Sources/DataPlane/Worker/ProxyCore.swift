@@ -75,7 +75,8 @@ struct ProxyCore: ~Copyable {
   var isDraining = false
 
   init(
-    loop: EventLoop, worker: Int, workers: Int, limits: ProxyLimits, binding: BindingPolicy, services: [ServiceContext], table: RoutingTable,
+    loop: EventLoop, worker: Int, workers: Int, limits: ProxyLimits, binding: BindingPolicy, services: [ServiceContext],
+    table: RoutingTable,
     seed: UInt64, notify: @escaping (WorkerNotice) -> Void
   ) {
     self.loop = loop
