@@ -86,13 +86,11 @@ extension ProxyControl {
           ledger.detections[direction, spoken], [("direction", "\(direction)"), ("protocol", spoken.rawValue)])
       }
     }
-    page.begin(
-      "heddle_authorizations_total", .counter, help: "Requests to the application, by what authorizations say.")
+    page.begin("heddle_authorizations_total", .counter, help: "Requests to the application, as decided.")
     for (key, count) in ledger.authorizations.all {
       page.sample(count, [("decision", key.verdict.rawValue), ("authorization", key.authorization)])
     }
-    page.begin(
-      "heddle_passed_on_total", .counter, help: "Requests that no rule named, sent to their original destination.")
+    page.begin("heddle_passed_on_total", .counter, help: "Requests sent to their original destination.")
     page.sample(ledger.passedOn)
     page.begin("heddle_proxy_headers_refused_total", .counter, help: "Connections closed: no PROXY protocol header.")
     page.sample(ledger.badProxyHeaders)
