@@ -29,6 +29,9 @@ public enum ListenerProtocol: String, Sendable {
     }
   }
 
+  /// Its connections are what they are declared to be from their first byte on, be it ours or the caller's.
+  var isTakenAtOnce: Bool { session != nil || self == .tcp }
+
   /// What its calls are; nil: it takes none.
   var calls: CallProtocol? { if case .calls(let calls)? = session { calls } else { nil } }
 

@@ -80,6 +80,8 @@ struct Downstream: ~Copyable {
 
   /// What the first bytes say.
   borrowing func firstBytes() -> FirstBytes { FirstBytes(input.span) }
+  /// The first byte is one of a TLS record.
+  var beginsLikeTLS: Bool { !input.isEmpty && input.span[0] == 0x16 }
   borrowing func clientHello() -> ClientHello.Parse { ClientHello.parse(input.span) }
   borrowing func proxyHeader() -> ProxyHeader.Parse { ProxyHeader.parse(input.span) }
 
@@ -179,8 +181,14 @@ struct Origin {
     case proxyHeader
     /// TLS that ends here; nothing else is taken.
     case tls
-    /// The handshake of TLS that was found: who the caller is, and what it speaks, shows at its end.
+    /// What the listener declares, or TLS of a caller of the mesh.
+    case declared
+    /// The handshake of TLS by the listener's own certificates.
     case handshake
+    /// The handshake with a caller of the mesh: who it is, and what it speaks, shows at its end.
+    case meshHandshake
+
+    var isHandshake: Bool { self == .handshake || self == .meshHandshake }
   }
 
   /// The caller's own rules and questions count: the proxy before an application leaves them to those before it.

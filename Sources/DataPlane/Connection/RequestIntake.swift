@@ -68,7 +68,7 @@ extension ProxyCore {
       facts.recordBytes(downstreams[h].origin.direction, received: n, sent: 0)
       return true
     case .wouldBlock:
-      if downstreams[h].origin.greeting == .handshake { return takeHandshake(h) }
+      if downstreams[h].origin.greeting.isHandshake { return takeGreeting(h) }
       rest(h)
       return false
     case .endOfFile, .failed:

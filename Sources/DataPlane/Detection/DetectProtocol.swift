@@ -37,10 +37,6 @@ extension ProxyCore {
 
   /// Neither HTTP nor TLS.
   private mutating func takeBytes(_ h: Handle, _ fault: HTTPFault) -> Bool {
-    if let calls = listeners[downstreams[h].origin.listener].policy.listenerProtocol.calls {
-      beginSession(h, .calls(calls))
-      return false
-    }
     guard listeners[downstreams[h].origin.listener].takesBytes else {
       refuse(h, .badRequest, status: fault.status, text: fault.reason.description)
       return downstreams.contains(h)
@@ -51,7 +47,11 @@ extension ProxyCore {
 
   /// Nothing that tells has come within the detection time. Returns whether the connection went on as bytes.
   mutating func takeSilence(_ h: Handle) -> Bool {
-    guard awaitsDetection(h), downstreams[h].origin.greeting == .none else { return false }
+    guard awaitsDetection(h), downstreams[h].firstBytes() == .undecided else { return false }
+    switch downstreams[h].origin.greeting {
+    case .none, .declared: downstreams[h].origin.greeting = .none
+    case .proxyHeader, .tls, .handshake, .meshHandshake: return false
+    }
     beginRaw(h, as: .silent)
     return true
   }
@@ -87,7 +87,7 @@ extension ProxyCore {
   mutating func endTLS(_ h: Handle, by security: TLSContext, isMesh: Bool) {
     facts.recordDetection(downstreams[h].origin.direction, .tls)
     downstreams[h].secure(by: TLSSession(security))
-    downstreams[h].origin.greeting = isMesh ? .handshake : .none
+    downstreams[h].origin.greeting = isMesh ? .meshHandshake : .handshake
     downstreams[h].scan = HeadScan()
     downstreams[h].phase = .idle
     setDeadline(h, in: times.headTime)

@@ -13,7 +13,9 @@ extension ProxyCore {
     case .none: true
     case .proxyHeader: takeProxyHeader(h)
     case .tls: takeRequiredTLS(h)
+    case .declared: takeDeclared(h)
     case .handshake: takeHandshake(h)
+    case .meshHandshake: takeMeshHandshake(h)
     }
   }
 
@@ -37,18 +39,41 @@ extension ProxyCore {
   private mutating func beginBehindHeader(_ h: Handle) -> Bool {
     let l = downstreams[h].origin.listener
     downstreams[h].origin.greeting = listeners[l].greetingBehindHeader
-    if downstreams[h].origin.greeting == .tls { return !downstreams[h].input.isEmpty }
+    if downstreams[h].origin.greeting != .none { return !downstreams[h].input.isEmpty }
     if listeners[l].meshSecurity == nil, let security = listeners[l].security {
       downstreams[h].secure(by: TLSSession(security))
     }
-    let spoken = listeners[l].policy.listenerProtocol
-    if let kind = spoken.session {
+    guard listeners[l].policy.listenerProtocol.isTakenAtOnce else { return true }
+    beginDeclared(h)
+    return false
+  }
+
+  /// The connection speaks what its listener declares.
+  private mutating func beginDeclared(_ h: Handle) {
+    downstreams[h].origin.greeting = .none
+    if let kind = listeners[downstreams[h].origin.listener].policy.listenerProtocol.session {
       beginSession(h, kind)
-    } else if spoken == .tcp {
-      beginRaw(h, as: .declared)
     } else {
-      return true
+      beginRaw(h, as: .declared)
     }
+  }
+
+  /// What the listener declares, unless it is TLS of a caller of the mesh.
+  private mutating func takeDeclared(_ h: Handle) -> Bool {
+    if downstreams[h].beginsLikeTLS {
+      switch downstreams[h].clientHello() {
+      case .needMore:
+        awaitMore(h)
+        return false
+      case .malformed: break
+      case .complete(let hello):
+        if let security = listeners[downstreams[h].origin.listener].security(for: hello) {
+          endTLS(h, by: security.context, isMesh: security.isMesh)
+          return true
+        }
+      }
+    }
+    beginDeclared(h)
     return false
   }
 
@@ -85,8 +110,17 @@ extension ProxyCore {
     return false
   }
 
+  /// A handshake by the listener's own certificates: what comes out of it is what the listener takes.
+  private mutating func takeHandshake(_ h: Handle) -> Bool {
+    guard downstreams[h].link.isEstablished else { return false }
+    downstreams[h].origin.greeting = .none
+    guard listeners[downstreams[h].origin.listener].policy.listenerProtocol.isTakenAtOnce else { return true }
+    beginDeclared(h)
+    return false
+  }
+
   /// A handshake with a caller of the mesh: at its end both who it is and what it speaks are known.
-  mutating func takeHandshake(_ h: Handle) -> Bool {
+  private mutating func takeMeshHandshake(_ h: Handle) -> Bool {
     guard downstreams[h].link.isEstablished else { return false }
     downstreams[h].origin.greeting = .none
     let l = downstreams[h].origin.listener

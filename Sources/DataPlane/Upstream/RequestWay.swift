@@ -4,7 +4,8 @@ extension ProxyCore {
   /// How this caller's request goes to this endpoint: over HTTP/2 to a proxy of the mesh, where the service says so, and where it says
   /// nothing for gRPC, which has no other way; a call by the protocol that its service declares, or that it came by.
   mutating func way(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> Way {
-    if downstreams[h].exchange.method == .connect { return .connection }  // no HTTP of ours: it needs a connection of its own
+    // No HTTP of ours: it needs a connection of its own.
+    if downstreams[h].exchange.method == .connect { return .connection }
     let declared = clusters[c].serviceProtocol
     if let call = downstreams[h].stream.call {
       let spoken = declared == .automatic ? call : declared.calls

@@ -45,7 +45,8 @@ struct Listener: ~Copyable {
 
   /// The same where a load balancer has spoken.
   var greetingBehindHeader: Origin.Greeting {
-    meshSecurity != nil && (security != nil || policy.takesMeshOnly) || policy.takesMeshOnly ? .tls : .none
+    if policy.takesMeshOnly || meshSecurity != nil && security != nil { return .tls }
+    return meshSecurity != nil && policy.listenerProtocol.isTakenAtOnce ? .declared : .none
   }
 
   /// Connections that are neither TLS nor HTTP have somewhere to go.
@@ -53,7 +54,8 @@ struct Listener: ~Copyable {
 
   /// A connection on which nothing comes may be one whose service speaks first.
   var takesSilence: Bool {
-    (policy.tcpName != nil || policy.isTransparent) && policy.listenerProtocol == .auto && policy.security == nil
+    if policy.listenerProtocol == .tcp { return greetingBehindHeader == .declared }
+    return (policy.tcpName != nil || policy.isTransparent) && policy.listenerProtocol == .auto && policy.security == nil
   }
 
   /// What a TLS handshake that begins like this ends by here, and whether that makes its caller one of the mesh; nil: it does not end

@@ -46,6 +46,17 @@ import Testing
     #expect(try detected(proxy, .tcp) == 0)
   }
 
+  /// Its request line shows what it speaks: it is slow, not TCP.
+  @Test func aSlowHeadStaysARequest() throws {
+    var limits = ProxyLimits.patient
+    limits.detection = .milliseconds(50)
+    let proxy = try proxy(try Self.echo(), limits: limits)
+    let slow = try proxy.connect()
+    try slow.send("GET / HTTP/1.1\r\nHost: w")
+    #expect(try slow.readAnswer().status == 408)
+    #expect(try detected(proxy, .silent) == 0)
+  }
+
   @Test func withoutANameBytesAreRefused() throws {
     let proxy = try proxy(try Self.echo()) { $0.tcpName = nil }
     #expect(try proxy.send("*1\r\n$4\r\nPING\r\n").status == 400)

@@ -29,14 +29,14 @@ import Testing
 
     init(
       _ service: ScriptedServer, expecting name: String = "users", caller: MeshCredentials? = nil, callerHasNone: Bool = false,
-      address: UInt16 = 1, change: (inout ListenerPolicy) -> Void = { _ in }
+      address: UInt16 = 1, limits: ProxyLimits = .patient, change: (inout ListenerPolicy) -> Void = { _ in }
     ) throws {
       var policy = ListenerPolicy()
       policy.trust = .mesh
       policy.application = InboundApplication(
         name: Path(labels: ["$", "inet", "127.0.0.1", "\(service.port)"])!, service: "/svc/users")
       change(&policy)
-      inbound = try ProxyHarness(dtab: "", policy: policy)
+      inbound = try ProxyHarness(dtab: "", limits: limits, policy: policy)
       inbound.worker.send(.credentials(try MeshPeerTests.credentials("users")))
       var callers = ListenerPolicy()
       callers.tcpName = Path(labels: ["svc", "web"])
@@ -149,6 +149,31 @@ import Testing
     try caller.send("\u{0}\u{1}")  // no HTTP
     #expect(try caller.read { $0 == "220 ready\r\n\u{0}\u{1}" }.closed == false)
     #expect(try world.inbound.collect(ticket: 1).detections[.inbound, .declared] == 1)
+  }
+
+  /// A declared protocol is that of callers in clear; proxies of the mesh speak their own.
+  @Test func whatAListenerDeclaresKeepsNoProxyOut() throws {
+    let http = try ScriptedServer.saying("app")
+    let declared = try World(http) { $0.listenerProtocol = .http2 }
+    #expect(try declared.outbound.get("web").body == "app")
+    let plain = try declared.inbound.caller()
+    let stream = plain.ask()
+    plain.finish(stream)
+    #expect(plain.text(stream) == "app")
+    let first = try ScriptedServer { connection, _, _ in
+      try connection.send("220 ready\r\n")
+      while let received = try connection.readBytes(patience: RawConnection.patience) { try connection.send(received) }
+    }
+    var limits = ProxyLimits.patient
+    limits.detection = .milliseconds(50)
+    let bytes = try World(first, limits: limits) { $0.listenerProtocol = .tcp }
+    for proxy in [bytes.outbound, bytes.inbound] {
+      let caller = try proxy.connect()
+      try caller.send("\u{0}\u{1}")
+      #expect(try caller.read { $0 == "220 ready\r\n\u{0}\u{1}" }.closed == false)
+    }
+    let silent = try bytes.inbound.connect()
+    #expect(try silent.read { $0 == "220 ready\r\n" }.closed == false)
   }
 
   @Test func aRenewedIdentityLosesNoRequest() throws {
