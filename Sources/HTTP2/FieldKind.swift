@@ -5,7 +5,7 @@ enum FieldKind: UInt8, Sendable {
   case method, scheme, path, authority, status
   /// `:` and another name.
   case otherPseudo
-  case host, cookie, contentLength
+  case host, cookie, contentLength, contentType
   case other
 
   /// - Parameter name: in lower case.
@@ -20,6 +20,7 @@ enum FieldKind: UInt8, Sendable {
       case 7 where equals(name, ":scheme"): .scheme
       case 7 where equals(name, ":status"): .status
       case 10 where equals(name, ":authority"): .authority
+      case 12 where equals(name, "content-type"): .contentType
       case 14 where equals(name, "content-length"): .contentLength
       default: name[0] == UInt8(ascii: ":") ? .otherPseudo : .other
       }

@@ -73,9 +73,23 @@ extension HeaderList {
     output.append("HTTP/1.1 ")
     append(status, to: &output)
     output.append(" \r\n")
-    let hasLength = entries.contains { $0.kind == .contentLength }
-    appendLines(0..<status, to: &output)
-    appendLines((status + 1)..<entries.count, to: &output)
+    // A body whose length was said has no place for trailers, and of gRPC those say how the call ended.
+    let dropsLength = hasBody && isGRPC
+    var hasLength = false
+    var first = 0
+    for index in entries.indices {
+      switch entries[index].kind {
+      case .status: break
+      case .contentLength where dropsLength: break
+      case .contentLength:
+        hasLength = true
+        continue
+      default: continue
+      }
+      appendLines(first..<index, to: &output)
+      first = index + 1
+    }
+    appendLines(first..<entries.count, to: &output)
     if hasBody && !hasLength { output.append("transfer-encoding: chunked\r\n") }
     if !hasBody && !hasLength && saysLength && !isBodiless(status) { output.append("content-length: 0\r\n") }
     output.append("\r\n")
@@ -83,6 +97,11 @@ extension HeaderList {
   }
 
   // MARK: Pieces
+
+  private var isGRPC: Bool {
+    guard let type = entries.first(where: { $0.kind == .contentType }), type.valueLength >= 16 else { return false }
+    return equalsIgnoringCase(bytes.span.extracting(type.value).extracting(0..<16), "application/grpc")
+  }
 
   /// Whether an answer of this status never has a body: 1xx, 204, 304.
   private func isBodiless(_ status: Int) -> Bool {
