@@ -90,6 +90,9 @@ extension ProxyCore {
     case .pending:
       wait(h, b, headLength)
     case .noRoute where passOn(h, headLength): break
+    case .noRoute where table.awaitsConfiguration:
+      failUndispatched(
+        h, headLength, .bindingTimeout, text: "no configuration has come yet: no controller has answered")
     case .noRoute:
       failUndispatched(h, headLength, .noRoute, text: "no rule leads \(bindings[b].service) to a service")
     case .noEndpoints:

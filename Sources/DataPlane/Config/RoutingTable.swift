@@ -17,6 +17,8 @@ public final class RoutingTable: Sendable {
   public let routes: RouteTable
   /// Who may call the application behind the inbound listener. The same object as in the table before unless one changed.
   public let authorizations: AuthorizationTable
+  /// No configuration has come yet, from a controller or from the disk: what there is are the file's own rules.
+  public var awaitsConfiguration: Bool { authorizations.isUndecided }
   /// The prefixes whose dentries differ from generation - 1. `nil` = treat everything as changed.
   public let changed: [Prefix]?
 

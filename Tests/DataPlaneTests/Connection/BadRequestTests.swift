@@ -1,4 +1,5 @@
 import Testing
+import Traffic
 
 @testable import DataPlane
 
@@ -99,6 +100,24 @@ import Testing
     for method in ["get", "PROPFIND", "!#$%&'*+-.^_`|~"] {
       #expect(try proxy.send("\(method) / HTTP/1.1\r\nHost: web\r\n\r\n").status == 200)
       #expect(server.requests.last?.hasPrefix("\(method) / HTTP/1.1\r\n") == true)
+    }
+  }
+
+  @Test func untilAConfigurationComesNamesAreNotSaidToHaveNoRoute() throws {
+    let proxy = try ProxyHarness(dtab: "")
+    try run(proxy, RoutingTable(generation: 2, rules: RuleIndex(), authorizations: .undecided))
+    let early = try proxy.get("web")
+    #expect(early.status == 503 && early.field("heddle-error") == "binding-timeout")
+    #expect(early.field("l5d-retryable") == "true")
+    try run(proxy, RoutingTable(generation: 3, rules: RuleIndex()))
+    let late = try proxy.get("web")
+    #expect(late.status == 502 && late.field("heddle-error") == "no-route")
+  }
+
+  private func run(_ proxy: ProxyHarness, _ table: RoutingTable) throws {
+    proxy.worker.send(.run(table))
+    try proxy.wait { notices in
+      notices.contains { if case .running(_, table.generation) = $0 { true } else { false } }
     }
   }
 
