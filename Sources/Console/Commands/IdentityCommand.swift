@@ -123,6 +123,13 @@ enum AuthorityTable {
     return
       "trust domain \(answer["trust_domain"]?.plain ?? "?"), leaves live \(answer["leaf_lifetime"]?.plain ?? "?")\n"
       + table.render(on: terminal)
+      + kubernetes(answer["kubernetes"])
+  }
+
+  private static func kubernetes(_ answer: JSON?) -> String {
+    guard let answer else { return "" }
+    let failure = answer["failure"].map { ": \($0.plain)" } ?? ""
+    return "service-account tokens for \(answer["audience"]?.plain ?? "?") are taken\(failure)\n"
   }
 
   private static func paint(_ state: String) -> Paint {

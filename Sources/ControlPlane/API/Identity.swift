@@ -107,12 +107,16 @@ extension JoinTokenRecord {
 
 extension IdentityService {
   fileprivate var json: JSON {
-    [
+    let json: JSON = [
       "trust_domain": .string(settings.trustDomain), "bundle_version": JSON(bundle.version),
       "leaf_lifetime": .string(settings.leafLifetime.configured),
       "outage_grace": .string(settings.outageGrace.configured),
       "authorities": .array(book.authorities.map(\.json)),
     ]
+    guard let accounts else { return json }
+    let failure = accounts.failure.map { [JSON.Member(name: "failure", value: .string($0))] } ?? []
+    let kubernetes = JSON.object([.init(name: "audience", value: .string(accounts.audience))] + failure)
+    return json.adding([.init(name: "kubernetes", value: kubernetes)])
   }
 }
 

@@ -233,6 +233,10 @@ extension OpenAPI {
     "Identity": object([
       "trust_domain": text, "bundle_version": whole, "leaf_lifetime": text, "outage_grace": text,
       "authorities": list(of: ref("Authority")),
+      "kubernetes": [
+        "type": "object", "properties": ["audience": text, "failure": text],
+        "description": "Where service-account tokens are taken; failure: why the API server could not be asked last.",
+      ],
     ]),
     "Authority": object([
       "id": text, "state": ["type": "string", "enum": ["next", "issuing", "trusted", "retired"]], "subject": text,

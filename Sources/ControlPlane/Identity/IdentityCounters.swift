@@ -59,7 +59,7 @@ extension IdentityService {
     guard let issuing = book.issuing else { return "no authority issues certificates" }
     let rest = issuing.notAfter - now.seconds
     if rest <= 0 { return "the authority \(issuing.id) has expired: no certificate is issued" }
-    guard rest < IdentitySettings.alarm.components.seconds else { return nil }
+    guard rest < IdentitySettings.alarm.components.seconds else { return accounts?.failure }
     let remedy = issuing.isOperators ? "replace the files of identity.ca" : "run `heddle identity rotate`"
     return "the authority \(issuing.id) expires in \(rest / 86_400) days: \(remedy)"
   }

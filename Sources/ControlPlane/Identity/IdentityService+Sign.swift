@@ -11,6 +11,7 @@ extension IdentityService {
       let check = try SignCheck(bytes, from: peer, trustDomain: settings.trustDomain)
       switch check.proof {
       case .token(let token): result = await join(check.request, token)
+      case .kubernetes(let token): result = await join(check.request, account: token)
       case .renewal(let id, let hasExpired): result = .success(try renew(check.request, id, hasExpired))
       }
     } catch {
@@ -23,9 +24,15 @@ extension IdentityService {
   private func renew(_ request: CertificateRequest, _ id: SPIFFEID, _ hasExpired: Bool) throws(SignRefusal)
     -> Heddle_Mesh_V1_SignResponse
   {
+    try certify(id, request, as: hasExpired ? .lateRenewal : .renewal)
+  }
+
+  private func certify(_ id: SPIFFEID, _ request: CertificateRequest, as kind: IdentityCounters.Kind)
+    throws(SignRefusal) -> Heddle_Mesh_V1_SignResponse
+  {
     do {
       let answer = try self.answer(id, request, at: now)
-      counters.issued(hasExpired ? .lateRenewal : .renewal)
+      counters.issued(kind)
       return answer
     } catch let refusal as SignRefusal {
       throw refusal
@@ -63,6 +70,19 @@ extension IdentityService {
       return outcome
     case .failure(let problem): return .failure(.unavailable(problem.detail))
     }
+  }
+
+  /// The identity is the service account's, in the mesh namespace that is called as the cluster's.
+  private func join(_ request: CertificateRequest, account token: String) async -> Result<
+    Heddle_Mesh_V1_SignResponse, SignRefusal
+  > {
+    guard let accounts else { return .failure(.kubernetes) }
+    do throws(SignRefusal) {
+      let account = try await accounts.account(of: token).get()
+      guard let id = SPIFFEID(trustDomain: settings.trustDomain, namespace: account.namespace, name: account.name)
+      else { throw .kubernetesToken("\(account.namespace)/\(account.name) cannot stand in an identity") }
+      return .success(try certify(id, request, as: .join))
+    } catch { return .failure(error) }
   }
 
   private func answer(_ id: SPIFFEID, _ request: CertificateRequest, at now: WallTime) throws

@@ -10,6 +10,8 @@ final class IdentityService: Sendable {
   let controller: Controller
   let settings: IdentitySettings
   let counters = IdentityCounters()
+  /// Nil: tokens of a cluster are not taken.
+  let accounts: AccountReviews?
   /// For keys' serials, ids and secrets.
   let random: @Sendable (Int) throws -> [UInt8]
   private let state: Mutex<State>
@@ -25,11 +27,12 @@ final class IdentityService: Sendable {
   /// Reads the authorities; at the first start makes one.
   /// - Throws: when the store cannot be read or written, or an authority in it is damaged.
   init(
-    controller: Controller, settings: IdentitySettings = IdentitySettings(),
+    controller: Controller, settings: IdentitySettings = IdentitySettings(), accounts: AccountReviews? = nil,
     random: @escaping @Sendable (Int) throws -> [UInt8] = { try randomBytes($0) }
   ) throws {
     self.controller = controller
     self.settings = settings
+    self.accounts = accounts
     self.random = random
     let now = controller.clocks.wall()
     let (book, version) = try controller.store.database.write { db in

@@ -11,6 +11,8 @@ struct IdentitySettings: Sendable {
   var rotationOverlap = Duration.seconds(300)
   /// The operator's own intermediate; nil: roots of our own, kept in the store.
   var own: OperatorAuthority?
+  /// The cluster whose service accounts are identities; nil: none.
+  var kubernetes: KubernetesReviewSettings?
   /// Names under which proxies reach the mesh port: DNS names and numeric addresses.
   var names: [String] = []
   /// Whether proxies without TLS are served.

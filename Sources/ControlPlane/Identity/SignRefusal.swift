@@ -10,7 +10,12 @@ enum SignRefusal: Error, Hashable, Sendable {
   case token(JoinToken.Fault)
   /// No proof came, and the connection has no certificate.
   case noProof
+  /// Tokens of a cluster are not taken here.
   case kubernetes
+  /// The cluster's API server does not accept the token.
+  case kubernetesToken(String)
+  /// It could not be asked.
+  case kubernetesAway(String)
   case unknownToken
   case wrongToken
   case usedToken
@@ -25,6 +30,8 @@ enum SignRefusal: Error, Hashable, Sendable {
     case malformed, request, token
     case noProof = "no_proof"
     case kubernetes
+    case kubernetesToken = "kubernetes_token"
+    case kubernetesAway = "kubernetes_away"
     case unknownToken = "unknown_token"
     case wrongToken = "wrong_token"
     case usedToken = "used_token"
@@ -40,6 +47,8 @@ enum SignRefusal: Error, Hashable, Sendable {
     case .token: .token
     case .noProof: .noProof
     case .kubernetes: .kubernetes
+    case .kubernetesToken: .kubernetesToken
+    case .kubernetesAway: .kubernetesAway
     case .unknownToken: .unknownToken
     case .wrongToken: .wrongToken
     case .usedToken: .usedToken
@@ -58,7 +67,11 @@ enum SignRefusal: Error, Hashable, Sendable {
       GRPCStatus(
         .unauthenticated,
         "a certificate needs a proof: a join token, or for a renewal a connection with the certificate held")
-    case .kubernetes: GRPCStatus(.unimplemented, "this controller takes no Kubernetes tokens")
+    case .kubernetes:
+      GRPCStatus(.unimplemented, "this controller takes no Kubernetes tokens: identity.kubernetes.enabled is not set")
+    case .kubernetesToken(let reason):
+      GRPCStatus(.permissionDenied, "the service-account token is not accepted: \(reason)")
+    case .kubernetesAway(let reason): GRPCStatus(.unavailable, reason)
     case .unknownToken:
       GRPCStatus(
         .permissionDenied,

@@ -1,3 +1,4 @@
+import Discovery
 import Dispatch
 import Serving
 import SystemIO
@@ -11,6 +12,7 @@ public final class ControllerProgram: Sendable {
 
   private let controller: Controller
   private let service: MeshService
+  private let reviewer: TokenReviewer?
   private let rest: Confined<HTTPServer>
   private let restExecutor: LoopExecutor
   private let ticking: Task<Void, Never>
@@ -36,7 +38,17 @@ public final class ControllerProgram: Sendable {
     let store = try Store(path: configuration.storePath, clocks: Self.systemClocks) { Array(seed.prefix($0)) }
     let controller = try Controller(store: store, clocks: Self.systemClocks)
     self.controller = controller
-    let identity = try IdentityService(controller: controller, settings: configuration.identity)
+    let log = log
+    let reviewer = try configuration.identity.kubernetes.map {
+      try TokenReviewer.start($0.access, audience: $0.audience, log: log)
+    }
+    self.reviewer = reviewer
+    let accounts = reviewer.flatMap { reviewer in
+      configuration.identity.kubernetes.map { settings in
+        AccountReviews(audience: settings.audience) { await reviewer.review($0) }
+      }
+    }
+    let identity = try IdentityService(controller: controller, settings: configuration.identity, accounts: accounts)
     service = try MeshService.start(
       controller: controller, address: configuration.mesh, namers: configuration.namers, identity: identity,
       log: log)
@@ -73,6 +85,7 @@ public final class ControllerProgram: Sendable {
       rest.execute { $0.drain { continuation.resume() } }
     }
     await service.drain(reason: "the controller is stopping")
+    reviewer?.stop()
     await ticking.value
     await controller.close()
     restExecutor.stop()

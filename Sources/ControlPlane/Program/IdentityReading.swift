@@ -1,3 +1,4 @@
+import Discovery
 import MeshProtocol
 import Settings
 import SystemIO
@@ -10,9 +11,11 @@ struct IdentityReading {
 
   private let values: SettingsValues
   private let problems: ProblemList
+  private let environment: (String) -> String?
 
-  init(_ values: SettingsValues, _ problems: ProblemList) {
+  init(_ values: SettingsValues, environment: @escaping (String) -> String?, _ problems: ProblemList) {
     self.values = values
+    self.environment = environment
     self.problems = problems
   }
 
@@ -32,7 +35,27 @@ struct IdentityReading {
       fault("mesh.names", "'\(name.prefix(80))' is neither a DNS name nor a numeric address")
     }
     settings.own = own()
+    settings.kubernetes = kubernetes()
     return settings
+  }
+
+  private func kubernetes() -> KubernetesReviewSettings? {
+    guard values.boolean("identity.kubernetes.enabled") else { return nil }
+    let audience = values.text("identity.kubernetes.audience") ?? ""
+    if audience.isEmpty { fault("identity.kubernetes.audience", "expected the name that the proxies' tokens are for") }
+    guard let path = values.text("identity.kubernetes.kubeconfig") else {
+      guard let access = KubernetesAccess.inCluster(environment: environment) else {
+        fault(
+          "identity.kubernetes.enabled",
+          "the controller runs in no cluster (KUBERNETES_SERVICE_HOST is not set), and there is no kubeconfig")
+        return nil
+      }
+      return KubernetesReviewSettings(access: access, audience: audience)
+    }
+    do { return KubernetesReviewSettings(access: try KubernetesAccess(kubeconfig: path), audience: audience) } catch {
+      fault("identity.kubernetes.kubeconfig", "\(error)")
+      return nil
+    }
   }
 
   private func own() -> OperatorAuthority? {

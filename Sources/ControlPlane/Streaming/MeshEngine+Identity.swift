@@ -45,7 +45,10 @@ extension MeshEngine {
       server.finish(stream, status: GRPCStatus(.ok))
     case .failure(let refusal):
       log?.warning(
-        "identity", "no certificate was given", [("reason", refusal.label.rawValue), ("peer", "\(peer.address)")])
+        "identity", "no certificate was given",
+        [
+          ("reason", refusal.label.rawValue), ("detail", refusal.status.message), ("peer", "\(peer.address)"),
+        ])
       server.finish(stream, status: refusal.status)
     }
   }
