@@ -238,6 +238,61 @@ import Testing
     #expect(seen.failed.isEmpty && seen.refused == 0 && seen.total > 0, "\(seen)")
   }
 
+  /// What the handshake with a TLS listener comes to for whoever has these files of a proxy.
+  private func shake(_ address: String, _ folder: String) throws -> String {
+    let program = try RunningProgram(
+      "/usr/bin/openssl",
+      [
+        "s_client", "-connect", address, "-cert", "\(folder)/leaf.pem", "-key", "\(folder)/key.pem", "-alpn", "heddle/1,h2",
+        "-ign_eof", "-tls1_3",
+      ])
+    try eventually("the handshake with \(address) has come to something") { () -> Void? in
+      program.text.contains("alert") || program.text.contains("read R BLOCK") || !program.isRunning ? () : nil
+    }
+    program.kill()
+    return program.text
+  }
+
+  /// No overlap: whoever has a certificate of the stolen root is out at once, and who is connected goes on with one of the new.
+  @Test func aStolenRootIsWithdrawnAtOnce() throws {
+    let pair = try Pair(self)
+    try eventually("requests go by the application's proxy") {
+      _ = try curl("-H", "Host: web", "http://\(pair.caller.address)/")
+      return try pair.received() > 0 ? () : nil
+    }
+    let stolen = pair.mesh.folder.path + "/stolen"
+    try FileManager.default.copyItem(atPath: pair.mesh.statePath("web") + ".identity", toPath: stolen)
+    let inbound = try pair.application.program.address("inbound")
+    let listeners = [pair.mesh.mesh, inbound]
+    for listener in listeners { #expect(try !shake(listener, stolen).contains("alert"), "\(listener)") }
+    let old = try roots(pair.caller)
+    let connections = "heddle_detections_total{direction=\"inbound\",protocol=\"tls\"}"
+    let before = try pair.metric(pair.application, connections)
+
+    let authorities = try pair.mesh.heddle("identity", "show").object["authorities"] as? [[String: Any]]
+    let id = try #require(authorities?.first?["id"] as? String)
+    let alone = try pair.mesh.heddle("identity", "withdraw", id)
+    #expect(alone.code != 0 && alone.complaint.contains("--replace"), "\(alone)")
+    #expect(try pair.mesh.heddle("identity", "withdraw", id, "--replace").code == 0)
+    for proxy in [pair.caller, pair.application] {
+      try eventually("it trusts the new root alone") { try roots(proxy).count == 1 && roots(proxy) != old ? () : nil }
+    }
+    for listener in listeners { #expect(try shake(listener, stolen).contains("alert"), "\(listener)") }
+    try eventually("requests go by new connections") { () -> Void? in
+      guard try curl("-H", "Host: web", "http://\(pair.caller.address)/").status == 200 else { return nil }
+      return try pair.metric(pair.application, connections) > before ? () : nil
+    }
+    // What was connected before is cut, and comes back with certificates of the new root.
+    try eventually("the controller hangs up on those of before") {
+      () -> Void? in
+      try curl("http://\(pair.mesh.rest)/metrics").body.contains("heddle_certificates_issued_total{kind=\"renewal\"} 2\n") ? () : nil
+    }
+    for proxy in [pair.caller, pair.application] { try readiness(proxy, says: "controller: connected") }
+    let late = try self.proxy(pair.mesh, "late", token: token(pair.mesh, "late"))
+    try readiness(late, says: "controller: connected")
+    #expect(try roots(late) == roots(pair.caller))
+  }
+
   @Test func whoMayCallIsSaidByAuthorizations() throws {
     let pair = try Pair(self)
     try eventually("requests go by the application's proxy") {

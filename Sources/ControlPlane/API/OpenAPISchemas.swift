@@ -239,10 +239,11 @@ extension OpenAPI {
       ],
     ]),
     "Authority": object([
-      "id": text, "state": ["type": "string", "enum": ["next", "issuing", "trusted", "retired"]], "subject": text,
-      "fingerprint": text, "public_key_hash": text, "not_before": text, "not_after": text, "trusted_until": text,
+      "id": text, "state": ["type": "string", "enum": ["next", "issuing", "trusted", "retired", "withdrawn"]], "subject": text,
+      "fingerprint": text, "public_key_hash": text, "not_before": text, "not_after": text, "trusted_until": text, "withdrawn_at": text,
       "kept_in": ["type": "string", "enum": ["store", "files"]], "certificate": text,
     ]),
+    "Withdrawal": object(["id": text, "replace": ["type": "boolean"]], required: ["id"]),
     "JoinTokenBody": object(
       ["identity": text, "ttl": text, "uses": ["type": "integer", "minimum": 1]], required: ["identity"]),
     "JoinToken": object([

@@ -3,6 +3,7 @@ import Serving
 import Synchronization
 import SystemIO
 import TLS
+import Telemetry
 
 /// Who is who in the mesh: the authorities, the join tokens, and the certificates. Used from every thread; what it decides stands
 /// in `AuthorityBook`, `JoinTokenRecord` and `SignCheck`, what it keeps in the store.
@@ -12,6 +13,7 @@ final class IdentityService: Sendable {
   let counters = IdentityCounters()
   /// Nil: tokens of a cluster are not taken.
   let accounts: AccountReviews?
+  private let log: Log?
   /// For keys' serials, ids and secrets.
   let random: @Sendable (Int) throws -> [UInt8]
   private let state: Mutex<State>
@@ -28,11 +30,13 @@ final class IdentityService: Sendable {
   /// - Throws: when the store cannot be read or written, or an authority in it is damaged.
   init(
     controller: Controller, settings: IdentitySettings = IdentitySettings(), accounts: AccountReviews? = nil,
+    log: Log? = nil,
     random: @escaping @Sendable (Int) throws -> [UInt8] = { try randomBytes($0) }
   ) throws {
     self.controller = controller
     self.settings = settings
     self.accounts = accounts
+    self.log = log
     self.random = random
     let now = controller.clocks.wall()
     let (book, version) = try controller.store.database.write { db in
@@ -51,7 +55,7 @@ final class IdentityService: Sendable {
       return (book, try Self.write(db, book, settings))
     }
     state = Mutex(
-      State(book: book, bundle: TrustBundle(version: version, roots: book.roots, settings: settings), generation: 1))
+      State(book: book, bundle: TrustBundle(version: version, of: book, settings: settings), generation: 1))
   }
 
   private static func book(_ stored: [Authority], _ settings: IdentitySettings) -> AuthorityBook {
@@ -61,7 +65,7 @@ final class IdentityService: Sendable {
   /// - Returns: the number of its bundle.
   private static func write(_ db: Database, _ book: AuthorityBook, _ settings: IdentitySettings) throws -> UInt64 {
     try AuthorityRows.write(db, book)
-    return try AuthorityRows.version(db, ofBundle: TrustBundle.hash(book.roots, settings))
+    return try AuthorityRows.version(db, ofBundle: TrustBundle.hash(book, settings))
   }
 
   var now: WallTime { controller.clocks.wall() }
@@ -88,6 +92,25 @@ final class IdentityService: Sendable {
   func activate() async -> Result<Void, Problem> {
     let grace = settings.outageGrace
     return await change { (book, now) throws in try book.activate(at: now, grace: grace) }
+  }
+
+  /// Takes a root that somebody else may have out of the bundle at once.
+  /// - Parameter replaces: makes another where none could issue then.
+  func withdraw(_ id: String, replaces: Bool, who: String) async -> Result<Void, Problem> {
+    let (settings, random) = (settings, random)
+    let result = await change { (book, now) throws in
+      let replacement =
+        replaces
+        ? try Authority.make(
+          trustDomain: settings.trustDomain, state: .issuing, leaf: settings.leafLifetime, now: now, random: random)
+        : nil
+      try book.withdraw(id, replacement: replacement, at: now)
+    }
+    if case .success = result {
+      log?.warning(
+        "identity", "a root was withdrawn", [("root", id), ("by", who), ("issuing", book.issuing?.id ?? "none")])
+    }
+    return result
   }
 
   private func settle() async -> Result<Void, Problem> { await change { (book, now) in book.settle(at: now) } }
@@ -119,7 +142,7 @@ final class IdentityService: Sendable {
         return (book, try Facts.read(db, .trustVersion).flatMap { UInt64($0) } ?? 0)
       }
       state.book = book
-      state.bundle = TrustBundle(version: version, roots: book.roots, settings: settings)
+      state.bundle = TrustBundle(version: version, of: book, settings: settings)
       state.generation += 1
     }
   }

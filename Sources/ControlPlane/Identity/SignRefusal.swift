@@ -22,6 +22,8 @@ enum SignRefusal: Error, Hashable, Sendable {
   case expiredToken
   /// The certificate of the connection is no proxy's of this mesh.
   case notAProxy
+  /// A root was withdrawn, and the key is none that this controller has certified for a proof.
+  case unknownKey
   /// The authority that issues has expired, or the store failed: ours to repair.
   case unavailable(String)
 
@@ -37,6 +39,7 @@ enum SignRefusal: Error, Hashable, Sendable {
     case usedToken = "used_token"
     case expiredToken = "expired_token"
     case notAProxy = "not_a_proxy"
+    case unknownKey = "unknown_key"
     case unavailable
   }
 
@@ -54,6 +57,7 @@ enum SignRefusal: Error, Hashable, Sendable {
     case .usedToken: .usedToken
     case .expiredToken: .expiredToken
     case .notAProxy: .notAProxy
+    case .unknownKey: .unknownKey
     case .unavailable: .unavailable
     }
   }
@@ -80,6 +84,10 @@ enum SignRefusal: Error, Hashable, Sendable {
     case .usedToken: GRPCStatus(.permissionDenied, "the join token was used as often as it may be; make a new one")
     case .expiredToken: GRPCStatus(.permissionDenied, "the join token has expired; make a new one")
     case .notAProxy: GRPCStatus(.permissionDenied, "the certificate of this connection is no proxy's of this mesh")
+    case .unknownKey:
+      GRPCStatus(
+        .permissionDenied,
+        "a root of this mesh was withdrawn, and this controller has not certified this key: join anew, with a token")
     case .unavailable(let reason): GRPCStatus(.unavailable, reason)
     }
   }

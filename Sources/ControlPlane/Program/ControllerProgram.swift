@@ -48,7 +48,7 @@ public final class ControllerProgram: Sendable {
         AccountReviews(audience: settings.audience) { await reviewer.review($0) }
       }
     }
-    let identity = try IdentityService(controller: controller, settings: configuration.identity, accounts: accounts)
+    let identity = try IdentityService(controller: controller, settings: configuration.identity, accounts: accounts, log: log)
     service = try MeshService.start(
       controller: controller, address: configuration.mesh, namers: configuration.namers, identity: identity,
       log: log)

@@ -12,6 +12,8 @@ protocol IdentityDeskOwner: AnyObject {
   func identityNeedsConnection()
   /// Sends a request for a certificate on the connection there is; false when there is none.
   func identityAsks(_ request: [UInt8]) -> Bool
+  /// Connections that stand may be anybody's: a root was withdrawn.
+  func identityCutsConnections()
   /// The roots of this version are trusted, and no others.
   func identityTrusts(version: UInt64)
 }
@@ -45,6 +47,8 @@ final class IdentityDesk {
   private(set) var proofFault = ""
   private var isReadingProof = false
   private(set) var isAlarming = false
+  /// As the last bundle said; nil before the first, when no connection can be of before.
+  private var withdrawals: UInt32?
   private var isJoining = false
   private(set) var counters = IdentityCounters()
 
@@ -228,9 +232,12 @@ final class IdentityDesk {
       return log.error("identity", "trust bundle refused", [("reason", error.description)])
     }
     // What peers would refuse soon is replaced now.
-    if let last = issued.chain.last, !wanted.trust.reaches(last) { _ = machine.renewNow(at: now) }
+    if let last = issued.chain.last, !wanted.trust.reaches(last) { _ = renewNow() }
     let version = bundle.version
+    let cuts = withdrawals.map { bundle.withdrawals > $0 } ?? false
+    withdrawals = bundle.withdrawals
     if wanted == held, self.wanted == held {
+      if cuts { cut() }
       owner?.identityTrusts(version: version)
       return
     }
@@ -238,8 +245,14 @@ final class IdentityDesk {
     keep(wanted) { desk in
       guard desk.install(wanted) else { return }
       desk.log.info("identity", "roots changed", [("roots", "\(wanted.trust.roots.count)"), ("version", "\(version)")])
+      if cuts { desk.cut() }
       desk.owner?.identityTrusts(version: version)
     }
+  }
+
+  private func cut() {
+    log.warning("identity", "a root was withdrawn: the connections of the mesh are made anew")
+    owner?.identityCutsConnections()
   }
 
   /// Puts it in force; false when OpenSSL does not take it, and what there was stays.
