@@ -129,10 +129,14 @@ extension IdentityService {
       "outage_grace": .string(settings.outageGrace.configured),
       "authorities": .array(book.authorities.map(\.json)),
     ]
-    guard let accounts else { return json }
-    let failure = accounts.failure.map { [JSON.Member(name: "failure", value: .string($0))] } ?? []
-    let kubernetes = JSON.object([.init(name: "audience", value: .string(accounts.audience))] + failure)
-    return json.adding([.init(name: "kubernetes", value: kubernetes)])
+    var more: [JSON.Member] = []
+    if let fault = filesFault { more.append(.init(name: "failure", value: .string(fault))) }
+    if let accounts {
+      let failure = accounts.failure.map { [JSON.Member(name: "failure", value: .string($0))] } ?? []
+      let kubernetes = JSON.object([.init(name: "audience", value: .string(accounts.audience))] + failure)
+      more.append(.init(name: "kubernetes", value: kubernetes))
+    }
+    return json.adding(more)
   }
 }
 

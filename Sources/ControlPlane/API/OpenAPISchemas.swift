@@ -233,6 +233,9 @@ extension OpenAPI {
     "Identity": object([
       "trust_domain": text, "bundle_version": whole, "leaf_lifetime": text, "outage_grace": text,
       "authorities": list(of: ref("Authority")),
+      "failure": [
+        "type": "string", "description": "Why the files of identity.ca, as they are now, are not in force; the old ones are.",
+      ],
       "kubernetes": [
         "type": "object", "properties": ["audience": text, "failure": text],
         "description": "Where service-account tokens are taken; failure: why the API server could not be asked last.",

@@ -13,10 +13,10 @@ final class IdentityService: Sendable {
   let counters = IdentityCounters()
   /// Nil: tokens of a cluster are not taken.
   let accounts: AccountReviews?
-  private let log: Log?
+  let log: Log?
   /// For keys' serials, ids and secrets.
   let random: @Sendable (Int) throws -> [UInt8]
-  private let state: Mutex<State>
+  let state: Mutex<State>
   private let listener = Mutex<(@Sendable () -> Void)?>(nil)
 
   struct State: Sendable {
@@ -24,6 +24,12 @@ final class IdentityService: Sendable {
     var bundle: TrustBundle
     /// Grows with each change of the authorities.
     var generation: UInt64
+    /// The operator's own, as its files last made sense.
+    var own: OperatorAuthority?
+    /// Why they make none now.
+    var ownFault: String?
+    /// When they are looked at next.
+    var lookAt = Instant.zero
   }
 
   /// Reads the authorities; at the first start makes one.
@@ -40,7 +46,7 @@ final class IdentityService: Sendable {
     self.random = random
     let now = controller.clocks.wall()
     let (book, version) = try controller.store.database.write { db in
-      var book = Self.book(try AuthorityRows.load(db), settings)
+      var book = Self.book(try AuthorityRows.load(db), settings.own, settings)
       if settings.own != nil {
         // Whom it replaces stays trusted until the last of its leaves is over.
         book.stopIssuing(at: now, grace: settings.outageGrace)
@@ -55,11 +61,15 @@ final class IdentityService: Sendable {
       return (book, try Self.write(db, book, settings))
     }
     state = Mutex(
-      State(book: book, bundle: TrustBundle(version: version, of: book, settings: settings), generation: 1))
+      State(
+        book: book, bundle: TrustBundle(version: version, of: book, settings: settings), generation: 1, own: settings.own,
+        lookAt: controller.clocks.monotonic() + Self.rereading))
   }
 
-  private static func book(_ stored: [Authority], _ settings: IdentitySettings) -> AuthorityBook {
-    AuthorityBook(stored + (settings.own.map { [Authority($0, leaf: settings.leafLifetime)] } ?? []))
+  private static func book(_ stored: [Authority], _ own: OperatorAuthority?, _ settings: IdentitySettings)
+    -> AuthorityBook
+  {
+    AuthorityBook(stored + (own.map { [Authority($0, leaf: settings.leafLifetime)] } ?? []))
   }
 
   /// - Returns: the number of its bundle.
@@ -116,13 +126,13 @@ final class IdentityService: Sendable {
   private func settle() async -> Result<Void, Problem> { await change { (book, now) in book.settle(at: now) } }
 
   /// Changes the authorities in the store, and then here: nothing happens here that is not on disk.
-  private func change(
+  func change(
     _ step: @escaping @Sendable (inout AuthorityBook, WallTime) throws -> Void
   ) async -> Result<Void, Problem> {
-    let (settings, now) = (settings, now)
+    let (settings, now, own) = (settings, now, state.withLock { $0.own })
     let result = await controller.transact { db in
       // From the store, not from here: another change may stand before this one in the same transaction.
-      var book = Self.book(try AuthorityRows.load(db), settings)
+      var book = Self.book(try AuthorityRows.load(db), own, settings)
       try step(&book, now)
       _ = try Self.write(db, book, settings)
     }
@@ -138,7 +148,7 @@ final class IdentityService: Sendable {
   private func reload() throws {
     try state.withLock { state in
       let (book, version) = try controller.store.database.read { db in
-        let book = Self.book(try AuthorityRows.load(db), settings)
+        let book = Self.book(try AuthorityRows.load(db), state.own, settings)
         return (book, try Facts.read(db, .trustVersion).flatMap { UInt64($0) } ?? 0)
       }
       state.book = book
@@ -155,6 +165,7 @@ final class IdentityService: Sendable {
       if case .success = await activate() { counters.rotated() }
     }
     if book.isUnsettled(at: now) { _ = await settle() }
+    await lookAtFiles()
   }
 
   // MARK: certificates

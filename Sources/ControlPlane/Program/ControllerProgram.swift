@@ -11,6 +11,7 @@ public final class ControllerProgram: Sendable {
   public static let version = "0.1.0"
 
   private let controller: Controller
+  private let identity: IdentityService
   private let service: MeshService
   private let reviewer: TokenReviewer?
   private let rest: Confined<HTTPServer>
@@ -49,6 +50,7 @@ public final class ControllerProgram: Sendable {
       }
     }
     let identity = try IdentityService(controller: controller, settings: configuration.identity, accounts: accounts, log: log)
+    self.identity = identity
     service = try MeshService.start(
       controller: controller, address: configuration.mesh, namers: configuration.namers, identity: identity,
       log: log)
@@ -95,6 +97,12 @@ public final class ControllerProgram: Sendable {
     }
   }
 
+  /// Reads certificates again, also where the rest of the configuration is of no use.
+  func rereadFiles() {
+    let identity = identity
+    Task { await identity.rereadFiles() }
+  }
+
   /// Takes over what can change while it runs.
   func reload(_ configuration: ControllerConfiguration) {
     log.level = configuration.logLevel
@@ -113,6 +121,7 @@ public final class ControllerProgram: Sendable {
     let program = try ControllerProgram(try configuration())
     writeStandardOutput("ready rest=\(program.restAddress) mesh=\(program.meshAddress)")
     while signals.next() == .reload {
+      program.rereadFiles()
       do { program.reload(try configuration()) } catch {
         program.log.error("controller", "the configuration was not reloaded", [("error", "\(error)")])
       }

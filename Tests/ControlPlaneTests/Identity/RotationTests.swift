@@ -223,6 +223,62 @@ import Testing
     #expect(try known() == 0)
   }
 
+  /// The operator's files are replaced while the controller runs, in one of the orders in which that can go wrong.
+  @Test func theOperatorsFilesAreReadAgain() async throws {
+    let (folder, clock) = (Folder(), HandClock())
+    let now = clock.clocks.wall().seconds
+    let first = try OwnAuthority(at: now)
+    let files = OperatorFiles(
+      certificate: folder.file("ca.pem"), key: folder.file("ca.key"), bundle: folder.file("roots.pem"))
+    func write(_ own: OwnAuthority, key: PrivateKey? = nil, roots: [UInt8]) throws {
+      try writeAtomically(files.certificate, own.chain)
+      try writeAtomically(files.key, (key ?? own.key).pem)
+      try writeAtomically(files.bundle ?? "", roots)
+    }
+    try write(first, roots: first.root.certificate.pem)
+    var settings = IdentitySettings()
+    (settings.ownFiles, settings.own) = (files, try files.read())
+    let plane = try Plane(clock: clock, identity: settings)
+    let leaf = try await plane.leaf()
+    #expect(leaf.isSigned(by: first.intermediate))
+    let generation = plane.identity.generation
+    // Nothing has changed: nobody is disturbed.
+    clock.advance(.seconds(31))
+    await plane.identity.tick(everyoneHolds: true)
+    #expect(plane.identity.generation == generation)
+
+    // The certificate is there, its key not yet.
+    let second = try OwnAuthority(at: now)
+    try write(second, key: first.key, roots: first.root.certificate.pem + second.root.certificate.pem)
+    await plane.identity.tick(everyoneHolds: true)
+    #expect(plane.identity.filesFault == nil, "not at every tick")
+    clock.advance(.seconds(31))
+    await plane.identity.tick(everyoneHolds: true)
+    #expect(plane.identity.generation == generation)
+    #expect(try await plane.leaf().isSigned(by: first.intermediate))
+    #expect(await plane.call("GET", "/readyz?verbose").text.contains("the files of identity.ca are of no use"))
+    #expect(await plane.call("GET", "/v1/identity").json["failure"] != nil)
+    #expect(plane.identity.exposition.contains("heddle_ca_files_refused_total 1\n"))
+
+    try write(second, roots: first.root.certificate.pem + second.root.certificate.pem)
+    await plane.identity.rereadFiles()
+    #expect(plane.identity.filesFault == nil && plane.identity.alarm == nil)
+    #expect(try await plane.leaf().isSigned(by: second.intermediate))
+    #expect(plane.identity.book.roots == [first.root.certificate, second.root.certificate])
+    #expect(plane.identity.bundle.version == 2 && plane.identity.generation > generation)
+    #expect(try await plane.sign(SignKit.request(), from: SignKit.peer(leaf)).get().bundle.version == 2)
+
+    // One that has ended, and none at all.
+    let past = try OwnAuthority(at: now - 20 * 365 * 86_400)
+    try write(past, roots: past.root.certificate.pem)
+    await plane.identity.rereadFiles()
+    #expect(plane.identity.filesFault?.contains("expired") == true)
+    try removeFile(files.key)
+    await plane.identity.rereadFiles()
+    #expect(plane.identity.filesFault?.contains("ca.key") == true)
+    #expect(try await plane.leaf().isSigned(by: second.intermediate))
+  }
+
   @Test func anAlarmBeforeTheEnd() async throws {
     let plane = try Plane()
     #expect(plane.identity.alarm == nil)
