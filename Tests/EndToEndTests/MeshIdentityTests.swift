@@ -240,6 +240,13 @@ import Testing
 
   /// What the handshake with a TLS listener comes to for whoever has these files of a proxy.
   private func shake(_ address: String, _ folder: String) throws -> String {
+    let program = try open(address, folder)
+    program.kill()
+    return program.text
+  }
+
+  /// The same, and stays.
+  private func open(_ address: String, _ folder: String) throws -> RunningProgram {
     let program = try RunningProgram(
       "/usr/bin/openssl",
       [
@@ -249,8 +256,7 @@ import Testing
     try eventually("the handshake with \(address) has come to something") { () -> Void? in
       program.text.contains("alert") || program.text.contains("read R BLOCK") || !program.isRunning ? () : nil
     }
-    program.kill()
-    return program.text
+    return program
   }
 
   /// No overlap: whoever has a certificate of the stolen root is out at once, and who is connected goes on with one of the new.
@@ -266,6 +272,8 @@ import Testing
     let listeners = [pair.mesh.mesh, inbound]
     for listener in listeners { #expect(try !shake(listener, stolen).contains("alert"), "\(listener)") }
     let old = try roots(pair.caller)
+    // Whoever has it is connected to both, too.
+    let thief = try listeners.map { try open($0, stolen) }
     let connections = "heddle_detections_total{direction=\"inbound\",protocol=\"tls\"}"
     let before = try pair.metric(pair.application, connections)
 
@@ -277,11 +285,12 @@ import Testing
     for proxy in [pair.caller, pair.application] {
       try eventually("it trusts the new root alone") { try roots(proxy).count == 1 && roots(proxy) != old ? () : nil }
     }
-    for listener in listeners { #expect(try shake(listener, stolen).contains("alert"), "\(listener)") }
     try eventually("requests go by new connections") { () -> Void? in
       guard try curl("-H", "Host: web", "http://\(pair.caller.address)/").status == 200 else { return nil }
       return try pair.metric(pair.application, connections) > before ? () : nil
     }
+    for listener in listeners { #expect(try shake(listener, stolen).contains("alert"), "\(listener)") }
+    for program in thief { try eventually("the thief's connections end") { program.isRunning ? nil : () } }
     // What was connected before is cut, and comes back with certificates of the new root.
     try eventually("the controller hangs up on those of before") {
       () -> Void? in

@@ -148,7 +148,8 @@ enum AuthorityTable {
     return
       "trust domain \(answer["trust_domain"]?.plain ?? "?"), leaves live \(answer["leaf_lifetime"]?.plain ?? "?")\n"
       + table.render(on: terminal)
-      + (answer["failure"].map { "the files of identity.ca are of no use, the old authority signs: \($0.plain)\n" } ?? "")
+      + (answer["failure"].map { "the files of identity.ca are of no use, the old authority signs: \($0.plain)\n" }
+        ?? "")
       + kubernetes(answer["kubernetes"])
   }
 

@@ -23,7 +23,9 @@ extension IdentityService {
     let held = state.withLock { $0.own }
     if fresh == held { return state.withLock { $0.ownFault = nil } }
     let authority = Authority(fresh, leaf: settings.leafLifetime)
-    guard authority.isValid(at: now) else { return refuse("\(fresh.chain[0].facts.summary) or one above it has expired") }
+    guard authority.isValid(at: now) else {
+      return refuse("\(fresh.chain[0].facts.summary) or one above it has expired")
+    }
     state.withLock { $0.own = fresh }
     if case .failure(let problem) = await change({ _, _ in }) {
       state.withLock { $0.own = held }

@@ -62,7 +62,8 @@ final class IdentityService: Sendable {
     }
     state = Mutex(
       State(
-        book: book, bundle: TrustBundle(version: version, of: book, settings: settings), generation: 1, own: settings.own,
+        book: book, bundle: TrustBundle(version: version, of: book, settings: settings), generation: 1,
+        own: settings.own,
         lookAt: controller.clocks.monotonic() + Self.rereading))
   }
 

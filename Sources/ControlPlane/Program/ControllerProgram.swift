@@ -49,7 +49,8 @@ public final class ControllerProgram: Sendable {
         AccountReviews(audience: settings.audience) { await reviewer.review($0) }
       }
     }
-    let identity = try IdentityService(controller: controller, settings: configuration.identity, accounts: accounts, log: log)
+    let identity = try IdentityService(
+      controller: controller, settings: configuration.identity, accounts: accounts, log: log)
     self.identity = identity
     service = try MeshService.start(
       controller: controller, address: configuration.mesh, namers: configuration.namers, identity: identity,

@@ -216,7 +216,8 @@ final class ControlLink: GRPCClientEvents {
     if stream == signing {
       signing = nil
       let reason =
-        status.map { "the controller refuses a certificate: \($0.code): \($0.message)" } ?? "the request for a certificate broke"
+        status.map { "the controller refuses a certificate: \($0.code): \($0.message)" }
+        ?? "the request for a certificate broke"
       owner?.linkSignRefused(reason)
       if case .joining = state { lost(reason) }
       return
