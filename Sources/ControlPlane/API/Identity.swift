@@ -132,7 +132,7 @@ extension IdentityService {
     var more: [JSON.Member] = []
     if let fault = filesFault { more.append(.init(name: "failure", value: .string(fault))) }
     if let accounts {
-      let failure = accounts.failure.map { [JSON.Member(name: "failure", value: .string($0))] } ?? []
+      let failure = accountsFault.map { [JSON.Member(name: "failure", value: .string($0))] } ?? []
       let kubernetes = JSON.object([.init(name: "audience", value: .string(accounts.audience))] + failure)
       more.append(.init(name: "kubernetes", value: kubernetes))
     }

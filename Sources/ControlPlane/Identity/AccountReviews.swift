@@ -1,5 +1,6 @@
 import Discovery
 import Synchronization
+import SystemIO
 
 /// Whose service-account token a proxy shows, as the cluster's API server judges it. Used from every thread.
 final class AccountReviews: Sendable {
@@ -8,7 +9,9 @@ final class AccountReviews: Sendable {
   /// For whom tokens must be.
   let audience: String
   private let review: Review
-  private let last = Mutex<String?>(nil)
+  private let last = Mutex<(reason: String, at: Instant)?>(nil)
+  /// How long a failure is news. Why: a proxy tries again within a minute, so that after this nobody is waiting any more.
+  private static let memory = Duration.seconds(600)
 
   /// - Parameter review: asks; for tests another than the API server.
   init(audience: String, review: @escaping Review) {
@@ -16,12 +19,16 @@ final class AccountReviews: Sendable {
     self.review = review
   }
 
-  /// Why the API server could not be asked the last time; nil when it could, or was never asked.
-  var failure: String? { last.withLock { $0 } }
+  /// Why the API server could not be asked the last time; nil when it could, or was not asked lately.
+  func failure(at now: Instant) -> String? {
+    last.withLock { last in last.flatMap { now - $0.at < Self.memory ? $0.reason : nil } }
+  }
 
-  func account(of token: String) async -> Result<ServiceAccount, SignRefusal> {
+  func account(of token: String, at now: Instant) async -> Result<ServiceAccount, SignRefusal> {
     let result = await review(token)
-    last.withLock { last in if case .failure(.unavailable(let reason)) = result { last = reason } else { last = nil } }
+    last.withLock { last in
+      if case .failure(.unavailable(let reason)) = result { last = (reason, now) } else { last = nil }
+    }
     return result.mapError { fault in
       switch fault {
       case .refused(let reason): .kubernetesToken(reason)
@@ -29,6 +36,11 @@ final class AccountReviews: Sendable {
       }
     }
   }
+}
+
+extension IdentityService {
+  /// See `AccountReviews.failure`.
+  var accountsFault: String? { accounts?.failure(at: controller.clocks.monotonic()) }
 }
 
 /// How service-account tokens are judged.

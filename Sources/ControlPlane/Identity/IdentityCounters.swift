@@ -61,10 +61,10 @@ extension IdentityService {
   var alarm: String? {
     let (book, now) = (book, now)
     guard let issuing = book.issuing else { return "no authority issues certificates" }
-    if let fault = filesFault { return "the files of identity.ca are of no use, and the old authority signs: \(fault)" }
     let rest = issuing.notAfter - now.seconds
     if rest <= 0 { return "the authority \(issuing.id) has expired: no certificate is issued" }
-    guard rest < IdentitySettings.alarm.components.seconds else { return accounts?.failure }
+    if let fault = filesFault { return "the files of identity.ca are of no use, and the old authority signs: \(fault)" }
+    guard rest < IdentitySettings.alarm.components.seconds else { return accountsFault }
     let remedy = issuing.isOperators ? "replace the files of identity.ca" : "run `heddle identity rotate`"
     return "the authority \(issuing.id) expires in \(rest / 86_400) days: \(remedy)"
   }

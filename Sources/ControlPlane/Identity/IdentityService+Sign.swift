@@ -68,7 +68,7 @@ extension IdentityService {
     Heddle_Mesh_V1_SignResponse, SignRefusal
   > {
     guard let accounts else { return .failure(.kubernetes) }
-    switch await accounts.account(of: token) {
+    switch await accounts.account(of: token, at: controller.clocks.monotonic()) {
     case .failure(let refusal): return .failure(refusal)
     case .success(let account):
       guard let id = SPIFFEID(trustDomain: settings.trustDomain, namespace: account.namespace, name: account.name)

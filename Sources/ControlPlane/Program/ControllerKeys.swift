@@ -37,7 +37,8 @@ enum ControllerKeys {
       "The least time for which a new root is trusted before it signs."),
     Setting(
       "identity.ca.certificate", .text,
-      "PEM file: a signing certificate of your own, then those above it. With it nothing is signed by roots of the store."
+      "PEM file: a signing certificate of your own, then those above it. With it nothing is signed by roots of the store. "
+        + "These files are read again when they change, and on SIGHUP."
     ),
     Setting("identity.ca.key", .text, "PEM file: the private key of identity.ca.certificate, without a password."),
     Setting(

@@ -52,6 +52,11 @@ import Testing
       await plane.call("GET", "/v1/identity").json["kubernetes"]
         == ["audience": "heddle", "failure": "the API server is away"])
     #expect(await plane.call("GET", "/readyz?verbose").text.contains("the API server is away"))
+    // Whoever waits asks again within a minute: what is long past is no news.
+    plane.clock.advance(.seconds(600))
+    #expect(plane.identity.alarm == nil)
+    _ = await self.refusal(plane, "away")
+    #expect(plane.identity.alarm == "the API server is away")
     #expect(await self.refusal(plane, "late") != nil)
     #expect(await plane.call("GET", "/v1/identity").json["kubernetes"] == ["audience": "heddle"])
     #expect(plane.identity.alarm == nil)
