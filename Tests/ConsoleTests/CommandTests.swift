@@ -463,6 +463,27 @@ import Testing
     #expect(Run("identity", "activate", answers: [answer]).targets == ["POST /v1/identity/authorities:activate"])
   }
 
+  @Test func aStolenRoot() {
+    let answer = APIAnswer.json(
+      #"{"trust_domain":"heddle.local","authorities":[{"id":"4f2a","state":"withdrawn"},{"id":"9b1c","state":"issuing"}]}"#)
+    let run = Run("identity", "withdraw", "4f2a", "--replace", answers: [answer])
+    #expect(run.status == .done && run.targets == ["POST /v1/identity/authorities:withdraw"])
+    #expect(run.body == #"{"id":"4f2a","replace":true}"# && run.output.contains("withdrawn"))
+    #expect(Run("identity", "withdraw", "4f2a", answers: [answer]).body == #"{"id":"4f2a","replace":false}"#)
+    #expect(Run("identity", "withdraw", answers: []).targets.isEmpty)
+  }
+
+  @Test func whatIsTheMatterIsShown() {
+    let run = Run(
+      "identity", "show",
+      answers: [
+        .json(
+          #"{"authorities":[],"failure":"ca.key: no such file","kubernetes":{"audience":"heddle","failure":"the API server is away"}}"#)
+      ])
+    #expect(run.output.contains("ca.key: no such file"))
+    #expect(run.output.contains("service-account tokens for heddle are taken: the API server is away"))
+  }
+
   @Test func tokens() {
     let made = Run(
       "identity", "token", "create", "users", "--ttl", "24h", "--uses", "3", "-n", "shop",

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Proxies that join a mesh whose controller takes TLS only.
@@ -236,6 +237,109 @@ import Testing
     for proxy in [pair.caller, pair.application] { try readiness(proxy, says: "controller: connected") }
     let seen = try callers.stop()
     #expect(seen.failed.isEmpty && seen.refused == 0 && seen.total > 0, "\(seen)")
+  }
+
+  /// An authority in files, which somebody replaces: SIGHUP takes it over, and what is broken leaves the old one in force.
+  @Test func theOperatorsAuthorityIsReplacedWhileItRuns() throws {
+    let folder = try ScratchFolder()
+    let (first, second) = (try TestAuthority.selfSigned("First"), try TestAuthority.selfSigned("Second"))
+    func write(_ certificate: [UInt8], _ key: [UInt8], roots: [UInt8]) throws {
+      for (name, bytes) in [("ca.pem", certificate), ("ca.key", key), ("roots.pem", roots)] {
+        try Data(bytes).write(to: URL(fileURLWithPath: "\(folder.path)/\(name)"), options: .atomic)
+      }
+    }
+    try write(first.certificate, first.key, roots: first.certificate)
+    let (chain, key, roots) = (folder.path + "/ca.pem", folder.path + "/ca.key", folder.path + "/roots.pem")
+    let mesh = try Mesh(
+      controller: "identity: {ca: {certificate: \(chain), key: \(key), bundle: \(roots)}}",
+      environment: ["HEDDLE_MESH_TLS": "required"])
+    let edge = try proxy(mesh, token: token(mesh))
+    try readiness(edge, says: "controller: connected")
+    func subject() throws -> String? {
+      let shown = try curl("http://\(mesh.rest)/v1/identity").json["authorities"] as? [[String: Any]]
+      return shown?.last?["subject"] as? String
+    }
+    #expect(try subject() == "CN=First")
+
+    try write(second.certificate, first.key, roots: first.certificate + second.certificate)
+    mesh.controller.signal(SIGHUP)
+    try eventually("a key that does not fit is said") { () -> Void? in
+      try mesh.heddle("identity", "show").object["failure"] != nil ? () : nil
+    }
+    #expect(try subject() == "CN=First")
+    #expect(try curl("http://\(mesh.rest)/readyz?verbose").body.contains("the files of identity.ca are of no use"))
+    try renew(edge)
+
+    try write(second.certificate, second.key, roots: first.certificate + second.certificate)
+    mesh.controller.signal(SIGHUP)
+    try eventually("the new authority signs") { try subject() == "CN=Second" ? () : nil }
+    try eventually("the proxy trusts both") { try self.roots(edge).count == 2 ? () : nil }
+    try renew(edge)
+    #expect(try mesh.heddle("identity", "show").object["failure"] == nil)
+  }
+
+  /// What the handshake with a TLS listener comes to for whoever has these files of a proxy.
+  private func shake(_ address: String, _ folder: String) throws -> String {
+    let program = try open(address, folder)
+    program.kill()
+    return program.text
+  }
+
+  /// The same, and stays.
+  private func open(_ address: String, _ folder: String) throws -> RunningProgram {
+    let program = try RunningProgram(
+      "/usr/bin/openssl",
+      [
+        "s_client", "-connect", address, "-cert", "\(folder)/leaf.pem", "-key", "\(folder)/key.pem", "-alpn", "heddle/1,h2",
+        "-ign_eof", "-tls1_3",
+      ])
+    try eventually("the handshake with \(address) has come to something") { () -> Void? in
+      program.text.contains("alert") || program.text.contains("read R BLOCK") ? () : nil
+    }
+    return program
+  }
+
+  /// No overlap: whoever has a certificate of the stolen root is out at once, and who is connected goes on with one of the new.
+  @Test func aStolenRootIsWithdrawnAtOnce() throws {
+    let pair = try Pair(self)
+    try eventually("requests go by the application's proxy") {
+      _ = try curl("-H", "Host: web", "http://\(pair.caller.address)/")
+      return try pair.received() > 0 ? () : nil
+    }
+    let stolen = pair.mesh.folder.path + "/stolen"
+    try FileManager.default.copyItem(atPath: pair.mesh.statePath("web") + ".identity", toPath: stolen)
+    let inbound = try pair.application.program.address("inbound")
+    let listeners = [pair.mesh.mesh, inbound]
+    for listener in listeners { #expect(try !shake(listener, stolen).contains("alert"), "\(listener)") }
+    let old = try roots(pair.caller)
+    // Whoever has it is connected to both, too.
+    let thief = try listeners.map { try open($0, stolen) }
+    let connections = "heddle_detections_total{direction=\"inbound\",protocol=\"tls\"}"
+    let before = try pair.metric(pair.application, connections)
+
+    let authorities = try pair.mesh.heddle("identity", "show").object["authorities"] as? [[String: Any]]
+    let id = try #require(authorities?.first?["id"] as? String)
+    let alone = try pair.mesh.heddle("identity", "withdraw", id)
+    #expect(alone.code != 0 && alone.complaint.contains("--replace"), "\(alone)")
+    #expect(try pair.mesh.heddle("identity", "withdraw", id, "--replace").code == 0)
+    for proxy in [pair.caller, pair.application] {
+      try eventually("it trusts the new root alone") { try roots(proxy).count == 1 && roots(proxy) != old ? () : nil }
+    }
+    try eventually("requests go by new connections") { () -> Void? in
+      guard try curl("-H", "Host: web", "http://\(pair.caller.address)/").status == 200 else { return nil }
+      return try pair.metric(pair.application, connections) > before ? () : nil
+    }
+    for listener in listeners { #expect(try shake(listener, stolen).contains("alert"), "\(listener)") }
+    for program in thief { try eventually("the thief's connections end") { program.isRunning ? nil : () } }
+    // What was connected before is cut, and comes back with certificates of the new root.
+    try eventually("the controller hangs up on those of before") {
+      () -> Void? in
+      try curl("http://\(pair.mesh.rest)/metrics").body.contains("heddle_certificates_issued_total{kind=\"renewal\"} 2\n") ? () : nil
+    }
+    for proxy in [pair.caller, pair.application] { try readiness(proxy, says: "controller: connected") }
+    let late = try self.proxy(pair.mesh, "late", token: token(pair.mesh, "late"))
+    try readiness(late, says: "controller: connected")
+    #expect(try roots(late) == roots(pair.caller))
   }
 
   @Test func whoMayCallIsSaidByAuthorizations() throws {

@@ -4,7 +4,7 @@ import JSONFormat
 struct IdentityCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "identity", abstract: "Who is who in the mesh: the authorities, and the tokens by which proxies join.",
-    subcommands: [Show.self, Rotate.self, Activate.self, Token.self], defaultSubcommand: Show.self)
+    subcommands: [Show.self, Rotate.self, Activate.self, Withdraw.self, Token.self], defaultSubcommand: Show.self)
 
   struct Show: Verb {
     static let configuration = CommandConfiguration(
@@ -37,6 +37,31 @@ struct IdentityCommand: ParsableCommand {
 
     func execute(in session: Session) throws(ConsoleError) {
       let answer = try session.document(try session.accepted(APICall("POST", "/v1/identity/authorities:activate")))
+      try session.show(answer) { AuthorityTable.render(answer, on: session.terminal) }
+    }
+  }
+
+  struct Withdraw: Verb {
+    static let configuration = CommandConfiguration(
+      abstract: "Takes a root whose key others may have out of the mesh at once, without an overlap.",
+      discussion: """
+        Connections that it vouched for are cut, and requests on them fail once. Proxies that are connected get their next
+        certificate by themselves; others join anew, with a new token.
+
+        EXAMPLES
+          heddle identity withdraw 4f2a9c1d
+          heddle identity withdraw 4f2a9c1d --replace     # the only one: makes another, which signs from now on
+        """)
+    @Argument(help: "The root's id, as show has it.") var id: String
+    @Flag(help: "Make another root where none could sign then.") var replace = false
+    @OptionGroup var common: CommonOptions
+
+    func execute(in session: Session) throws(ConsoleError) {
+      let body = JSON.object([.init("id", .string(id)), .init("replace", .bool(replace))])
+      let call = APICall(
+        "POST", "/v1/identity/authorities:withdraw", headers: [.init("content-type", "application/json")],
+        body: body.printed)
+      let answer = try session.document(try session.accepted(call))
       try session.show(answer) { AuthorityTable.render(answer, on: session.terminal) }
     }
   }
@@ -122,12 +147,22 @@ enum AuthorityTable {
     return
       "trust domain \(answer["trust_domain"]?.plain ?? "?"), leaves live \(answer["leaf_lifetime"]?.plain ?? "?")\n"
       + table.render(on: terminal)
+      + (answer["failure"].map { "the files of identity.ca are of no use, the old authority signs: \($0.plain)\n" }
+        ?? "")
+      + kubernetes(answer["kubernetes"])
+  }
+
+  private static func kubernetes(_ answer: JSON?) -> String {
+    guard let answer else { return "" }
+    let failure = answer["failure"].map { ": \($0.plain)" } ?? ""
+    return "service-account tokens for \(answer["audience"]?.plain ?? "?") are taken\(failure)\n"
   }
 
   private static func paint(_ state: String) -> Paint {
     switch state {
     case "issuing": .green
     case "next", "trusted": .yellow
+    case "withdrawn": .red
     default: .plain
     }
   }

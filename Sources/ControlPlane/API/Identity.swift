@@ -29,6 +29,22 @@ extension API {
       return .json(200, identity.json)
     },
     Route(
+      "POST", "/v1/identity/authorities:withdraw", id: "withdrawAuthority",
+      "Takes a root whose key others may have out of the bundle at once, without an overlap: connections that it vouched for are cut. "
+        + "One that issues is followed by the next, or with replace by a new one.",
+      bodies: Route.Body.json("Withdrawal"), answer: "Identity"
+    ) { (call) async throws(Problem) in
+      let identity = try call.identity()
+      var findings = Findings()
+      var fields = Fields(try call.json(), at: .root, &findings)
+      let id = fields.required("id", longest: 253, &findings)
+      let replaces = fields.bool("replace", &findings)
+      fields.finish(&findings)
+      try findings.check()
+      try await identity.withdraw(id ?? "", replaces: replaces ?? false, who: call.who).get()
+      return .json(200, identity.json)
+    },
+    Route(
       "GET", "/v1/namespaces/{ns}/join-tokens", id: "listJoinTokens", "Lists the join tokens, without their secrets.",
       Route.Parameter.list.filter { $0.place == .query }, answer: "JoinTokenList"
     ) { (call) throws(Problem) in
@@ -107,12 +123,20 @@ extension JoinTokenRecord {
 
 extension IdentityService {
   fileprivate var json: JSON {
-    [
+    let json: JSON = [
       "trust_domain": .string(settings.trustDomain), "bundle_version": JSON(bundle.version),
       "leaf_lifetime": .string(settings.leafLifetime.configured),
       "outage_grace": .string(settings.outageGrace.configured),
       "authorities": .array(book.authorities.map(\.json)),
     ]
+    var more: [JSON.Member] = []
+    if let fault = filesFault { more.append(.init(name: "failure", value: .string(fault))) }
+    if let accounts {
+      let failure = accountsFault.map { [JSON.Member(name: "failure", value: .string($0))] } ?? []
+      let kubernetes = JSON.object([.init(name: "audience", value: .string(accounts.audience))] + failure)
+      more.append(.init(name: "kubernetes", value: kubernetes))
+    }
+    return json.adding(more)
   }
 }
 
@@ -128,8 +152,10 @@ extension Authority {
       "kept_in": .string(isOperators ? "files" : "store"),
       "certificate": .string(String(decoding: certificate.pem, as: UTF8.self)),
     ]
-    if case .trusted(let until) = state {
-      json = json.adding([.init(name: "trusted_until", value: .string(until.rfc3339))])
+    switch state {
+    case .trusted(let until): json = json.adding([.init(name: "trusted_until", value: .string(until.rfc3339))])
+    case .withdrawn(let at): json = json.adding([.init(name: "withdrawn_at", value: .string(at.rfc3339))])
+    case .next, .issuing, .retired: break
     }
     return json
   }
@@ -142,6 +168,7 @@ extension Authority.State {
     case .issuing: "issuing"
     case .trusted: "trusted"
     case .retired: "retired"
+    case .withdrawn: "withdrawn"
     }
   }
 }

@@ -233,12 +233,23 @@ extension OpenAPI {
     "Identity": object([
       "trust_domain": text, "bundle_version": whole, "leaf_lifetime": text, "outage_grace": text,
       "authorities": list(of: ref("Authority")),
+      "failure": [
+        "type": "string",
+        "description": "Why the files of identity.ca, as they are now, are not in force; the old ones are.",
+      ],
+      "kubernetes": [
+        "type": "object", "properties": ["audience": text, "failure": text],
+        "description": "Where service-account tokens are taken; failure: why the API server could not be asked last.",
+      ],
     ]),
     "Authority": object([
-      "id": text, "state": ["type": "string", "enum": ["next", "issuing", "trusted", "retired"]], "subject": text,
+      "id": text, "state": ["type": "string", "enum": ["next", "issuing", "trusted", "retired", "withdrawn"]],
+      "subject": text,
       "fingerprint": text, "public_key_hash": text, "not_before": text, "not_after": text, "trusted_until": text,
+      "withdrawn_at": text,
       "kept_in": ["type": "string", "enum": ["store", "files"]], "certificate": text,
     ]),
+    "Withdrawal": object(["id": text, "replace": ["type": "boolean"]], required: ["id"]),
     "JoinTokenBody": object(
       ["identity": text, "ttl": text, "uses": ["type": "integer", "minimum": 1]], required: ["identity"]),
     "JoinToken": object([

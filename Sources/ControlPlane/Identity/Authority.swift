@@ -12,11 +12,13 @@ struct Authority: Sendable {
     case trusted(until: WallTime)
     /// Out of the bundle.
     case retired
+    /// Out of the bundle since then, before its time: somebody else may have its key.
+    case withdrawn(at: WallTime)
 
     /// The further down the list, the lower.
     var rank: Int {
       switch self {
-      case .retired: 0
+      case .retired, .withdrawn: 0
       case .trusted: 1
       case .issuing: 2
       case .next: 3
@@ -40,7 +42,8 @@ struct Authority: Sendable {
   var certificate: Certificate { chain[0] }
   /// The end of whichever ends first of what leads to its root.
   var notAfter: Int64 { chain.map(\.facts.notAfter).min() ?? 0 }
-  var isTrusted: Bool { state != .retired }
+  var isTrusted: Bool { state.rank > 0 }
+  var isWithdrawn: Bool { if case .withdrawn = state { true } else { false } }
 
   func isValid(at now: WallTime) -> Bool { now.seconds < notAfter }
 

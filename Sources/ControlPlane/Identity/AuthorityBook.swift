@@ -21,7 +21,7 @@ struct AuthorityBook: Sendable {
   /// Who signs the controller's own certificate: the oldest that is trusted. Everyone who knows any bundle of the last time knows
   /// it, and so does a join token that was made before the newest root.
   func shown(at now: WallTime) -> Authority? {
-    authorities.first { $0.state != .retired && $0.state != .next && $0.isValid(at: now) } ?? issuing
+    authorities.first { $0.isTrusted && $0.state != .next && $0.isValid(at: now) } ?? issuing
   }
 
   /// The roots that count now, each once, the oldest first.
@@ -46,6 +46,34 @@ struct AuthorityBook: Sendable {
     stopIssuing(at: now, grace: grace)
     set { $0.state == .next ? .issuing : $0.state }
   }
+
+  /// It is not trusted any more, at once: somebody else may have its key. Where it issued, the next one does from now on, or else
+  /// the replacement.
+  mutating func withdraw(_ id: String, replacement: Authority?, at now: WallTime) throws(Problem) {
+    guard let authority = authorities.first(where: { $0.id == id }) else {
+      throw .notFound("There is no authority \(id).")
+    }
+    if authority.isOperators {
+      throw .conflict("\(id) is your own authority (identity.ca): replace it in its files.")
+    }
+    guard authority.isTrusted else { throw .conflict("\(id) is not trusted any more: there is nothing to withdraw.") }
+    if authority.state == .issuing {
+      if next != nil {
+        set { $0.state == .next ? .issuing : $0.state }
+      } else if let replacement {
+        precondition(replacement.state == .issuing, "what replaces the one that issues has to issue")
+        self = AuthorityBook(authorities + [replacement])
+      } else {
+        throw .conflict(
+          "\(id) is the only root that can sign. Make another in the same step: heddle identity withdraw \(id) --replace "
+            + "(\"replace\": true).")
+      }
+    }
+    mark(id, .withdrawn(at: now))
+  }
+
+  /// How many were withdrawn, ever.
+  var withdrawals: Int { authorities.count { $0.isWithdrawn } }
 
   /// Whoever of the store issues does so no longer: the operator's does.
   mutating func stopIssuing(at now: WallTime, grace: Duration) {
@@ -85,6 +113,14 @@ struct AuthorityBook: Sendable {
     if issuing?.isOperators == true {
       throw .conflict(
         "The mesh's certificates are signed by your own authority (identity.ca): replace it in its files.")
+    }
+  }
+
+  private mutating func mark(_ id: String, _ state: Authority.State) {
+    authorities = authorities.map { authority in
+      var marked = authority
+      if authority.id == id { marked.state = state }
+      return marked
     }
   }
 

@@ -51,7 +51,8 @@ enum AuthorityRows {
     case ("next", _): .next
     case ("issuing", _): .issuing
     case ("trusted", let ends?): .trusted(until: WallTime(milliseconds: ends))
-    case ("retired", _): .retired
+    case ("retired", nil): .retired
+    case ("retired", let withdrawn?): .withdrawn(at: WallTime(milliseconds: withdrawn))
     default: throw StoreFault(description: "its state is \(name)")
     }
   }
@@ -62,6 +63,7 @@ enum AuthorityRows {
     case .issuing: ("issuing", nil)
     case .trusted(let until): ("trusted", until.milliseconds)
     case .retired: ("retired", nil)
+    case .withdrawn(let at): ("retired", at.milliseconds)
     }
   }
 }

@@ -15,6 +15,7 @@ final class IdentityCounters: Sendable {
     var issued: [Kind: UInt64] = [:]
     var refused: [SignRefusal.Label: UInt64] = [:]
     var rotations: UInt64 = 0
+    var refusedFiles: UInt64 = 0
     var faults: [String: UInt64] = [:]
   }
 
@@ -22,6 +23,7 @@ final class IdentityCounters: Sendable {
 
   func issued(_ kind: Kind) { state.withLock { $0.issued[kind, default: 0] &+= 1 } }
   func refused(_ label: SignRefusal.Label) { state.withLock { $0.refused[label, default: 0] &+= 1 } }
+  func refusedFiles() { state.withLock { $0.refusedFiles &+= 1 } }
   func rotated() { state.withLock { $0.rotations &+= 1 } }
 
   /// A connection to the mesh port whose TLS failed.
@@ -38,6 +40,8 @@ final class IdentityCounters: Sendable {
     for label in SignRefusal.Label.allCases { out.sample(refused[label] ?? 0, [("reason", label.rawValue)]) }
     out.begin("heddle_ca_rotations_total", .counter, help: "Times that a new root began to issue by itself.")
     out.sample(rotations)
+    out.begin("heddle_ca_files_refused_total", .counter, help: "Changed files of identity.ca that were of no use.")
+    out.sample(state.withLock { $0.refusedFiles })
     out.begin("heddle_mesh_tls_faults_total", .counter, help: "Connections to the mesh port whose TLS failed, by why.")
     for (reason, count) in faults.sorted(by: { $0.key < $1.key }) { out.sample(count, [("reason", reason)]) }
   }
@@ -59,7 +63,8 @@ extension IdentityService {
     guard let issuing = book.issuing else { return "no authority issues certificates" }
     let rest = issuing.notAfter - now.seconds
     if rest <= 0 { return "the authority \(issuing.id) has expired: no certificate is issued" }
-    guard rest < IdentitySettings.alarm.components.seconds else { return nil }
+    if let fault = filesFault { return "the files of identity.ca are of no use, and the old authority signs: \(fault)" }
+    guard rest < IdentitySettings.alarm.components.seconds else { return accountsFault }
     let remedy = issuing.isOperators ? "replace the files of identity.ca" : "run `heddle identity rotate`"
     return "the authority \(issuing.id) expires in \(rest / 86_400) days: \(remedy)"
   }

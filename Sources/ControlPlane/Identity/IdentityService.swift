@@ -3,6 +3,7 @@ import Serving
 import Synchronization
 import SystemIO
 import TLS
+import Telemetry
 
 /// Who is who in the mesh: the authorities, the join tokens, and the certificates. Used from every thread; what it decides stands
 /// in `AuthorityBook`, `JoinTokenRecord` and `SignCheck`, what it keeps in the store.
@@ -10,9 +11,12 @@ final class IdentityService: Sendable {
   let controller: Controller
   let settings: IdentitySettings
   let counters = IdentityCounters()
+  /// Nil: tokens of a cluster are not taken.
+  let accounts: AccountReviews?
+  let log: Log?
   /// For keys' serials, ids and secrets.
   let random: @Sendable (Int) throws -> [UInt8]
-  private let state: Mutex<State>
+  let state: Mutex<State>
   private let listener = Mutex<(@Sendable () -> Void)?>(nil)
 
   struct State: Sendable {
@@ -20,20 +24,29 @@ final class IdentityService: Sendable {
     var bundle: TrustBundle
     /// Grows with each change of the authorities.
     var generation: UInt64
+    /// The operator's own, as its files last made sense.
+    var own: OperatorAuthority?
+    /// Why they make none now.
+    var ownFault: String?
+    /// When they are looked at next.
+    var lookAt = Instant.zero
   }
 
   /// Reads the authorities; at the first start makes one.
   /// - Throws: when the store cannot be read or written, or an authority in it is damaged.
   init(
-    controller: Controller, settings: IdentitySettings = IdentitySettings(),
+    controller: Controller, settings: IdentitySettings = IdentitySettings(), accounts: AccountReviews? = nil,
+    log: Log? = nil,
     random: @escaping @Sendable (Int) throws -> [UInt8] = { try randomBytes($0) }
   ) throws {
     self.controller = controller
     self.settings = settings
+    self.accounts = accounts
+    self.log = log
     self.random = random
     let now = controller.clocks.wall()
     let (book, version) = try controller.store.database.write { db in
-      var book = Self.book(try AuthorityRows.load(db), settings)
+      var book = Self.book(try AuthorityRows.load(db), settings.own, settings)
       if settings.own != nil {
         // Whom it replaces stays trusted until the last of its leaves is over.
         book.stopIssuing(at: now, grace: settings.outageGrace)
@@ -48,17 +61,22 @@ final class IdentityService: Sendable {
       return (book, try Self.write(db, book, settings))
     }
     state = Mutex(
-      State(book: book, bundle: TrustBundle(version: version, roots: book.roots, settings: settings), generation: 1))
+      State(
+        book: book, bundle: TrustBundle(version: version, of: book, settings: settings), generation: 1,
+        own: settings.own,
+        lookAt: controller.clocks.monotonic() + Self.rereading))
   }
 
-  private static func book(_ stored: [Authority], _ settings: IdentitySettings) -> AuthorityBook {
-    AuthorityBook(stored + (settings.own.map { [Authority($0, leaf: settings.leafLifetime)] } ?? []))
+  private static func book(_ stored: [Authority], _ own: OperatorAuthority?, _ settings: IdentitySettings)
+    -> AuthorityBook
+  {
+    AuthorityBook(stored + (own.map { [Authority($0, leaf: settings.leafLifetime)] } ?? []))
   }
 
   /// - Returns: the number of its bundle.
   private static func write(_ db: Database, _ book: AuthorityBook, _ settings: IdentitySettings) throws -> UInt64 {
     try AuthorityRows.write(db, book)
-    return try AuthorityRows.version(db, ofBundle: TrustBundle.hash(book.roots, settings))
+    return try AuthorityRows.version(db, ofBundle: TrustBundle.hash(book, settings))
   }
 
   var now: WallTime { controller.clocks.wall() }
@@ -87,16 +105,35 @@ final class IdentityService: Sendable {
     return await change { (book, now) throws in try book.activate(at: now, grace: grace) }
   }
 
+  /// Takes a root that somebody else may have out of the bundle at once.
+  /// - Parameter replaces: makes another where none could issue then.
+  func withdraw(_ id: String, replaces: Bool, who: String) async -> Result<Void, Problem> {
+    let (settings, random) = (settings, random)
+    let result = await change { (book, now) throws in
+      let replacement =
+        replaces
+        ? try Authority.make(
+          trustDomain: settings.trustDomain, state: .issuing, leaf: settings.leafLifetime, now: now, random: random)
+        : nil
+      try book.withdraw(id, replacement: replacement, at: now)
+    }
+    if case .success = result {
+      log?.warning(
+        "identity", "a root was withdrawn", [("root", id), ("by", who), ("issuing", book.issuing?.id ?? "none")])
+    }
+    return result
+  }
+
   private func settle() async -> Result<Void, Problem> { await change { (book, now) in book.settle(at: now) } }
 
   /// Changes the authorities in the store, and then here: nothing happens here that is not on disk.
-  private func change(
+  func change(
     _ step: @escaping @Sendable (inout AuthorityBook, WallTime) throws -> Void
   ) async -> Result<Void, Problem> {
-    let (settings, now) = (settings, now)
+    let (settings, now, own) = (settings, now, state.withLock { $0.own })
     let result = await controller.transact { db in
       // From the store, not from here: another change may stand before this one in the same transaction.
-      var book = Self.book(try AuthorityRows.load(db), settings)
+      var book = Self.book(try AuthorityRows.load(db), own, settings)
       try step(&book, now)
       _ = try Self.write(db, book, settings)
     }
@@ -112,11 +149,11 @@ final class IdentityService: Sendable {
   private func reload() throws {
     try state.withLock { state in
       let (book, version) = try controller.store.database.read { db in
-        let book = Self.book(try AuthorityRows.load(db), settings)
+        let book = Self.book(try AuthorityRows.load(db), state.own, settings)
         return (book, try Facts.read(db, .trustVersion).flatMap { UInt64($0) } ?? 0)
       }
       state.book = book
-      state.bundle = TrustBundle(version: version, roots: book.roots, settings: settings)
+      state.bundle = TrustBundle(version: version, of: book, settings: settings)
       state.generation += 1
     }
   }
@@ -129,6 +166,7 @@ final class IdentityService: Sendable {
       if case .success = await activate() { counters.rotated() }
     }
     if book.isUnsettled(at: now) { _ = await settle() }
+    await lookAtFiles()
   }
 
   // MARK: certificates

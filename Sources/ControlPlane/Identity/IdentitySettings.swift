@@ -11,6 +11,10 @@ struct IdentitySettings: Sendable {
   var rotationOverlap = Duration.seconds(300)
   /// The operator's own intermediate; nil: roots of our own, kept in the store.
   var own: OperatorAuthority?
+  /// Where that is, to be read again; nil: it stays as it is.
+  var ownFiles: OperatorFiles?
+  /// The cluster whose service accounts are identities; nil: none.
+  var kubernetes: KubernetesReviewSettings?
   /// Names under which proxies reach the mesh port: DNS names and numeric addresses.
   var names: [String] = []
   /// Whether proxies without TLS are served.
@@ -25,7 +29,7 @@ struct IdentitySettings: Sendable {
 }
 
 /// An authority that the operator gives in files: it signs, and this program never rotates it.
-struct OperatorAuthority: Sendable {
+struct OperatorAuthority: Sendable, Equatable {
   /// The one that signs, then those above it.
   let chain: [Certificate]
   let key: PrivateKey
@@ -48,5 +52,9 @@ struct OperatorAuthority: Sendable {
     guard roots.contains(where: { $0 == top || top.isSigned(by: $0) }) else {
       throw .refused("no root of the bundle has signed \(top.facts.summary)")
     }
+  }
+
+  static func == (a: Self, b: Self) -> Bool {
+    a.chain == b.chain && a.roots == b.roots && a.key.publicKeyHash == b.key.publicKeyHash
   }
 }

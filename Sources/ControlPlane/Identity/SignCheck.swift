@@ -8,6 +8,8 @@ import TLS
 struct SignCheck: Sendable {
   enum Proof: Sendable {
     case token(JoinToken)
+    /// A service account's, for the cluster to judge.
+    case kubernetes(token: String)
     /// The certificate of the connection, which TLS has checked.
     case renewal(of: SPIFFEID, hasExpired: Bool)
   }
@@ -22,7 +24,7 @@ struct SignCheck: Sendable {
     switch message.proof {
     case .joinToken(let text):
       do { proof = .token(try JoinToken(parsing: text)) } catch { throw .token(error) }
-    case .kubernetesToken: throw .kubernetes
+    case .kubernetesToken(let token): proof = .kubernetes(token: token)
     case nil: proof = try Self.renewal(peer, trustDomain)
     }
   }

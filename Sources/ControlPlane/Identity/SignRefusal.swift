@@ -10,13 +10,20 @@ enum SignRefusal: Error, Hashable, Sendable {
   case token(JoinToken.Fault)
   /// No proof came, and the connection has no certificate.
   case noProof
+  /// Tokens of a cluster are not taken here.
   case kubernetes
+  /// The cluster's API server does not accept the token.
+  case kubernetesToken(String)
+  /// It could not be asked.
+  case kubernetesAway(String)
   case unknownToken
   case wrongToken
   case usedToken
   case expiredToken
   /// The certificate of the connection is no proxy's of this mesh.
   case notAProxy
+  /// A root was withdrawn, and the key is none that this controller has certified for a proof.
+  case unknownKey
   /// The authority that issues has expired, or the store failed: ours to repair.
   case unavailable(String)
 
@@ -25,11 +32,14 @@ enum SignRefusal: Error, Hashable, Sendable {
     case malformed, request, token
     case noProof = "no_proof"
     case kubernetes
+    case kubernetesToken = "kubernetes_token"
+    case kubernetesAway = "kubernetes_away"
     case unknownToken = "unknown_token"
     case wrongToken = "wrong_token"
     case usedToken = "used_token"
     case expiredToken = "expired_token"
     case notAProxy = "not_a_proxy"
+    case unknownKey = "unknown_key"
     case unavailable
   }
 
@@ -40,11 +50,14 @@ enum SignRefusal: Error, Hashable, Sendable {
     case .token: .token
     case .noProof: .noProof
     case .kubernetes: .kubernetes
+    case .kubernetesToken: .kubernetesToken
+    case .kubernetesAway: .kubernetesAway
     case .unknownToken: .unknownToken
     case .wrongToken: .wrongToken
     case .usedToken: .usedToken
     case .expiredToken: .expiredToken
     case .notAProxy: .notAProxy
+    case .unknownKey: .unknownKey
     case .unavailable: .unavailable
     }
   }
@@ -58,7 +71,11 @@ enum SignRefusal: Error, Hashable, Sendable {
       GRPCStatus(
         .unauthenticated,
         "a certificate needs a proof: a join token, or for a renewal a connection with the certificate held")
-    case .kubernetes: GRPCStatus(.unimplemented, "this controller takes no Kubernetes tokens")
+    case .kubernetes:
+      GRPCStatus(.unimplemented, "this controller takes no Kubernetes tokens: identity.kubernetes.enabled is not set")
+    case .kubernetesToken(let reason):
+      GRPCStatus(.permissionDenied, "the service-account token is not accepted: \(reason)")
+    case .kubernetesAway(let reason): GRPCStatus(.unavailable, reason)
     case .unknownToken:
       GRPCStatus(
         .permissionDenied,
@@ -67,6 +84,10 @@ enum SignRefusal: Error, Hashable, Sendable {
     case .usedToken: GRPCStatus(.permissionDenied, "the join token was used as often as it may be; make a new one")
     case .expiredToken: GRPCStatus(.permissionDenied, "the join token has expired; make a new one")
     case .notAProxy: GRPCStatus(.permissionDenied, "the certificate of this connection is no proxy's of this mesh")
+    case .unknownKey:
+      GRPCStatus(
+        .permissionDenied,
+        "a root of this mesh was withdrawn, and this controller has not certified this key: join anew, with a token")
     case .unavailable(let reason): GRPCStatus(.unavailable, reason)
     }
   }

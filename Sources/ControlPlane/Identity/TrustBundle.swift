@@ -11,20 +11,26 @@ struct TrustBundle: Sendable {
   let roots: [UInt8]
   var version: UInt64 { message.version }
 
-  init(version: UInt64, roots: [Certificate], settings: IdentitySettings) {
+  /// - Parameter withdrawals: how many roots were withdrawn, ever.
+  init(version: UInt64, roots: [Certificate], withdrawals: Int = 0, settings: IdentitySettings) {
     var message = Heddle_Mesh_V1_TrustBundle()
     message.version = version
     message.roots = roots.map { .init($0.der) }
     message.outageGraceS = UInt32(clamping: settings.outageGrace.components.seconds)
     message.trustDomain = settings.trustDomain
+    message.withdrawals = UInt32(clamping: withdrawals)
     self.message = message
     framed = Heddle_Mesh_V1_ControlMessage.framed(.trust(message))
     self.roots = Certificate.pem(roots)
   }
 
+  init(version: UInt64, of book: AuthorityBook, settings: IdentitySettings) {
+    self.init(version: version, roots: book.roots, withdrawals: book.withdrawals, settings: settings)
+  }
+
   /// Tells this content from any other, whatever its number.
-  static func hash(_ roots: [Certificate], _ settings: IdentitySettings) -> String {
-    let content = TrustBundle(version: 0, roots: roots, settings: settings).message.encodedBytes()
+  static func hash(_ book: AuthorityBook, _ settings: IdentitySettings) -> String {
+    let content = TrustBundle(version: 0, of: book, settings: settings).message.encodedBytes()
     return Facts.hex(SHA256.digest(content.span))
   }
 }

@@ -40,7 +40,7 @@ public struct ControllerConfiguration: Sendable {
   /// Reads file, environment and options; options win over the environment, the environment over the file.
   /// - Throws: `SettingsError` with all that is wrong, each with its place.
   init(
-    bytes file: [UInt8]?, environment: (String) -> String?, options: [(name: String, value: String)]
+    bytes file: [UInt8]?, environment: @escaping (String) -> String?, options: [(name: String, value: String)]
   ) throws(SettingsError) {
     var tree: Node?
     if let file { do { tree = try Node(yaml: file) } catch { throw SettingsError([error]) } }
@@ -50,7 +50,7 @@ public struct ControllerConfiguration: Sendable {
     rest = Self.address("rest.listen", values, isInsecure, problems)
     let isPermissive = values.text("mesh.tls").map { $0 == "permissive" }
     mesh = Self.address("mesh.listen", values, isInsecure || isPermissive != true, problems)
-    identity = IdentityReading(values, problems).settings(
+    identity = IdentityReading(values, environment: environment, problems).settings(
       isPermissive: isPermissive ?? (isInsecure || mesh.isLoopback), address: mesh)
     names = values.texts("rest.names")
     storePath = values.text("store.path") ?? ""

@@ -37,12 +37,23 @@ enum ControllerKeys {
       "The least time for which a new root is trusted before it signs."),
     Setting(
       "identity.ca.certificate", .text,
-      "PEM file: a signing certificate of your own, then those above it. With it nothing is signed by roots of the store."
+      "PEM file: a signing certificate of your own, then those above it. With it nothing is signed by roots of the store. "
+        + "These files are read again when they change, and on SIGHUP."
     ),
     Setting("identity.ca.key", .text, "PEM file: the private key of identity.ca.certificate, without a password."),
     Setting(
       "identity.ca.bundle", .text,
       "PEM file: the roots that proxies trust. Where it is not set: the last of identity.ca.certificate."),
+    Setting(
+      "identity.kubernetes.enabled", .boolean, standard: "false", environment: "HEDDLE_KUBERNETES_IDENTITY",
+      "Whether a Kubernetes service-account token lets a proxy join, as the service account. The API server judges them "
+        + "(TokenReview), so the controller's own account needs the ClusterRole system:auth-delegator."),
+    Setting(
+      "identity.kubernetes.audience", .text, standard: "heddle",
+      "For whom such tokens must be: what the projected volume of the proxy names."),
+    Setting(
+      "identity.kubernetes.kubeconfig", .text,
+      "Which API server is asked, and how. Where it is not set: that of the cluster that the controller runs in."),
     Setting(
       "store.path", .text, standard: "./heddle.db", environment: "HEDDLE_STORE_PATH", option: "--store-path",
       "The database. Beside it lie its write-ahead log and a lock: a second controller on it refuses to start."),

@@ -1,3 +1,4 @@
+import Discovery
 import Dispatch
 import Serving
 import SystemIO
@@ -10,7 +11,9 @@ public final class ControllerProgram: Sendable {
   public static let version = "0.1.0"
 
   private let controller: Controller
+  private let identity: IdentityService
   private let service: MeshService
+  private let reviewer: TokenReviewer?
   private let rest: Confined<HTTPServer>
   private let restExecutor: LoopExecutor
   private let ticking: Task<Void, Never>
@@ -36,7 +39,19 @@ public final class ControllerProgram: Sendable {
     let store = try Store(path: configuration.storePath, clocks: Self.systemClocks) { Array(seed.prefix($0)) }
     let controller = try Controller(store: store, clocks: Self.systemClocks)
     self.controller = controller
-    let identity = try IdentityService(controller: controller, settings: configuration.identity)
+    let log = log
+    let reviewer = try configuration.identity.kubernetes.map {
+      try TokenReviewer.start($0.access, audience: $0.audience, log: log)
+    }
+    self.reviewer = reviewer
+    let accounts = reviewer.flatMap { reviewer in
+      configuration.identity.kubernetes.map { settings in
+        AccountReviews(audience: settings.audience) { await reviewer.review($0) }
+      }
+    }
+    let identity = try IdentityService(
+      controller: controller, settings: configuration.identity, accounts: accounts, log: log)
+    self.identity = identity
     service = try MeshService.start(
       controller: controller, address: configuration.mesh, namers: configuration.namers, identity: identity,
       log: log)
@@ -73,6 +88,7 @@ public final class ControllerProgram: Sendable {
       rest.execute { $0.drain { continuation.resume() } }
     }
     await service.drain(reason: "the controller is stopping")
+    reviewer?.stop()
     await ticking.value
     await controller.close()
     restExecutor.stop()
@@ -80,6 +96,12 @@ public final class ControllerProgram: Sendable {
       // Everything answered is on disk; the next start recovers from the write-ahead log.
       log.warning("controller", "the store was not closed cleanly", [("error", "\(error)")])
     }
+  }
+
+  /// Reads certificates again, also where the rest of the configuration is of no use.
+  func rereadFiles() {
+    let identity = identity
+    Task { await identity.rereadFiles() }
   }
 
   /// Takes over what can change while it runs.
@@ -100,6 +122,7 @@ public final class ControllerProgram: Sendable {
     let program = try ControllerProgram(try configuration())
     writeStandardOutput("ready rest=\(program.restAddress) mesh=\(program.meshAddress)")
     while signals.next() == .reload {
+      program.rereadFiles()
       do { program.reload(try configuration()) } catch {
         program.log.error("controller", "the configuration was not reloaded", [("error", "\(error)")])
       }

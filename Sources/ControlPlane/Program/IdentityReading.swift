@@ -1,18 +1,17 @@
+import Discovery
 import MeshProtocol
 import Settings
 import SystemIO
-import TLS
 
 /// Reads the keys of identities and the files that they name.
 struct IdentityReading {
-  /// Bytes of a file with certificates or a key.
-  private static let longestFile = 1 << 20
-
   private let values: SettingsValues
   private let problems: ProblemList
+  private let environment: (String) -> String?
 
-  init(_ values: SettingsValues, _ problems: ProblemList) {
+  init(_ values: SettingsValues, environment: @escaping (String) -> String?, _ problems: ProblemList) {
     self.values = values
+    self.environment = environment
     self.problems = problems
   }
 
@@ -31,30 +30,46 @@ struct IdentityReading {
     where name.isEmpty || name.utf8.count > 253 || name.utf8.contains(where: { $0 <= 0x20 || $0 > 0x7e }) {
       fault("mesh.names", "'\(name.prefix(80))' is neither a DNS name nor a numeric address")
     }
-    settings.own = own()
+    settings.ownFiles = ownFiles()
+    settings.own = settings.ownFiles.flatMap { own($0) }
+    settings.kubernetes = kubernetes()
     return settings
   }
 
-  private func own() -> OperatorAuthority? {
-    let (certificate, key) = (values.text("identity.ca.certificate"), values.text("identity.ca.key"))
-    guard certificate != nil || key != nil || values.text("identity.ca.bundle") != nil else { return nil }
-    guard certificate != nil, key != nil else {
-      fault("identity.ca", "a certificate needs its key, and a key its certificate", at: "identity.ca.certificate")
-      return nil
+  private func kubernetes() -> KubernetesReviewSettings? {
+    guard values.boolean("identity.kubernetes.enabled") else { return nil }
+    let audience = values.text("identity.kubernetes.audience") ?? ""
+    if audience.isEmpty { fault("identity.kubernetes.audience", "expected the name that the proxies' tokens are for") }
+    guard let path = values.text("identity.kubernetes.kubeconfig") else {
+      guard let access = KubernetesAccess.inCluster(environment: environment) else {
+        fault(
+          "identity.kubernetes.enabled",
+          "the controller runs in no cluster (KUBERNETES_SERVICE_HOST is not set), and there is no kubeconfig")
+        return nil
+      }
+      return KubernetesReviewSettings(access: access, audience: audience)
     }
-    guard let certificate = file("identity.ca.certificate"), let key = file("identity.ca.key") else { return nil }
-    let bundle = values.text("identity.ca.bundle") == nil ? nil : file("identity.ca.bundle")
-    do throws(TLSSetupError) { return try OperatorAuthority(certificate: certificate, key: key, bundle: bundle) } catch
-    {
-      fault("identity.ca", "\(error)", at: "identity.ca.certificate")
+    do { return KubernetesReviewSettings(access: try KubernetesAccess(kubeconfig: path), audience: audience) } catch {
+      fault("identity.kubernetes.kubeconfig", "\(error)")
       return nil
     }
   }
 
-  private func file(_ name: String) -> [UInt8]? {
-    guard let path = values.text(name) else { return nil }
-    do throws(SystemError) { return try readFile(path, limit: Self.longestFile) } catch {
-      fault(name, "\(path): \(error)")
+  private func ownFiles() -> OperatorFiles? {
+    let (certificate, key) = (values.text("identity.ca.certificate"), values.text("identity.ca.key"))
+    let bundle = values.text("identity.ca.bundle")
+    guard certificate != nil || key != nil || bundle != nil else { return nil }
+    guard let certificate, let key else {
+      fault("identity.ca", "a certificate needs its key, and a key its certificate", at: "identity.ca.certificate")
+      return nil
+    }
+    return OperatorFiles(certificate: certificate, key: key, bundle: bundle)
+  }
+
+  private func own(_ files: OperatorFiles) -> OperatorAuthority? {
+    do throws(OperatorFilesError) { return try files.read() } catch {
+      let names = ["identity.ca.certificate", "identity.ca.key", "identity.ca.bundle"]
+      fault(names.first { values.text($0) == error.path } ?? names[0], error.description)
       return nil
     }
   }

@@ -294,6 +294,7 @@ extension Controller {
         try Answers.prune(db, at: now)
         try ProxyBatch.prune(db, at: now)
         try JoinTokenRows.prune(db, at: now)
+        try CertifiedKeyRows.prune(db, at: now)
         try History.prune(db, limits, at: now)
       })
   }

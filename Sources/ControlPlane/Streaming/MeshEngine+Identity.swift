@@ -45,7 +45,10 @@ extension MeshEngine {
       server.finish(stream, status: GRPCStatus(.ok))
     case .failure(let refusal):
       log?.warning(
-        "identity", "no certificate was given", [("reason", refusal.label.rawValue), ("peer", "\(peer.address)")])
+        "identity", "no certificate was given",
+        [
+          ("reason", refusal.label.rawValue), ("detail", refusal.status.message), ("peer", "\(peer.address)"),
+        ])
       server.finish(stream, status: refusal.status)
     }
   }
@@ -60,9 +63,18 @@ extension MeshEngine {
 
   /// Authorities or the bundle have changed.
   func identityChanged() {
+    let before = hub.trust?.message.withdrawals ?? 0
     startIdentity()
     flush()
+    guard let trust = hub.trust, trust.message.withdrawals > before else { return }
+    // Some of those who are connected may be whoever has the root. The others get their next certificate first, over the
+    // connection that they have.
+    loop.schedule(after: Self.farewell) { [weak self] in self?.server?.hangUp() }
   }
+
+  /// From a withdrawal to the end of all connections of before. Why: proxies that trust the new root only cannot connect without
+  /// a certificate of it; getting one takes them a second.
+  private static let farewell = Duration.seconds(10)
 
   /// About once a second.
   func tickIdentity() {

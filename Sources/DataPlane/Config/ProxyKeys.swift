@@ -41,6 +41,15 @@ public enum ProxyKeys {
       "identity.join_token_file", .text, environment: "HEDDLE_JOIN_TOKEN_FILE",
       "A file with the join token, read anew for each attempt to join."),
     Setting(
+      "identity.kubernetes_token_file", .text, environment: "HEDDLE_KUBERNETES_TOKEN_FILE",
+      "A file with a Kubernetes service-account token for the controller's audience (identity.kubernetes of the controller), instead of a "
+        + "join token: the proxy becomes the service account. Read anew for each attempt to join, since such tokens rotate. Needs "
+        + "identity.roots."),
+    Setting(
+      "identity.roots", .text, environment: "HEDDLE_IDENTITY_ROOTS",
+      "PEM file with the mesh's roots, by which a proxy that joins with a Kubernetes token knows the controller. Read anew for each attempt."
+    ),
+    Setting(
       "identity.path", .text, environment: "HEDDLE_IDENTITY",
       "Folder for the proxy's key, certificate and trusted roots (key.pem, leaf.pem, bundle.pem, readable by their owner only). "
         + "Default: state.path with .identity behind it. When they are there the proxy uses them, with or without a token."

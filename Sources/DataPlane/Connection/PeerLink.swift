@@ -60,6 +60,14 @@ enum PeerLink: ~Copyable {
     }
   }
 
+  /// See `PeerSocket.showsIdentity`.
+  var showsIdentity: Bool {
+    switch self {
+    case .socket(let socket): socket.showsIdentity
+    case .stream: false
+    }
+  }
+
   /// The only URI of the peer's certificate; nil where there is no such thing.
   var peerURI: String? {
     switch self {

@@ -55,6 +55,8 @@ struct PeerSocket: ~Copyable {
 
   var descriptor: Int32 { socket.descriptor }
   var isSecure: Bool { secure != nil }
+  /// The peer is believed to be who its certificate says, or is about to be: such certificates have URI names.
+  var showsIdentity: Bool { isSecure && (!isEstablished || peerCertificate?.uris.isEmpty == false) }
   /// Why TLS has failed, once it has.
   var fault: TLSError? { secure?.fault }
   /// Encrypted bytes wait that the kernel has not taken: `flush` when it takes more.

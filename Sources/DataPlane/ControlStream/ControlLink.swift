@@ -215,7 +215,9 @@ final class ControlLink: GRPCClientEvents {
     if stream == report { report = nil }
     if stream == signing {
       signing = nil
-      let reason = status.map { "the controller refuses a certificate: \($0)" } ?? "the request for a certificate broke"
+      let reason =
+        status.map { "the controller refuses a certificate: \($0.code): \($0.message)" }
+        ?? "the request for a certificate broke"
       owner?.linkSignRefused(reason)
       if case .joining = state { lost(reason) }
       return

@@ -15,6 +15,8 @@ public enum WorkerOrder: Sendable {
   case secureService(Int, TLSContext)
   /// Be this in the mesh from now on.
   case credentials(MeshCredentials)
+  /// A root is not trusted any more, at once: end the connections that showed or asked for an identity.
+  case cutMesh
   /// Hand over the facts since the last time; answer `.collected` with this ticket.
   case collect(ticket: UInt64)
   /// Show what you have; answer `.described` with this ticket.

@@ -1,9 +1,9 @@
 extension IdentityDesk {
   /// Why there is no certificate, or what is the matter with it; for readiness.
   var detail: String {
-    let reason = [tokenFault, machine.failure].filter { !$0.isEmpty }.joined(separator: "; ")
+    let reason = [proofFault, machine.failure].filter { !$0.isEmpty }.joined(separator: "; ")
     guard let holding = machine.holding, let id else {
-      if case .none = machine.state { return "no certificate, and no join token to get one with" }
+      if case .none = machine.state { return "no certificate, and no token to get one with" }
       return "no certificate yet: " + (reason.isEmpty ? "no controller answered" : reason)
     }
     let left = holding.life.notAfter - now

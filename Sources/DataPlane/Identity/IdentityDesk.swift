@@ -12,6 +12,8 @@ protocol IdentityDeskOwner: AnyObject {
   func identityNeedsConnection()
   /// Sends a request for a certificate on the connection there is; false when there is none.
   func identityAsks(_ request: [UInt8]) -> Bool
+  /// Connections that stand may be anybody's: a root was withdrawn.
+  func identityCutsConnections()
   /// The roots of this version are trusted, and no others.
   func identityTrusts(version: UInt64)
 }
@@ -41,10 +43,12 @@ final class IdentityDesk {
   private(set) var held: Held?
   /// What `held` will be once the disk has it.
   private var wanted: Held?
-  private var token: JoinToken?
-  private(set) var tokenFault = ""
-  private var isReadingToken = false
+  private var proof: JoinProof?
+  private(set) var proofFault = ""
+  private var isReadingProof = false
   private(set) var isAlarming = false
+  /// As the last bundle said; nil before the first, when no connection can be of before.
+  private var withdrawals: UInt32?
   private var isJoining = false
   private(set) var counters = IdentityCounters()
 
@@ -66,7 +70,7 @@ final class IdentityDesk {
     }
     wanted = held
     machine = IdentityMachine(
-      life: held?.issued.life, canJoin: settings.hasToken, outageGrace: held?.trust.outageGrace ?? 0, at: wall(),
+      life: held?.issued.life, canJoin: settings.hasProof, outageGrace: held?.trust.outageGrace ?? 0, at: wall(),
       using: &random)
     isJoining = Self.joins(machine)
   }
@@ -96,7 +100,8 @@ final class IdentityDesk {
       isJoining.toggle()
       if isJoining { owner?.identityNeedsConnection() }
     }
-    if isJoining, token == nil { readToken() }
+    // Not before its time: what is in the files now may be over by then.
+    if machine.wish(at: now) == .join, proof == nil { readProof() }
     if machine.wish(at: now) == .renew, owner?.identityAsks(renewal) == true { machine.asked(at: now) }
     sayAlarm()
   }
@@ -114,8 +119,8 @@ final class IdentityDesk {
     switch machine.state {
     case .none: return .later(Self.pause)
     case .joining:
-      guard machine.wish(at: now) == .join, let token else { return .later(Self.pause) }
-      return joining(token)
+      guard machine.wish(at: now) == .join, let proof else { return .later(Self.pause) }
+      return joining(proof)
     case .held, .renewing:
       guard let credentials else { return .later(Self.pause) }
       return .sync(
@@ -126,17 +131,13 @@ final class IdentityDesk {
   /// Between two looks whether a connection is of use.
   private static let pause = Duration.milliseconds(250)
 
-  private func joining(_ token: JoinToken) -> LinkPurpose {
-    let settings = TLSSettings(
-      trust: .publicKey(sha256: token.rootHash), protocols: ["h2"], minimumVersion: .v13)
+  private func joining(_ proof: JoinProof) -> LinkPurpose {
+    let settings = TLSSettings(trust: proof.trust, protocols: ["h2"], minimumVersion: .v13)
     do {
       let context = try TLSContext(.client, settings)
-      var request = Heddle_Mesh_V1_SignRequest()
-      request.csr = .init(CertificateRequest(key).der)
-      request.joinToken = token.text
       return .join(
-        GRPCClientSecurity(context: context, serverURI: .path(SPIFFEID.controllerPath)), request: request.encodedBytes()
-      )
+        GRPCClientSecurity(context: context, serverURI: .path(SPIFFEID.controllerPath)),
+        request: proof.request(CertificateRequest(key).der).encodedBytes())
     } catch {
       failed("\(error)")
       return .later(Self.pause)
@@ -153,7 +154,11 @@ final class IdentityDesk {
   func joinAsked() { machine.asked(at: now) }
 
   /// The connection ended.
-  func lost(_ reason: String) { machine.interrupted(reason) }
+  func lost(_ reason: String) {
+    machine.interrupted(reason)
+    // A token of a cluster ends while no controller answers; its file has the next one by then.
+    if isJoining { proof = nil }
+  }
 
   // MARK: Answers
 
@@ -163,7 +168,13 @@ final class IdentityDesk {
       let wanted = try read(message)
       self.wanted = wanted
       keep(wanted) { desk in desk.renewed(wanted) }
-    } catch { failed(error.description) }
+    } catch { useless(error.description) }
+  }
+
+  /// What came as an answer helps nobody. A connection to join by has no other use: the next attempt makes one anew.
+  private func useless(_ reason: String) {
+    failed(reason)
+    if isJoining { owner?.identityNeedsConnection() }
   }
 
   /// The controller refused a request for a certificate.
@@ -177,9 +188,7 @@ final class IdentityDesk {
       do { chain.append(try Certificate(der: [UInt8](certificate))) } catch { throw .refused(error) }
     }
     let issued = try IssuedIdentity(chain: chain, key: key, trust: trust, namespace: namespace)
-    if isJoining, let token {
-      guard (trust.roots + chain).contains(where: { $0.publicKeyHash == token.rootHash }) else { throw .unexpectedRoot }
-    }
+    if isJoining, let proof, !proof.fits(trust.roots + chain) { throw .unexpectedRoot }
     try Self.check(answer.bundle, issued)
     return Held(issued: issued, trust: trust)
   }
@@ -191,7 +200,7 @@ final class IdentityDesk {
   }
 
   private func renewed(_ new: Held) {
-    guard install(new) else { return failed("its certificate cannot be used") }
+    guard install(new) else { return useless("its certificate cannot be used") }
     counters.renewals += 1
     machine.signed(new.issued.life, at: now, using: &random)
     isJoining = false
@@ -206,7 +215,7 @@ final class IdentityDesk {
     machine.failed(reason, at: now, using: &random)
     log.error("identity", "no certificate", [("reason", reason)])
     // Whoever deploys may have replaced the file.
-    if isJoining { token = nil }
+    if isJoining { proof = nil }
   }
 
   // MARK: Trust
@@ -223,9 +232,12 @@ final class IdentityDesk {
       return log.error("identity", "trust bundle refused", [("reason", error.description)])
     }
     // What peers would refuse soon is replaced now.
-    if let last = issued.chain.last, !wanted.trust.reaches(last) { _ = machine.renewNow(at: now) }
+    if let last = issued.chain.last, !wanted.trust.reaches(last) { _ = renewNow() }
     let version = bundle.version
+    let cuts = withdrawals.map { bundle.withdrawals > $0 } ?? false
+    withdrawals = bundle.withdrawals
     if wanted == held, self.wanted == held {
+      if cuts { cut() }
       owner?.identityTrusts(version: version)
       return
     }
@@ -233,8 +245,14 @@ final class IdentityDesk {
     keep(wanted) { desk in
       guard desk.install(wanted) else { return }
       desk.log.info("identity", "roots changed", [("roots", "\(wanted.trust.roots.count)"), ("version", "\(version)")])
+      if cuts { desk.cut() }
       desk.owner?.identityTrusts(version: version)
     }
+  }
+
+  private func cut() {
+    log.warning("identity", "a root was withdrawn: the connections of the mesh are made anew")
+    owner?.identityCutsConnections()
   }
 
   /// Puts it in force; false when OpenSSL does not take it, and what there was stays.
@@ -270,26 +288,26 @@ final class IdentityDesk {
     }
   }
 
-  private func readToken() {
-    guard let confined, !isReadingToken else { return }
-    isReadingToken = true
+  private func readProof() {
+    guard let confined, !isReadingProof else { return }
+    isReadingProof = true
     let settings = settings
     blocking.execute {
-      let result = Result { () throws(IdentityFolderError) in try settings.readToken() }
+      let result = Result { () throws(IdentityFolderError) in try settings.readProof() }
       confined.execute { $0.took(result) }
     }
   }
 
-  private func took(_ result: Result<JoinToken?, IdentityFolderError>) {
-    isReadingToken = false
+  private func took(_ result: Result<JoinProof?, IdentityFolderError>) {
+    isReadingProof = false
     switch result {
-    case .success(let read): (token, tokenFault) = (read, "")
+    case .success(let read): (proof, proofFault) = (read, "")
     case .failure(let error):
       // Said once, not every second.
-      if error.description != tokenFault {
-        log.error("identity", "the join token cannot be read", [("error", error.description)])
+      if error.description != proofFault {
+        log.error("identity", "there is nothing to join with", [("error", error.description)])
       }
-      tokenFault = error.description
+      proofFault = error.description
     }
   }
 

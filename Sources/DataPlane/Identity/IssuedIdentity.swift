@@ -70,7 +70,7 @@ enum IdentityFault: Error, Hashable, Sendable, CustomStringConvertible {
   case anotherNamespace(SPIFFEID, String)
   case bundle(String)
   case anotherTrustDomain(String, expected: String)
-  /// The root that the join token names is not in the bundle.
+  /// None of the roots by which the controller was known is in the bundle.
   case unexpectedRoot
   /// The controller's answer does not read.
   case malformed
@@ -86,7 +86,7 @@ enum IdentityFault: Error, Hashable, Sendable, CustomStringConvertible {
       "the certificate is for \(id), and this proxy belongs to namespace \(namespace)"
     case .bundle(let reason): "the trust bundle is of no use: \(reason)"
     case .anotherTrustDomain(let domain, let expected): "the trust bundle is of \(domain), expected \(expected)"
-    case .unexpectedRoot: "the root that the join token names is not in the trust bundle"
+    case .unexpectedRoot: "the root by which the controller was known is not in the trust bundle"
     case .malformed: "the controller's answer does not read"
     case .refused(let error): "\(error)"
     }

@@ -21,6 +21,8 @@ extension ProxyControl: IdentityDeskOwner {
 
   func identityAsks(_ request: [UInt8]) -> Bool { link?.sign(request) ?? false }
 
+  func identityCutsConnections() { for worker in workers { worker.send(.cutMesh) } }
+
   func identityTrusts(version: UInt64) {
     machine.trusts(version: version, at: loop.now)
     perform()

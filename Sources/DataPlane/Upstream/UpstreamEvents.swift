@@ -49,7 +49,7 @@ extension ProxyCore {
     if upstreams.contains(u), upstreams[u].mayRead { takeAnswer(u) }
   }
 
-  private mutating func connectFailed(_ u: Handle, for h: Handle) {
+  mutating func connectFailed(_ u: Handle, for h: Handle) {
     let (c, e) = (upstreams[u].cluster, upstreams[u].endpoint)
     clusters[c].endpoints[Int(e)].backoff.failed(at: now)
     if h == .none { return closeUpstream(u) }

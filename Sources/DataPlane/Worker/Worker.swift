@@ -124,6 +124,7 @@ final class Worker: LoopHandler {
       if let l = core.listeners.handle(at: UInt32(listener)) { core.listeners[l].security = context }
     case .secureService(let place, let context): core.services[place].context = context
     case .credentials(let credentials): core.take(credentials)
+    case .cutMesh: core.cutMesh()
     case .collect(let ticket):
       notify(.collected(worker: index, ticket: ticket, core.collect()))
     case .describe(let ticket, let view):

@@ -1,6 +1,7 @@
 import JSONFormat
 import Serving
 import SystemIO
+import Telemetry
 
 /// Why a source gave nothing of use, for an operator.
 struct SourceFault: Error, Equatable, CustomStringConvertible {
@@ -29,25 +30,34 @@ enum SourceEvent {
   case failed(SourceFault)
 }
 
-/// Asks one source over HTTP, with its credentials. Belongs to the discovery thread.
+/// Asks one source over HTTP, with its credentials. Belongs to its loop's thread.
 final class SourceClient {
   let base: HTTPBase
   private let client: LoopHTTPClient
   private let credentials: () -> HeaderList
 
   /// - Parameter credentials: asked before each request, for tokens rotate.
-  init(
+  convenience init(
     _ context: NamerContext, at place: SourcePlace, credentials: @escaping () -> HeaderList = { HeaderList() }
+  ) throws(ServiceLoop.Full) {
+    try self.init(
+      loop: context.loop, blocking: context.blocking, log: context.log, at: place, credentials: credentials)
+  }
+
+  /// The same for who is no namer.
+  init(
+    loop: ServiceLoop, blocking: LoopExecutor, log: Log, at place: SourcePlace,
+    limits: LoopHTTPClient.Limits = LoopHTTPClient.Limits(), credentials: @escaping () -> HeaderList
   ) throws(ServiceLoop.Full) {
     base = place.base
     self.credentials = credentials
-    let security = SourceSecurity(place.trust, log: context.log) { [unowned loop = context.loop] in loop.now }
-    client = try LoopHTTPClient(loop: context.loop, resolver: context.blocking, security: security.client)
+    let security = SourceSecurity(place.trust, log: log) { [unowned loop] in loop.now }
+    client = try LoopHTTPClient(loop: loop, resolver: blocking, limits: limits, security: security.client)
   }
 
   deinit { client.end() }
 
-  /// Asks and reads the answer as JSON; a status other than 200 is a fault that quotes the source.
+  /// Asks and reads the answer as JSON; a status other than 200 and 201 is a fault that quotes the source.
   func ask(
     _ method: String, _ target: String, body: JSON? = nil,
     times: HTTPTimes = HTTPTimes(idle: .seconds(15), total: .seconds(60)),
@@ -91,7 +101,7 @@ final class SourceClient {
     case .failure(let error): return .failure(SourceFault("\(error)"))
     case .success(let response):
       let bytes = response.bytes ?? []
-      guard response.status == 200 else { return .failure(refused(response.status, bytes)) }
+      guard (200...201).contains(response.status) else { return .failure(refused(response.status, bytes)) }
       do { return .success(SourceAnswer(headers: response.headers, json: try JSONParser.parse(bytes))) } catch {
         return .failure(SourceFault("the answer is no JSON that we take: \(error.detail) at byte \(error.offset)"))
       }

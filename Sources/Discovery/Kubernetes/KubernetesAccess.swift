@@ -3,7 +3,7 @@ import Settings
 import SystemIO
 
 /// Where a Kubernetes API server is, and how it is asked.
-struct KubernetesAccess: Hashable, Sendable {
+public struct KubernetesAccess: Hashable, Sendable {
   var place: SourcePlace
   var token: Secret.Origin?
 
@@ -14,10 +14,16 @@ struct KubernetesAccess: Hashable, Sendable {
   /// Bytes of a kubeconfig. Why: certificates of several clusters fit, a wrong path does not fill the memory.
   static let kubeconfigLimit = 1 << 20
 
+  /// What a kubeconfig's current context says.
+  /// - Throws: what of the file cannot be used, for an operator.
+  public init(kubeconfig path: String) throws { self = try Kubeconfig.read(path).access() }
+
   /// Of the pod that this runs in; nil outside of a cluster.
-  static func inCluster(
-    environment: (String) -> String? = SystemIO.environment, directory: String = accountDirectory
-  ) -> KubernetesAccess? {
+  public static func inCluster(environment: (String) -> String? = SystemIO.environment) -> KubernetesAccess? {
+    inCluster(environment: environment, directory: accountDirectory)
+  }
+
+  static func inCluster(environment: (String) -> String?, directory: String) -> KubernetesAccess? {
     guard let host = environment("KUBERNETES_SERVICE_HOST"), !host.isEmpty,
       let port = environment("KUBERNETES_SERVICE_PORT").flatMap({ UInt16($0) }), port > 0
     else { return nil }

@@ -674,6 +674,9 @@ public nonisolated struct Heddle_Mesh_V1_TrustBundle: Sendable {
 
   public var trustDomain: String = String()
 
+  /// roots that were withdrawn, ever; when it grows, connections that stand are to be cut
+  public var withdrawals: UInt32 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -2288,7 +2291,7 @@ nonisolated extension Heddle_Mesh_V1_ControlMessage: SwiftProtobuf.Message, Swif
 
 nonisolated extension Heddle_Mesh_V1_TrustBundle: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".TrustBundle"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}roots\0\u{3}outage_grace_s\0\u{3}trust_domain\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}roots\0\u{3}outage_grace_s\0\u{3}trust_domain\0\u{1}withdrawals\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2300,6 +2303,7 @@ nonisolated extension Heddle_Mesh_V1_TrustBundle: SwiftProtobuf.Message, SwiftPr
       case 2: try { try decoder.decodeRepeatedBytesField(value: &self.roots) }()
       case 3: try { try decoder.decodeSingularUInt32Field(value: &self.outageGraceS) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.trustDomain) }()
+      case 5: try { try decoder.decodeSingularUInt32Field(value: &self.withdrawals) }()
       default: break
       }
     }
@@ -2318,6 +2322,9 @@ nonisolated extension Heddle_Mesh_V1_TrustBundle: SwiftProtobuf.Message, SwiftPr
     if !self.trustDomain.isEmpty {
       try visitor.visitSingularStringField(value: self.trustDomain, fieldNumber: 4)
     }
+    if self.withdrawals != 0 {
+      try visitor.visitSingularUInt32Field(value: self.withdrawals, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2326,6 +2333,7 @@ nonisolated extension Heddle_Mesh_V1_TrustBundle: SwiftProtobuf.Message, SwiftPr
     if lhs.roots != rhs.roots {return false}
     if lhs.outageGraceS != rhs.outageGraceS {return false}
     if lhs.trustDomain != rhs.trustDomain {return false}
+    if lhs.withdrawals != rhs.withdrawals {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

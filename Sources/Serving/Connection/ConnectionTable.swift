@@ -132,6 +132,9 @@ final class ConnectionTable<Connection: ServedConnection> {
     leaveIfEmpty()
   }
 
+  /// Closes the connections that there are.
+  func closeAll() { forEachConnection { $0.close() } }
+
   /// Closes everything now.
   func close() {
     stopListening()

@@ -82,6 +82,9 @@ public final class GRPCServer: LoopSource {
     return connections[calls[stream].connection].map { ($0, calls[stream].stream) }
   }
 
+  /// Closes the connections that stand; those that come are served.
+  public func hangUp() { connections.closeAll() }
+
   /// Takes no more connections and calls, lets calls finish, and closes all after `ServingLimits.drainGrace`.
   /// - Parameter onDrained: called once, when the last connection is closed.
   public func drain(onDrained: @escaping () -> Void = {}) { connections.drain(onDrained: onDrained) }

@@ -120,13 +120,14 @@ final class Plane: Sendable {
   /// - Parameter names: nil: those of the registry.
   init(
     folder: Folder = Folder(), clock: HandClock = HandClock(), history: HistoryLimits = HistoryLimits(),
-    names: (any NameDirectory)? = nil, identity settings: IdentitySettings = IdentitySettings()
+    names: (any NameDirectory)? = nil, identity settings: IdentitySettings = IdentitySettings(),
+    accounts: AccountReviews? = nil
   ) throws {
     self.folder = folder
     self.clock = clock
     store = try Plane.open(folder, clock)
     controller = try Controller(store: store, clocks: clock.clocks, history: history)
-    identity = try IdentityService(controller: controller, settings: settings)
+    identity = try IdentityService(controller: controller, settings: settings, accounts: accounts)
     api = API(
       controller: controller, mesh: mesh.half, hosts: ["mesh.example"], names: names, identity: identity, version: "test")
     controller.observe(listener)

@@ -38,6 +38,21 @@ import Testing
     #expect(throws: (any Error).self) { try read(yaml) }
   }
 
+  @Test func kubernetes() throws {
+    let yaml = "identity: {kubernetes: {enabled: true}}"
+    let pod = ["KUBERNETES_SERVICE_HOST": "10.0.0.1", "KUBERNETES_SERVICE_PORT": "443"]
+    let inside = try ControllerConfiguration(bytes: Array(yaml.utf8), environment: { pod[$0] }, options: [])
+    #expect(inside.identity.kubernetes?.audience == "heddle")
+    #expect(try read("{}").identity.kubernetes == nil)
+    let outside = #expect(throws: (any Error).self) { try read(yaml) }
+    #expect("\(try #require(outside))".contains("runs in no cluster"))
+    #expect(throws: (any Error).self) { try read("identity: {kubernetes: {enabled: true, kubeconfig: /nowhere}}") }
+    #expect(throws: (any Error).self) {
+      try ControllerConfiguration(
+        bytes: Array("identity: {kubernetes: {enabled: true, audience: ''}}".utf8), environment: { pod[$0] }, options: [])
+    }
+  }
+
   @Test func theOperatorsFiles() throws {
     let folder = Folder()
     let own = try OwnAuthority(at: 1_790_000_000)

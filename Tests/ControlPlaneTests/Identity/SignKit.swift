@@ -11,6 +11,14 @@ enum SignKit {
     request(csr: CertificateRequest(key).der, token: token)
   }
 
+  /// With a Kubernetes service account's token.
+  static func request(_ key: PrivateKey = PrivateKey(), account token: String) -> [UInt8] {
+    var request = Heddle_Mesh_V1_SignRequest()
+    request.csr = .init(CertificateRequest(key).der)
+    request.kubernetesToken = token
+    return request.encodedBytes()
+  }
+
   static func request(csr: [UInt8], token: String? = nil) -> [UInt8] {
     var request = Heddle_Mesh_V1_SignRequest()
     request.csr = .init(csr)

@@ -242,9 +242,13 @@ struct ProxyConfigurationTests {
       "mesh: 10.0.0.1\nstate: {path: /var/lib/heddle/state}\n", environment: ["HEDDLE_JOIN_TOKEN": Self.token.text])
     let identity = try #require(configuration.identity)
     #expect(identity.folder.path == "/var/lib/heddle/state.identity")
-    #expect(try identity.isWanted && identity.readToken() == Self.token)
+    guard case .token(Self.token) = try identity.readProof() else {
+      Issue.record("the token is another")
+      return
+    }
+    #expect(identity.isWanted)
     let bare = try proxyConfiguration("mesh: 10.0.0.1\nstate: {path: state}\n").identity
-    #expect(bare?.folder.path == "state.identity" && bare?.isWanted == false && bare?.hasToken == false)
+    #expect(bare?.folder.path == "state.identity" && bare?.isWanted == false && bare?.hasProof == false)
     #expect(try proxyConfiguration("mesh: 10.0.0.1\n").identity == nil)
     #expect(try proxyConfiguration("mesh: 10.0.0.1\nidentity: {path: /x}\n").identity?.isWanted == true)
     #expect(try proxyConfiguration("state: {path: /x/state}\n").identity == nil)
@@ -260,6 +264,11 @@ struct ProxyConfigurationTests {
         .contains("join_token_file too") == true)
     let damaged = problems("mesh: 10.0.0.1\nidentity: {path: /x, join_token: \(token.dropLast(3))}\n")
     #expect(damaged.count == 1 && damaged[0].contains("cut off") && !damaged[0].contains("hj1.t1"))
+    let account = "mesh: 10.0.0.1\nidentity: {path: /x, kubernetes_token_file: /token"
+    #expect(problems(account + "}\n").first?.contains("nothing tells the controller") == true)
+    #expect(problems(account + ", roots: /roots.pem}\n").isEmpty)
+    #expect(problems(account + ", roots: /r, join_token_file: /y}\n").first?.contains("kubernetes_token_file too") == true)
+    #expect(problems("mesh: 10.0.0.1\nidentity: {path: /x, roots: /r}\n").first?.contains("to use it with") == true)
     #expect(problems("mesh: 10.0.0.1\nidentity: {path: \"\"}\n").first?.contains("path of a folder") == true)
     #expect(problems("mesh: 10.0.0.1\nidentity: {token: x}\n").count == 1)
   }

@@ -77,7 +77,7 @@ struct JoinTests {
       defer { controller.kill() }
       let proxy = try proxy(controller, folder, token: nil)
       defer { proxy.end() }
-      #expect(try proxy.readiness().contains("[-] identity: no certificate, and no join token to get one with"))
+      #expect(try proxy.readiness().contains("[-] identity: no certificate, and no token to get one with"))
       #expect(try proxy.admin("/identity/renew", method: "POST").status == 409)
       #expect(controller.said.isEmpty)
     }
@@ -99,6 +99,57 @@ struct JoinTests {
       #expect(try eventually(within: 60) { try proxy.readiness().contains("it is no join token") })
       try Data((mesh.token().text + "\n").utf8).write(to: file)
       #expect(try eventually(within: 60) { try proxy.readiness().contains("[+] identity") })
+    }
+  }
+
+  private func account(_ controller: SigningController, _ folder: String) throws -> RunningProxy {
+    try RunningProxy(
+      """
+      mesh: 127.0.0.1:\(controller.port)
+      identity: {path: \(folder)/identity, kubernetes_token_file: \(folder)/token, roots: \(folder)/roots.pem}
+      """, workers: 1)
+  }
+
+  private func write(_ text: String, _ file: String) throws { try Data(text.utf8).write(to: URL(fileURLWithPath: file)) }
+
+  @Test("With a service account's token, by the roots of a file; the token's file is read for each attempt, for it rotates")
+  func kubernetesToken() throws {
+    try withFolder { folder in
+      let controller = try SigningController(mesh)
+      defer { controller.kill() }
+      try write("stale\n", folder + "/token")
+      let proxy = try account(controller, folder)
+      defer { proxy.end() }
+      #expect(try eventually { try proxy.readiness().contains("roots.pem: open: No such file") })
+      #expect(controller.said.isEmpty)
+      try write(String(decoding: mesh.root.pem, as: UTF8.self), folder + "/roots.pem")
+      #expect(try eventually { try proxy.readiness().contains("the account token has expired") })
+      #expect(try !proxy.readiness().contains("stale"))
+      try write("", folder + "/token")
+      #expect(try eventually(within: 60) { try proxy.readiness().contains("it is no service-account token") })
+      try write("fresh\n", folder + "/token")
+      #expect(try eventually(within: 60) { try proxy.readiness().contains("[+] identity: \(Self.users)") })
+      #expect(controller.heard("Sync by \(Self.users)"))
+      #expect(try !proxy.admin("/config").text!.contains("fresh"))
+      // Later its certificate speaks for it.
+      let shown = controller.said.filter { $0.hasPrefix("account token") }.count
+      #expect(try proxy.admin("/identity/renew", method: "POST").status == 202)
+      #expect(controller.heard("Sign by \(Self.users)"))
+      #expect(controller.said.filter { $0.hasPrefix("account token") }.count == shown)
+    }
+  }
+
+  @Test("A controller that none of the roots has signed sees no service account's token")
+  func kubernetesTokenForStrangers() throws {
+    try withFolder { folder in
+      let stranger = try SigningController(try MeshAuthority("stranger"))
+      defer { stranger.kill() }
+      try write("fresh", folder + "/token")
+      try write(String(decoding: mesh.root.pem, as: UTF8.self), folder + "/roots.pem")
+      let proxy = try account(stranger, folder)
+      defer { proxy.end() }
+      #expect(try eventually { try proxy.readiness().contains("signed by nobody we trust") })
+      #expect(stranger.said.allSatisfy { $0.hasPrefix("TLS") })
     }
   }
 
@@ -147,6 +198,9 @@ struct JoinTests {
       let readiness = try proxy.readiness()
       #expect(isSaid, "\(readiness)")
       #expect(!controller.said.contains { $0.hasPrefix("Sync") })
+      // It does not stay with that: a better answer is taken.
+      controller.change { $0 = SigningController.Manners() }
+      #expect(controller.heard("Sync by \(Self.users)"))
     }
   }
 

@@ -70,6 +70,8 @@ final class SigningController: Sendable {
     /// Seconds from now at which a certificate begins.
     var begins: Int64 = -300
     var secret = [UInt8](repeating: 7, count: 32)
+    /// The service account's token that lets in.
+    var accountToken = "fresh"
     /// The roots that are said to count, besides the authority's.
     var moreRoots: [Certificate] = []
     var omitsOwnRoot = false
@@ -134,6 +136,9 @@ final class SigningController: Sendable {
         guard let token = try? JoinToken(parsing: text), token.secret == manners.secret else {
           return refuse(.permissionDenied, "the join token is not known")
         }
+      case .kubernetesToken(let text):
+        note("account token \(text)")
+        guard text == manners.accountToken else { return refuse(.permissionDenied, "the account token has expired") }
       default: if peers[stream]?.certificate == nil { return refuse(.permissionDenied, "no proof") }
       }
       if manners.signsAnotherKey { csr = CertificateRequest(PrivateKey()) }
