@@ -27,7 +27,10 @@ final class RunningProgram: Sendable {
     // The handler must not hold the program: it lives until the pipe closes, which is when the program ends.
     pipe.fileHandleForReading.readabilityHandler = { [output] handle in
       let data = handle.availableData
-      if data.isEmpty { handle.readabilityHandler = nil }
+      if data.isEmpty {
+        handle.readabilityHandler = nil
+        output.end()
+      }
       output.append(String(decoding: data, as: UTF8.self))
     }
     try process.run()
@@ -75,9 +78,9 @@ final class RunningProgram: Sendable {
     return try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/fd").count
   }
 
-  /// Waits for its end and gives its exit code.
+  /// Waits for its end and gives its exit code; `text` is whole then.
   func exitCode() throws -> Int32 {
-    try eventually("\(name) ends") { isRunning ? nil : () }
+    try eventually("\(name) ends") { isRunning || !output.isWhole ? nil : () }
     return process.withLock { $0.terminationStatus }
   }
 
@@ -91,9 +94,12 @@ final class RunningProgram: Sendable {
 }
 
 private final class Output: Sendable {
-  private let text = Mutex<String>("")
-  func append(_ more: String) { text.withLock { $0 += more } }
-  var all: String { text.withLock { $0 } }
+  private let text = Mutex<(all: String, isWhole: Bool)>(("", false))
+  func append(_ more: String) { text.withLock { $0.all += more } }
+  /// The program has closed it.
+  func end() { text.withLock { $0.isWhole = true } }
+  var all: String { text.withLock { $0.all } }
+  var isWhole: Bool { text.withLock { $0.isWhole } }
 }
 
 struct NeverHappened: Error, CustomStringConvertible {
