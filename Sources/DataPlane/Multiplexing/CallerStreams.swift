@@ -33,7 +33,7 @@ extension ProxyCore {
   ) -> Handle? {
     let machine: SessionMachine
     switch kind {
-    case .http2: machine = .http2(HTTP2Session(role: .server, settings: limits.http2, at: milliseconds))
+    case .http2: machine = .http2(HTTP2Session(role: .server, settings: limits.http2, at: milliseconds, memory: http2Memory))
     case .calls(let speaks):
       var settings = limits.calls
       settings.methodInName = listeners[origin.listener].policy.methodInName
