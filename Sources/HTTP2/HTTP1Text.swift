@@ -17,13 +17,13 @@ extension HeaderList {
   ///
   /// `:authority` becomes `host`, cookies are joined (RFC 9113 §8.2.3), and a body without a length goes in chunks.
   /// - Parameter hasBody: more than the head follows.
+  /// CONNECT, extended or not, is written as a request for a tunnel (`HTTP1Text+Tunnels`), whose bytes have no framing.
   /// - Returns: how the body must be written; nil, with nothing written, when `:authority` and `host` differ, or there is no
   ///   method or no target.
   public func writeRequestHead(hasBody: Bool, into output: inout ByteBuffer) -> HTTP1Body? {
-    var target = RequestTargetFields(self)
+    let target = RequestTargetFields(self)
     guard target.areAlike(in: self), let method = target.method else { return nil }
-    // CONNECT has an authority instead of a path (RFC 9113 §8.5).
-    if target.path == nil, value(method, is: "CONNECT") { target.path = target.authority }
+    if isConnect(method) { return writeTunnelHead(target, into: &output) }
     guard let path = target.path else { return nil }
     append(method, to: &output)
     output.append(" ")
@@ -86,7 +86,7 @@ extension HeaderList {
     return value.count == 3 && (value[0] == UInt8(ascii: "1") || equals(value, "204") || equals(value, "304"))
   }
 
-  private func appendLine(_ index: Int, to output: inout ByteBuffer) {
+  func appendLine(_ index: Int, to output: inout ByteBuffer) {
     let entry = entries[index]
     let start = Int(entry.start)
     let valueStart = start + Int(entry.nameLength)
@@ -96,13 +96,13 @@ extension HeaderList {
     output.append("\r\n")
   }
 
-  private func append(_ index: Int, to output: inout ByteBuffer) {
+  func append(_ index: Int, to output: inout ByteBuffer) {
     let entry = entries[index]
     let start = Int(entry.start) + Int(entry.nameLength)
     output.append(bytes.span.extracting(start..<(start + Int(entry.valueLength))))
   }
 
-  private func appendCookies(from first: Int, to output: inout ByteBuffer) {
+  func appendCookies(from first: Int, to output: inout ByteBuffer) {
     output.append("cookie: ")
     append(first, to: &output)
     for index in entries.indices where index > first && isNamed("cookie", at: index) {
@@ -112,8 +112,6 @@ extension HeaderList {
     output.append("\r\n")
   }
 
-  fileprivate func value(_ index: Int, is text: String) -> Bool { value(at: index) == text }
-
   fileprivate func haveEqualValues(_ a: Int, _ b: Int) -> Bool {
     let (x, y) = (entries[a], entries[b])
     let (i, j) = (Int(x.start) + Int(x.nameLength), Int(y.start) + Int(y.nameLength))
@@ -122,7 +120,7 @@ extension HeaderList {
 }
 
 /// Where in a list the fields stand that make a request line.
-private struct RequestTargetFields {
+struct RequestTargetFields {
   var method: Int?
   var path: Int?
   var authority: Int?

@@ -150,10 +150,21 @@ extension HTTP2Session {
     if streams.contains(event.slot) { streams[event.slot].tag = tag }
   }
 
-  /// Puts a word of the driver's on a stream; events carry it from then on.
-  public func setTag(_ tag: UInt64, on stream: Int32) {
+  /// Puts a word of the driver's on a stream; events carry it from then on. False when the stream is over: what is left of its events
+  /// carries the word before.
+  @discardableResult
+  public func setTag(_ tag: UInt64, on stream: Int32) -> Bool {
     let slot = slot(of: stream)
-    if slot != .none { streams[slot].tag = tag }
+    guard slot != .none else { return false }
+    streams[slot].tag = tag
+    return true
+  }
+
+  /// The stream carries a tunnel: how small its DATA comes is for those who write to it to say, as on a connection of their own. It is
+  /// charged only where it is empty.
+  public func setTunnel(_ stream: Int32) {
+    let slot = slot(of: stream)
+    if slot != .none { streams[slot].isTunnel = true }
   }
 
   private func resume(_ slot: Handle, _ stream: Int32) {

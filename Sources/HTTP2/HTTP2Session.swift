@@ -18,6 +18,8 @@ import Memory
     var trailers: HeaderList?
     /// libnghttp2 was told that there is nothing to send and waits for `nghttp2_session_resume_data`.
     var isDeferred = false
+    /// See `setTunnel`.
+    var isTunnel = false
   }
 
   /// Owned: freed in `deinit`. It knows this object as user data, unretained, and calls it only from within our own calls.
@@ -126,6 +128,10 @@ import Memory
   /// Streams that the peer lets us have open at once (its SETTINGS_MAX_CONCURRENT_STREAMS), 100 until it has said.
   public var peerConcurrentStreams: Int {
     unsafe Int(nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
+  }
+  /// The peer, a server, has said that it takes extended CONNECT (RFC 8441 §3). Without that none may be sent to it.
+  public var peerTakesExtendedConnect: Bool {
+    unsafe nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1
   }
   /// What `setTag` put on the streams that are open, or whose `closed` event was not taken yet.
   public var tags: [UInt64] {
