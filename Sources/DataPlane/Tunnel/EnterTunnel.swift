@@ -53,6 +53,8 @@ extension ProxyCore {
       return false
     }
     downstreams[h].exchange.mayTunnel = true
+    // It is no call, whatever its fields say: the faults of calls have the status of a success, which would be a tunnel's.
+    if downstreams[h].link.isStream { downstreams[h].exchange.isGRPC = false }
     return true
   }
 

@@ -143,7 +143,7 @@ import Testing
     let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/1")
     let caller = try proxy.caller()
     let refused = caller.openTunnel()
-    let unknown = caller.openTunnel(authority: "nobody")
+    let unknown = caller.openTunnel(authority: "nobody", fields: [("content-type", "application/grpc")])
     caller.finish(refused, unknown)
     #expect(caller.status[refused] == "502" && caller.heads[refused]?["heddle-error"] == "connect-failed")
     #expect(caller.status[unknown] == "502" && caller.heads[unknown]?["heddle-error"] == "no-route")
