@@ -1,10 +1,12 @@
 # `make` lists the targets. Everything that CI runs is a target here.
 SWIFT ?= swift
 # Debug builds stay in .build; release builds get their own folder, since they link the Swift library statically.
-# Less memory resident in each proxy: packed relocations, equal functions folded, and no table of exported names, which the
-# static Swift library asks for and which would also keep every unused function (1.5 MB).
+# Less memory resident in each proxy: packed relocations, equal functions folded, no table of exported names, which the static
+# Swift library asks for and which would also keep every unused function (1.5 MB), and the functions that run side by side
+# (docs/decisions/0018-functions-in-order-of-use.md).
 LINK = -Xswiftc -use-ld=lld -Xlinker --pack-dyn-relocs=relr -Xlinker -z -Xlinker pack-relative-relocs \
-  -Xlinker --icf=safe -Xlinker --no-export-dynamic
+  -Xlinker --icf=safe -Xlinker --no-export-dynamic -Xswiftc -Xfrontend -Xswiftc -function-sections \
+  -Xlinker --symbol-ordering-file=$(CURDIR)/packaging/functions.order -Xlinker --no-warn-symbol-ordering
 RELEASE = $(SWIFT) build -c release --static-swift-stdlib $(LINK) --scratch-path .build/static
 PROGRAMS = heddle-proxy heddle-controller heddle heddle-demo-app heddle-swarm
 BENCH_ARGS ?=

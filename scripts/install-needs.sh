@@ -4,12 +4,12 @@
 # Asks first, unless CI is set or the user is root. Does nothing, silently, when nothing is missing.
 set -eu
 
-build="libnghttp2-dev libssl-dev libsqlite3-dev libyaml-dev pkg-config python3 python3-venv curl ca-certificates"
+build="libnghttp2-dev libssl-dev libsqlite3-dev libyaml-dev pkg-config openssl python3 python3-venv curl ca-certificates"
 case "${1:-build}" in
   build) needs="$build" ;;
   # Servers of other people that the tests talk to.
-  test) needs="$build openssl dnsmasq-base etcd-server libzookeeper-java default-jre-headless python3-thrift iproute2 iptables" ;;
-  bench) needs="gcc libc6-dev wrk nghttp2-client nginx-light haproxy valgrind python3 python3-venv" ;;
+  test) needs="$build dnsmasq-base etcd-server libzookeeper-java default-jre-headless python3-thrift iproute2 iptables" ;;
+  bench) needs="gcc libc6-dev wrk nghttp2-client nghttp2-server nginx-light haproxy valgrind python3 python3-venv" ;;
   *) echo "usage: $0 build|test|bench" >&2; exit 2 ;;
 esac
 

@@ -42,10 +42,14 @@ def s_time(port, seconds, name, callers=4):
     return {"requests": total, "seconds": seconds, "errors": errors}
 
 
-def h2load(port, seconds, connections, streams, host):
-    """Closed loop over HTTP/2 in clear. Returns requests, seconds, errors."""
+def h2load(port, seconds, connections, streams, host, path="/", data=None, fields=()):
+    """Closed loop over HTTP/2 in clear; `data` is a file to send with each request. Returns requests, seconds, errors."""
     seconds = max(1, round(seconds))
-    command = ["h2load", "-t1", f"-c{connections}", f"-m{streams}", f"-D{seconds}", f"http://127.0.0.1:{port}/", "-H", f":authority: {host}"]
+    command = ["h2load", "-t1", f"-c{connections}", f"-m{streams}", f"-D{seconds}", f"http://127.0.0.1:{port}{path}", "-H", f":authority: {host}"]
+    for field in fields:
+        command += ["-H", field]
+    if data:
+        command += ["-d", data]
     text = subprocess.run(command, capture_output=True, text=True, timeout=seconds + 60).stdout
     done = re.search(r"requests: (\d+) total, \d+ started, \d+ done, (\d+) succeeded, (\d+) failed", text)
     if not done:

@@ -19,7 +19,7 @@ def table(headings, rows):
 
 
 def part(name, result):
-    return {"http1": http1, "http2": http1, "mesh": http1, "tls": tls, "latency": latency, "memory": memory, "changes": changes, "weights": weights, "rules": rules,
+    return {"http1": http1, "http2": http1, "grpc": http1, "mesh": http1, "tls": tls, "latency": latency, "memory": memory, "changes": changes, "weights": weights, "rules": rules,
             "instructions": instructions, "overrides": overrides, "discovery": discovery,
             "propagation": propagation}[name](result)
 

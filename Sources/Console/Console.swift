@@ -36,7 +36,7 @@ public enum Console {
     return Session(
       api: try connect(address, options.requestTimeout.duration), terminal: terminal, environment: environment,
       namespace: options.namespace ?? environment["HEDDLE_NAMESPACE"] ?? "default",
-      format: options.output ?? usual ?? (terminal.isInteractive ? .table : .json))
+      asked: options.output ?? usual)
   }
 
   /// What the argument parser ends with: help and versions are answers, everything else is a usage error.

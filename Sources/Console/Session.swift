@@ -6,7 +6,10 @@ struct Session {
   let terminal: Terminal
   let environment: [String: String]
   let namespace: String
-  let format: OutputFormat
+  /// What the caller said of the form; nil: nothing.
+  let asked: OutputFormat?
+  /// What a value is printed as.
+  var format: OutputFormat { asked ?? (terminal.isInteractive ? .table : .json) }
 
   /// A path in the session's namespace; each segment is percent-encoded.
   func path(_ segments: String...) -> String {
@@ -49,6 +52,15 @@ struct Session {
 
   /// Prints `value` as asked; `table` makes the form for people.
   func show(_ value: JSON, table: () -> String) throws(ConsoleError) {
+    try show(value, as: format, table)
+  }
+
+  /// Prints one word that goes into files and pipes as it is, or `value` where a form was asked for.
+  func tell(_ word: String, of value: JSON) throws(ConsoleError) {
+    try show(value, as: asked ?? .table) { word + "\n" }
+  }
+
+  private func show(_ value: JSON, as format: OutputFormat, _ table: () -> String) throws(ConsoleError) {
     switch format {
     case .table: terminal.write(table())
     case .json: terminal.line(value.printedIndented())

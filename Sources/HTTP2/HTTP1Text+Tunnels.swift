@@ -7,17 +7,17 @@ import Memory
 extension HeaderList {
   /// Whether this field has the value CONNECT.
   func isConnect(_ method: Int) -> Bool {
-    entries[method].valueLength == 7 && equals(bytes.span.extracting(valueRange(method)), "CONNECT")
+    equals(bytes.span.extracting(entries[method].value), "CONNECT")
   }
 
   /// Writes this CONNECT's head.
   /// - Returns: `none`; nil, with nothing written, when there is no authority, or `:protocol` is none.
   func writeTunnelHead(_ target: RequestTargetFields, into output: inout ByteBuffer) -> HTTP1Body? {
-    let spoken = entries.indices.first { $0 < target.pseudoFields && isNamed(":protocol", at: $0) }
+    let spoken = entries.indices.first { entries[$0].kind == .otherPseudo && isNamed(":protocol", at: $0) }
     guard let authority = target.authority, let destination = spoken == nil ? target.authority : target.path else {
       return nil
     }
-    if let spoken, !isProtocolName(bytes.span.extracting(valueRange(spoken))) { return nil }
+    if let spoken, !isProtocolName(bytes.span.extracting(entries[spoken].value)) { return nil }
     output.append(spoken == nil ? "CONNECT " : "GET ")
     append(destination, to: &output)
     output.append(" HTTP/1.1\r\nhost: ")
@@ -30,8 +30,8 @@ extension HeaderList {
     for index in entries.indices where index >= target.pseudoFields && index != target.host {
       if index == target.firstCookie {
         appendCookies(from: index, to: &output)
-      } else if !isNamed("cookie", at: index), !isNamed("sec-websocket-key", at: index) {
-        appendLine(index, to: &output)  // the key is of HTTP/1.1 (RFC 8441 §5)
+      } else if entries[index].kind != .cookie, !isNamed("sec-websocket-key", at: index) {
+        appendLines(index..<index + 1, to: &output)  // the key is of HTTP/1.1 (RFC 8441 §5)
       }
     }
     output.append("\r\n")
@@ -51,16 +51,14 @@ extension HeaderList {
       output.append(accept)
       output.append("\r\n")
     }
-    for index in entries.indices where !isPseudo(index) && !isNamed("sec-websocket-accept", at: index) {
-      appendLine(index, to: &output)
+    for index in entries.indices where !entries[index].kind.isPseudo && !isNamed("sec-websocket-accept", at: index) {
+      appendLines(index..<index + 1, to: &output)
     }
     output.append("\r\n")
   }
 
-  private func valueRange(_ index: Int) -> Range<Int> {
-    let entry = entries[index]
-    let start = Int(entry.start) + Int(entry.nameLength)
-    return start..<(start + Int(entry.valueLength))
+  private func isNamed(_ name: StaticString, at index: Int) -> Bool {
+    equals(bytes.span.extracting(entries[index].name), name)
   }
 }
 

@@ -16,8 +16,8 @@ extension HeaderList {
   /// Writes this request's head.
   ///
   /// `:authority` becomes `host`, cookies are joined (RFC 9113 §8.2.3), and a body without a length goes in chunks.
-  /// - Parameter hasBody: more than the head follows.
   /// CONNECT, extended or not, is written as a request for a tunnel (`HTTP1Text+Tunnels`), whose bytes have no framing.
+  /// - Parameter hasBody: more than the head follows.
   /// - Returns: how the body must be written; nil, with nothing written, when `:authority` and `host` differ, or there is no
   ///   method or no target.
   public func writeRequestHead(hasBody: Bool, into output: inout ByteBuffer) -> HTTP1Body? {
@@ -35,14 +35,22 @@ extension HeaderList {
       output.append("\r\n")
     }
     var hasLength = false
-    for index in entries.indices where index >= target.pseudoFields && index != target.host {
-      if index == target.firstCookie {
-        appendCookies(from: index, to: &output)
-      } else if target.firstCookie == nil || !isNamed("cookie", at: index) {
-        hasLength = hasLength || isNamed("content-length", at: index)
-        appendLine(index, to: &output)
+    // Lines that go on as they are lie side by side, and go in one piece.
+    var first = target.pseudoFields
+    for index in first..<entries.count {
+      switch entries[index].kind {
+      case .contentLength:
+        hasLength = true
+        continue
+      case .host: appendLines(first..<index, to: &output)
+      case .cookie:
+        appendLines(first..<index, to: &output)
+        if index == target.firstCookie { appendCookies(from: index, to: &output) }
+      default: continue
       }
+      first = index + 1
     }
+    appendLines(first..<entries.count, to: &output)
     if hasBody && !hasLength { output.append("transfer-encoding: chunked\r\n") }
     output.append("\r\n")
     return hasBody ? hasLength ? .length : .chunks : HTTP1Body.none
@@ -51,7 +59,7 @@ extension HeaderList {
   /// Ends a body in chunks with these trailers.
   public func writeTrailers(into output: inout ByteBuffer) {
     output.append("0\r\n")
-    for index in entries.indices { appendLine(index, to: &output) }
+    appendLines(entries.indices, to: &output)
     output.append("\r\n")
   }
 
@@ -61,15 +69,27 @@ extension HeaderList {
   ///   - saysLength: an answer without a body says so; not one to HEAD, whose length would be another request's.
   /// - Returns: how the body must be written; nil, with nothing written, when there is no status.
   public func writeResponseHead(hasBody: Bool, saysLength: Bool, into output: inout ByteBuffer) -> HTTP1Body? {
-    guard let status = entries.indices.first(where: { isNamed(":status", at: $0) }) else { return nil }
+    guard let status = entries.firstIndex(where: { $0.kind == .status }) else { return nil }
     output.append("HTTP/1.1 ")
     append(status, to: &output)
     output.append(" \r\n")
+    // A body whose length was said has no place for trailers, and of gRPC those say how the call ended.
+    let dropsLength = hasBody && isGRPC
     var hasLength = false
-    for index in entries.indices where index != status {
-      hasLength = hasLength || isNamed("content-length", at: index)
-      appendLine(index, to: &output)
+    var first = 0
+    for index in entries.indices {
+      switch entries[index].kind {
+      case .status: break
+      case .contentLength where dropsLength: break
+      case .contentLength:
+        hasLength = true
+        continue
+      default: continue
+      }
+      appendLines(first..<index, to: &output)
+      first = index + 1
     }
+    appendLines(first..<entries.count, to: &output)
     if hasBody && !hasLength { output.append("transfer-encoding: chunked\r\n") }
     if !hasBody && !hasLength && saysLength && !isBodiless(status) { output.append("content-length: 0\r\n") }
     output.append("\r\n")
@@ -78,34 +98,30 @@ extension HeaderList {
 
   // MARK: Pieces
 
+  private var isGRPC: Bool {
+    guard let type = entries.first(where: { $0.kind == .contentType }), type.valueLength >= 16 else { return false }
+    return equalsIgnoringCase(bytes.span.extracting(type.value).extracting(0..<16), "application/grpc")
+  }
+
   /// Whether an answer of this status never has a body: 1xx, 204, 304.
   private func isBodiless(_ status: Int) -> Bool {
-    let entry = entries[status]
-    let start = Int(entry.start + entry.nameLength)
-    let value = bytes.span.extracting(start..<(start + Int(entry.valueLength)))
+    let value = bytes.span.extracting(entries[status].value)
     return value.count == 3 && (value[0] == UInt8(ascii: "1") || equals(value, "204") || equals(value, "304"))
   }
 
-  func appendLine(_ index: Int, to output: inout ByteBuffer) {
-    let entry = entries[index]
-    let start = Int(entry.start)
-    let valueStart = start + Int(entry.nameLength)
-    output.append(bytes.span.extracting(start..<valueStart))
-    output.append(": ")
-    output.append(bytes.span.extracting(valueStart..<(valueStart + Int(entry.valueLength))))
-    output.append("\r\n")
+  func appendLines(_ range: Range<Int>, to output: inout ByteBuffer) {
+    if range.isEmpty { return }
+    output.append(bytes.span.extracting(Int(entries[range.lowerBound].start)..<entries[range.upperBound - 1].end))
   }
 
   func append(_ index: Int, to output: inout ByteBuffer) {
-    let entry = entries[index]
-    let start = Int(entry.start) + Int(entry.nameLength)
-    output.append(bytes.span.extracting(start..<(start + Int(entry.valueLength))))
+    output.append(bytes.span.extracting(entries[index].value))
   }
 
   func appendCookies(from first: Int, to output: inout ByteBuffer) {
     output.append("cookie: ")
     append(first, to: &output)
-    for index in entries.indices where index > first && isNamed("cookie", at: index) {
+    for index in entries.indices where index > first && entries[index].kind == .cookie {
       output.append("; ")
       append(index, to: &output)
     }
@@ -113,9 +129,7 @@ extension HeaderList {
   }
 
   fileprivate func haveEqualValues(_ a: Int, _ b: Int) -> Bool {
-    let (x, y) = (entries[a], entries[b])
-    let (i, j) = (Int(x.start) + Int(x.nameLength), Int(y.start) + Int(y.nameLength))
-    return bytes[i..<(i + Int(x.valueLength))].elementsEqual(bytes[j..<(j + Int(y.valueLength))])
+    bytesEqual(bytes.span.extracting(entries[a].value), bytes.span.extracting(entries[b].value))
   }
 }
 
@@ -132,16 +146,17 @@ struct RequestTargetFields {
 
   init(_ list: HeaderList) {
     for index in list.entries.indices {
-      if list.isPseudo(index) {
-        pseudoFields = index + 1
-        if list.isNamed(":method", at: index) { method = index }
-        if list.isNamed(":path", at: index) { path = index }
-        if list.isNamed(":authority", at: index) { authority = index }
-      } else if list.isNamed("host", at: index) {
+      let kind = list.entries[index].kind
+      if kind.isPseudo { pseudoFields = index + 1 }
+      switch kind {
+      case .method: method = index
+      case .path: path = index
+      case .authority: authority = index
+      case .host:
         hasSeveralHosts = host != nil
         host = index
-      } else if firstCookie == nil, list.isNamed("cookie", at: index) {
-        firstCookie = index
+      case .cookie where firstCookie == nil: firstCookie = index
+      default: break
       }
     }
   }

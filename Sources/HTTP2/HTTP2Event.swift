@@ -16,7 +16,7 @@ public struct HTTP2Event: Sendable {
     case data(Range<Int>)
     /// The peer will send nothing more on the stream.
     case ended
-    /// Our own end of the stream (END_STREAM) was written.
+    /// A server's own end of the stream (END_STREAM) was written.
     case endWritten
     /// The stream is over; the last event of a stream.
     case closed(HTTP2ErrorCode)

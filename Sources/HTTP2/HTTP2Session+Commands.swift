@@ -9,36 +9,27 @@ extension HTTP2Session {
   ///   request was written closes it with REFUSED_STREAM.
   public func submitRequest(_ fields: HeaderList, endStream: Bool, tag: UInt64 = 0) -> Int32? {
     guard takesRequests else { return nil }
-    let slot = streams.insert(Stream(id: 0, tag: tag))
-    let stream = unsafe withProvider(endStream) { provider in
-      unsafe fields.withFields { unsafe nghttp2_submit_request(session, nil, $0, $1, provider, pointer(slot)) }
+    let slot = state.streams.insert(SessionState.Stream(id: 0, tag: tag))
+    let stream = unsafe SessionState.withProvider(endStream) { provider in
+      unsafe fields.withFields { unsafe nghttp2_submit_request(session, nil, $0, $1, provider, slot.userData) }
     }
-    return opened(stream, slot)
+    return state.opened(stream, slot)
   }
 
   /// Opens a request whose head was read from the front of `text`; as the other.
   public func submitRequest(_ head: OwnHeadText, of text: Span<UInt8>, endStream: Bool, tag: UInt64) -> Int32? {
     guard takesRequests else { return nil }
-    let slot = streams.insert(Stream(id: 0, tag: tag))
-    let stream = unsafe withProvider(endStream) { provider in
-      unsafe head.withFields(of: text) { unsafe nghttp2_submit_request(session, nil, $0, $1, provider, pointer(slot)) }
+    let slot = state.streams.insert(SessionState.Stream(id: 0, tag: tag))
+    let stream = unsafe SessionState.withProvider(endStream) { provider in
+      unsafe head.withFields(of: text) { unsafe nghttp2_submit_request(session, nil, $0, $1, provider, slot.userData) }
     }
-    return opened(stream, slot)
-  }
-
-  private func opened(_ stream: Int32, _ slot: Handle) -> Int32? {
-    guard stream > 0 else {
-      _ = streams.remove(slot)
-      return nil
-    }
-    unopened.append((stream, slot))
-    return stream
+    return state.opened(stream, slot)
   }
 
   /// Answers a request with the head that was read from the front of `text`; as the other.
   public func submitResponse(_ stream: Int32, _ head: OwnHeadText, of text: Span<UInt8>, endStream: Bool) {
     // Fails only when the stream is gone, or without memory.
-    _ = unsafe withProvider(endStream) { provider in
+    _ = unsafe SessionState.withProvider(endStream) { provider in
       unsafe head.withFields(of: text) { unsafe nghttp2_submit_response(session, stream, $0, $1, provider) }
     }
   }
@@ -53,7 +44,7 @@ extension HTTP2Session {
   /// Answers a request (server), once per stream. `endStream`: there is no body.
   @discardableResult
   public func submitResponse(_ stream: Int32, _ fields: HeaderList, endStream: Bool) -> Bool {
-    unsafe withProvider(endStream) { provider in
+    unsafe SessionState.withProvider(endStream) { provider in
       unsafe fields.withFields { unsafe nghttp2_submit_response(session, stream, $0, $1, provider) }
     } == 0
   }
@@ -70,38 +61,24 @@ extension HTTP2Session {
   /// Queues body bytes, without a copy until they are written. False when the stream is gone or its end was queued.
   @discardableResult
   public func send(_ stream: Int32, _ bytes: [UInt8], endStream: Bool = false) -> Bool {
-    let slot = slot(of: stream)
-    guard slot != .none, !streams[slot].isEnding else { return false }
-    streams[slot].queue.append(bytes)
-    if endStream { streams[slot].isEnding = true }
-    resume(slot, stream)
-    return true
+    state.send(stream, bytes, endStream: endStream)
   }
 
   /// Queues a copy of body bytes.
   @discardableResult
   public func send(_ stream: Int32, copying bytes: Span<UInt8>, endStream: Bool = false) -> Bool {
-    let copy = unsafe [UInt8](unsafeUninitializedCapacity: bytes.count) { buffer, count in
-      unsafe bytes.withUnsafeBufferPointer { source in count = unsafe buffer.update(fromContentsOf: source) }
-    }
-    return send(stream, copy, endStream: endStream)
+    state.send(stream, [UInt8](copying: bytes), endStream: endStream)
   }
 
   /// Ends our side after what is queued, with trailers.
   @discardableResult
   public func submitTrailers(_ stream: Int32, _ fields: HeaderList) -> Bool {
-    let slot = slot(of: stream)
-    guard slot != .none, !streams[slot].isEnding else { return false }
-    streams[slot].isEnding = true
-    streams[slot].trailers = fields
-    resume(slot, stream)
-    return true
+    state.end(stream, fields)
   }
 
   /// Bytes queued on a stream that were not written yet; 0 when it is gone.
   public func queuedBytes(_ stream: Int32) -> Int {
-    let slot = slot(of: stream)
-    return slot == .none ? 0 : streams[slot].queue.count
+    state.queuedBytes(stream)
   }
 
   /// Whether the peer has ended its side of a stream, or the stream is gone.
@@ -111,7 +88,7 @@ extension HTTP2Session {
 
   /// Ends a stream at once, both ways; one that is gone is left alone. Its `closed` event follows after the next `write`.
   public func reset(_ stream: Int32, _ code: HTTP2ErrorCode) {
-    guard slot(of: stream) != .none else { return }
+    guard state.slot(of: stream) != .none else { return }
     // Fails only for stream 0 or without memory.
     _ = unsafe nghttp2_submit_rst_stream(session, UInt8(NGHTTP2_FLAG_NONE.rawValue), stream, code.rawValue)
   }
@@ -147,29 +124,21 @@ extension HTTP2Session {
   /// Puts a word of the driver's on the stream of this event, which may be over already: then its `closed` event follows, and
   /// carries the word like any other.
   public func setTag(_ tag: UInt64, on event: HTTP2Event) {
-    if streams.contains(event.slot) { streams[event.slot].tag = tag }
+    state.setTag(tag, at: event.slot)
   }
 
   /// Puts a word of the driver's on a stream; events carry it from then on. False when the stream is over: what is left of its events
   /// carries the word before.
   @discardableResult
   public func setTag(_ tag: UInt64, on stream: Int32) -> Bool {
-    let slot = slot(of: stream)
-    guard slot != .none else { return false }
-    streams[slot].tag = tag
-    return true
+    let slot = state.slot(of: stream)
+    state.setTag(tag, at: slot)
+    return slot != .none
   }
 
   /// The stream carries a tunnel: how small its DATA comes is for those who write to it to say, as on a connection of their own. It is
   /// charged only where it is empty.
   public func setTunnel(_ stream: Int32) {
-    let slot = slot(of: stream)
-    if slot != .none { streams[slot].isTunnel = true }
-  }
-
-  private func resume(_ slot: Handle, _ stream: Int32) {
-    guard streams[slot].isDeferred else { return }
-    streams[slot].isDeferred = false
-    _ = unsafe nghttp2_session_resume_data(session, stream)
+    state.setTunnel(stream)
   }
 }

@@ -40,13 +40,13 @@ extension HTTP2Session {
     guard unsafe nghttp2_session_callbacks_new(&callbacks) == 0, let callbacks = unsafe callbacks else {
       fatalError("no memory for an HTTP/2 session")
     }
-    unsafe installReceiving(callbacks)
-    unsafe installSending(callbacks)
+    unsafe SessionState.installReceiving(callbacks)
+    unsafe SessionState.installSending(callbacks)
     return unsafe callbacks
   }
 
   /// Our settings and the connection's window, as the first frames.
-  func submitSettings() {
+  func submitSettings(_ role: HTTP2Role, _ settings: HTTP2Settings) {
     var entries = [
       nghttp2_settings_entry(
         settings_id: Int32(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS.rawValue), value: settings.concurrentStreams),

@@ -7,62 +7,15 @@ import Memory
 /// The driver's turn: `receive` what was read, drain `nextEvent`, act through the commands, `write` into an output buffer and
 /// send that. libnghttp2's callbacks only append to the event list, so no command is ever called from within one.
 @safe public final class HTTP2Session {
-  /// What we hold for one stream, from its first frame until its `closed` event was taken. Reached through libnghttp2's
-  /// stream user data, which holds the handle's bits: no dictionary.
-  struct Stream {
-    let id: Int32
-    var tag: UInt64 = 0
-    var queue = ChunkQueue()
-    /// After the queue comes the end: END_STREAM, or the trailers.
-    var isEnding = false
-    var trailers: HeaderList?
-    /// libnghttp2 was told that there is nothing to send and waits for `nghttp2_session_resume_data`.
-    var isDeferred = false
-    /// See `setTunnel`.
-    var isTunnel = false
-  }
-
-  /// Owned: freed in `deinit`. It knows this object as user data, unretained, and calls it only from within our own calls.
+  /// Owned: freed in `deinit`.
   let session: OpaquePointer
-  let role: HTTP2Role
-  let settings: HTTP2Settings
-  var streams = Slab<Stream>()
-
-  /// Requests whose HEADERS were not written yet: libnghttp2 does not know their streams before. A few at most, in order.
-  var unopened: [(stream: Int32, slot: Handle)] = []
-
-  var events = PendingEvents()
-  /// The field list that is being decoded; HTTP/2 interleaves no two of them.
-  var fields: FieldCollector
-
-  /// Valid only within `receive`: where its span begins, to turn libnghttp2's pointers into offsets.
-  var input: UnsafeRawPointer?
-  var inputCount = 0
-  /// Holds the caller's buffer within `write`.
-  var output = ByteBuffer()
-  var outputLimit = 0
-
-  var now: UInt64 = 0
-  var resets: TokenBucket
-  var idleFrames: TokenBucket
-  var emptyFrames = 0
-  /// What we told the peer that it did wrong, with a GOAWAY that ends the connection.
-  public internal(set) var reproach: HTTP2ErrorCode?
-  /// The first fault; nothing is received after it.
-  public internal(set) var fault: HTTP2Fault?
+  var state: SessionState
 
   /// - Parameter now: monotonic milliseconds, as in `receive`.
   public init(role: HTTP2Role, settings: HTTP2Settings = HTTP2Settings(), at now: UInt64 = 0) {
-    self.role = role
-    self.settings = settings
-    self.now = now
-    fields = FieldCollector(limit: settings.headerListBytes)
-    resets = TokenBucket(burst: settings.resetBurst, perSecond: settings.resetsPerSecond, at: now)
-    idleFrames = TokenBucket(burst: settings.idleFrameBurst, perSecond: settings.idleFramesPerSecond, at: now)
     unsafe session = Self.makeSession(role: role, settings: settings)
-    unsafe input = nil
-    unsafe nghttp2_session_set_user_data(session, Unmanaged.passUnretained(self).toOpaque())
-    submitSettings()
+    unsafe state = SessionState(session: session, role: role, settings: settings, at: now)
+    submitSettings(role, settings)
   }
 
   deinit { unsafe nghttp2_session_del(session) }
@@ -74,46 +27,53 @@ import Memory
   /// - Returns: why the session cannot go on; then `write` what is left and close.
   public func receive(_ bytes: Span<UInt8>, at now: UInt64) -> HTTP2Fault? {
     if let fault { return fault }
-    self.now = now
-    let taken = unsafe bytes.withUnsafeBufferPointer { buffer in
-      unsafe input = UnsafeRawPointer(buffer.baseAddress)
-      inputCount = buffer.count
-      defer { unsafe input = nil; inputCount = 0 }
-      return unsafe nghttp2_session_mem_recv(session, buffer.baseAddress, buffer.count)
+    return unsafe lendingState { state in
+      unsafe state.pointee.now = now
+      let taken = unsafe bytes.withUnsafeBufferPointer { buffer in
+        unsafe state.pointee.input = UnsafeRawPointer(buffer.baseAddress)
+        unsafe state.pointee.inputCount = buffer.count
+        return unsafe nghttp2_session_mem_recv(session, buffer.baseAddress, buffer.count)
+      }
+      unsafe state.pointee.input = nil
+      unsafe state.pointee.inputCount = 0
+      if taken < 0 { unsafe state.pointee.fail(Int32(clamping: taken)) }
+      return unsafe state.pointee.fault
     }
-    if taken < 0 { fail(Int32(clamping: taken)) }
-    return fault
   }
 
   /// The next thing that the peer did, nil when all were taken.
-  public func nextEvent() -> HTTP2Event? {
-    guard let event = events.take() else { return nil }
-    guard streams.contains(event.slot) else {
-      return HTTP2Event(stream: event.stream, tag: 0, kind: event.kind, slot: event.slot)
-    }
-    let tag = streams[event.slot].tag
-    if case .closed = event.kind { _ = streams.remove(event.slot) }
-    return HTTP2Event(stream: event.stream, tag: tag, kind: event.kind, slot: event.slot)
-  }
+  public func nextEvent() -> HTTP2Event? { state.nextEvent() }
 
   /// Appends frames that wait until `buffer` holds at least `limit` bytes or nothing can be sent; overshoots by at most one
   /// frame. A fault still leaves the GOAWAY that tells the peer why in the buffer.
   @discardableResult
   public func write(into buffer: inout ByteBuffer, limit: Int) -> HTTP2Fault? {
-    swap(&output, &buffer)
-    defer { swap(&output, &buffer) }
-    outputLimit = limit
-    while output.count < limit {
-      var frame: UnsafePointer<UInt8>?
-      let count = unsafe nghttp2_session_mem_send(session, &frame)
-      if count < 0 {
-        fail(Int32(clamping: count))
-        break
+    unsafe lendingState { state in
+      unsafe swap(&state.pointee.output, &buffer)
+      unsafe state.pointee.outputLimit = limit
+      while unsafe state.pointee.output.count < limit {
+        var frame: UnsafePointer<UInt8>?
+        let count = unsafe nghttp2_session_mem_send(session, &frame)
+        if count < 0 {
+          unsafe state.pointee.fail(Int32(clamping: count))
+          break
+        }
+        guard count > 0, let frame = unsafe frame else { break }
+        unsafe state.pointee.output.append(Span(_unsafeStart: frame, count: count))
       }
-      guard count > 0, let frame = unsafe frame else { break }
-      unsafe output.append(Span(_unsafeStart: frame, count: count))
+      unsafe swap(&state.pointee.output, &buffer)
+      return unsafe state.pointee.fault
     }
-    return fault
+  }
+
+  /// Lends the state to libnghttp2's callbacks, which work on it as long as `body` runs. They are called by nothing but
+  /// `nghttp2_session_mem_recv` and `nghttp2_session_mem_send`.
+  @unsafe private func lendingState<Result>(_ body: (UnsafeMutablePointer<SessionState>) -> Result) -> Result {
+    unsafe withUnsafeMutablePointer(to: &state) { pointer in
+      unsafe nghttp2_session_set_user_data(session, pointer)
+      defer { unsafe nghttp2_session_set_user_data(session, nil) }
+      return unsafe body(pointer)
+    }
   }
 
   /// False once the connection is over on its own terms (GOAWAY, no streams left): close it when `wantsWrite` is false too.
@@ -123,7 +83,11 @@ import Memory
   /// Whether a client may open another stream now: no GOAWAY came, and ids are left.
   public var takesRequests: Bool { unsafe nghttp2_session_check_request_allowed(session) != 0 }
   /// The peer has said that it goes by our settings; it must soon (RFC 9113 §6.5.3), by a clock of the driver's.
-  public internal(set) var isAcknowledged = false
+  public var isAcknowledged: Bool { state.isAcknowledged }
+  /// What we told the peer that it did wrong, with a GOAWAY that ends the connection.
+  public var reproach: HTTP2ErrorCode? { state.reproach }
+  /// The first fault; nothing is received after it.
+  public var fault: HTTP2Fault? { state.fault }
 
   /// Streams that the peer lets us have open at once (its SETTINGS_MAX_CONCURRENT_STREAMS), 100 until it has said.
   public var peerConcurrentStreams: Int {
@@ -136,37 +100,9 @@ import Memory
   /// What `setTag` put on the streams that are open, or whose `closed` event was not taken yet.
   public var tags: [UInt64] {
     var tags: [UInt64] = []
-    streams.forEachHandle { tags.append(streams[$0].tag) }
+    state.streams.forEachHandle { tags.append(state.streams[$0].tag) }
     return tags
   }
   /// Streams that are open, or whose `closed` event was not taken yet.
-  public var streamCount: Int { streams.count }
-
-  // MARK: For the callbacks
-
-  func append(_ kind: HTTP2Event.Kind, stream: Int32, slot: Handle) {
-    events.append(PendingEvents.Item(stream: stream, slot: slot, kind: kind))
-  }
-
-  /// Records the first fault and queues the GOAWAY that goes with it.
-  private func fail(_ code: Int32) {
-    if fault == nil { fault = HTTP2Session.fault(for: code) }
-    let reason: HTTP2ErrorCode =
-      switch fault {
-      case .flood: .enhanceYourCalm
-      case .badPreface: .protocolError
-      default: .internalError
-      }
-    // Fails only for lack of memory, and then the connection closes without a GOAWAY.
-    _ = unsafe nghttp2_session_terminate_session(session, reason.rawValue)
-  }
-
-  private static func fault(for code: Int32) -> HTTP2Fault {
-    switch code {
-    case Int32(NGHTTP2_ERR_BAD_CLIENT_MAGIC.rawValue): .badPreface
-    case Int32(NGHTTP2_ERR_FLOODED.rawValue): .flood(.acknowledgements)
-    case Int32(NGHTTP2_ERR_TOO_MANY_CONTINUATIONS.rawValue): .flood(.continuations)
-    default: .library(code)
-    }
-  }
+  public var streamCount: Int { state.streams.count }
 }

@@ -2,24 +2,40 @@ import Memory
 
 /// The header fields of one message, in order, names in lower case (HTTP/2 wants them so; HTTP/1 names are compared without case).
 ///
-/// All bytes lie in one array and a field is a pair of lengths: a block of ten fields costs two allocations, not twenty.
+/// All bytes lie in one array, as lines of HTTP/1.1 (`name: value`, CR, LF), and a field says where its own is: a block of ten fields costs
+/// two allocations, not twenty, and becomes text in one copy.
 public struct HeaderList: Sendable {
   struct Entry: Sendable {
-    var start: UInt32
-    var nameLength: UInt32
-    var valueLength: UInt32
+    let start: UInt32
+    let nameLength: UInt32
+    let valueLength: UInt32
+    let kind: FieldKind
+
+    /// What a line has beside name and value: colon and space, CR and LF.
+    static let padding = 4
+
+    /// - Parameter name: in lower case.
+    init(start: Int, name: Span<UInt8>, valueLength: Int) {
+      self.start = UInt32(start)
+      nameLength = UInt32(name.count)
+      self.valueLength = UInt32(valueLength)
+      kind = FieldKind(name)
+    }
+
+    var name: Range<Int> { Int(start)..<Int(start + nameLength) }
+    var value: Range<Int> { Int(start + nameLength + 2)..<Int(start + nameLength + 2 + valueLength) }
+    /// Where the next line begins.
+    var end: Int { Int(start + nameLength + valueLength) + Self.padding }
   }
 
-  var bytes: [UInt8] = []
-  var entries: [Entry] = []
+  private(set) var bytes: [UInt8] = []
+  private(set) var entries: [Entry] = []
 
   public init() {}
 
-  /// A list whose bytes were gathered already.
-  init(bytes: Span<UInt8>, entries: [Entry]) {
-    self.bytes = unsafe [UInt8](unsafeUninitializedCapacity: bytes.count) { buffer, count in
-      unsafe bytes.withUnsafeBufferPointer { source in count = unsafe buffer.update(fromContentsOf: source) }
-    }
+  /// A list whose lines were gathered already.
+  init(lines: Span<UInt8>, entries: [Entry]) {
+    bytes = [UInt8](copying: lines)
     self.entries = entries
   }
 
@@ -31,39 +47,35 @@ public struct HeaderList: Sendable {
   public var count: Int { entries.count }
   public var isEmpty: Bool { entries.isEmpty }
   /// The size as SETTINGS_MAX_HEADER_LIST_SIZE counts it: names, values and 32 bytes per field (RFC 9113 §6.5.2).
-  public var size: Int { bytes.count + 32 * entries.count }
+  public var size: Int { bytes.count + (32 - Entry.padding) * entries.count }
 
   /// Adds a field at the end. The name is stored in lower case.
   public mutating func append(_ name: String, _ value: String) {
-    let start = bytes.count
-    for byte in name.utf8 { bytes.append(Self.lowercase(byte)) }
-    let end = bytes.count
-    bytes.append(contentsOf: value.utf8)
-    entries.append(Entry(start: UInt32(start), nameLength: UInt32(end - start), valueLength: UInt32(bytes.count - end)))
+    append(name: Array(name.utf8).span, value: Array(value.utf8).span)
   }
 
   /// Adds a field at the end from bytes that a parser has validated. The name is stored in lower case.
   public mutating func append(name: Span<UInt8>, value: Span<UInt8>) {
     let start = bytes.count
     unsafe name.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+    for index in start..<bytes.count { bytes[index] = Self.lowercase(bytes[index]) }
+    bytes.append(UInt8(ascii: ":"))
+    bytes.append(UInt8(ascii: " "))
     unsafe value.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
-    for index in start..<(start + name.count) where bytes[index] &- 0x41 < 26 { bytes[index] |= 0x20 }
+    bytes.append(0x0d)
+    bytes.append(0x0a)
     entries.append(
-      Entry(start: UInt32(start), nameLength: UInt32(name.count), valueLength: UInt32(value.count)))
+      Entry(start: start, name: bytes.span.extracting(start..<(start + name.count)), valueLength: value.count))
   }
 
   /// The name of field `index`; traps when out of range.
   public func name(at index: Int) -> String {
-    let entry = entries[index]
-    let start = Int(entry.start)
-    return String(decoding: bytes[start..<(start + Int(entry.nameLength))], as: UTF8.self)
+    String(decoding: bytes[entries[index].name], as: UTF8.self)
   }
 
   /// The value of field `index`; bytes that are no UTF-8 show as U+FFFD. Traps when out of range.
   public func value(at index: Int) -> String {
-    let entry = entries[index]
-    let start = Int(entry.start) + Int(entry.nameLength)
-    return String(decoding: bytes[start..<(start + Int(entry.valueLength))], as: UTF8.self)
+    String(decoding: bytes[entries[index].value], as: UTF8.self)
   }
 
   /// The first field of that name, compared without case.
@@ -84,14 +96,10 @@ public struct HeaderList: Sendable {
     entries.indices.map { (name(at: $0), value(at: $0)) }
   }
 
-  func isPseudo(_ index: Int) -> Bool {
-    entries[index].nameLength > 0 && bytes[Int(entries[index].start)] == UInt8(ascii: ":")
-  }
-
-  func isNamed(_ name: StaticString, at index: Int) -> Bool {
-    let entry = entries[index]
-    let start = Int(entry.start)
-    return equals(bytes.span.extracting(start..<(start + Int(entry.nameLength))), name)
+  /// The first digit of `:status` (RFC 9110 §15); nil where there is none.
+  var statusClass: UInt8? {
+    guard let status = entries.first(where: { $0.kind == .status }), status.valueLength > 0 else { return nil }
+    return bytes[status.value.lowerBound]
   }
 
   private func isNamed(_ name: String, at index: Int) -> Bool {
@@ -116,4 +124,14 @@ extension HeaderList: ExpressibleByDictionaryLiteral {
 
 extension HeaderList: CustomStringConvertible {
   public var description: String { fields.map { "\($0.name): \($0.value)" }.joined(separator: "\n") }
+}
+
+extension [UInt8] {
+  /// These bytes in an array. By appending: the initializer for uninitialized capacity looks up the array's type while the program
+  /// runs, which costs more than the copy.
+  init(copying bytes: Span<UInt8>) {
+    self.init()
+    reserveCapacity(bytes.count)
+    unsafe bytes.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
+  }
 }

@@ -55,15 +55,14 @@ struct FieldCollector: ~Copyable {
 
   mutating func add(name: Span<UInt8>, value: Span<UInt8>) {
     let start = bytes.count
-    if isTooLarge || start + 32 * entries.count + name.count + value.count + 32 > limit {
+    let size = start + (32 - HeaderList.Entry.padding) * entries.count
+    if isTooLarge || size + name.count + value.count + 32 > limit {
       isTooLarge = true
       return
     }
     // libnghttp2 refuses names with capitals.
-    bytes.append(name)
-    bytes.append(value)
-    entries.append(
-      HeaderList.Entry(start: UInt32(start), nameLength: UInt32(name.count), valueLength: UInt32(value.count)))
+    bytes.appendLine(name, value)
+    entries.append(HeaderList.Entry(start: start, name: name, valueLength: value.count))
   }
 
   /// The list, which is then forgotten; nil when it was too large.
@@ -73,6 +72,6 @@ struct FieldCollector: ~Copyable {
       // A session that is idle keeps room for an ordinary list.
       if bytes.capacity > Self.ordinaryCount * 64 { bytes.release() } else { bytes.removeAll() }
     }
-    return isTooLarge ? nil : HeaderList(bytes: bytes.span, entries: entries)
+    return isTooLarge ? nil : HeaderList(lines: bytes.span, entries: entries)
   }
 }

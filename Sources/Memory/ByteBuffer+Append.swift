@@ -28,9 +28,29 @@ extension ByteBuffer {
   }
 
   /// Appends the text as UTF-8.
+  // Disfavoured: a literal would else become a `String` and be copied as one.
+  @_disfavoredOverload
   public mutating func append(_ text: String) {
     var text = text
     text.withUTF8 { unsafe append(Span(_unsafeElements: $0)) }
+  }
+
+  /// Appends `name: value`, CR, LF.
+  public mutating func appendLine(_ name: Span<UInt8>, _ value: Span<UInt8>) {
+    let (n, m) = (name.count, value.count)
+    reserve(n &+ m &+ 4)
+    let line = unsafe unsafeTail
+    if n > 0 {
+      unsafe name.withUnsafeBytes { unsafe line.copyMemory(from: $0.baseAddress.unsafelyUnwrapped, byteCount: n) }
+    }
+    unsafe line.storeBytes(of: 0x203a as UInt16, toByteOffset: n, as: UInt16.self)
+    if m > 0 {
+      unsafe value.withUnsafeBytes {
+        unsafe (line + n + 2).copyMemory(from: $0.baseAddress.unsafelyUnwrapped, byteCount: m)
+      }
+    }
+    unsafe line.storeBytes(of: 0x0a0d as UInt16, toByteOffset: n &+ m &+ 2, as: UInt16.self)
+    unsafe unsafeCommit(n &+ m &+ 4)
   }
 
   /// Appends `number` in decimal, with `-` when negative.

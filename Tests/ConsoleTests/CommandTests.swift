@@ -470,6 +470,12 @@ import Testing
     #expect(made.targets == ["POST /v1/namespaces/shop/join-tokens"])
     #expect(made.body == #"{"identity":"users","ttl":"24h","uses":3}"#)
     #expect(made.output == "hj1.1.a.b\n")
+    // Into a file as well; the whole answer where a form is asked for.
+    let answer = APIAnswer.json(#"{"id":"1","token":"hj1.1.a.b"}"#, status: 201)
+    let piped = Run("identity", "token", "create", "users", answers: [answer], terminal: false)
+    #expect(piped.output == "hj1.1.a.b\n")
+    let asked = Run("identity", "token", "create", "users", "-o", "json", answers: [answer], terminal: false)
+    #expect(asked.output.contains(#""id": "1""#))
     let listed = Run(
       "identity", "token", "list",
       answers: [.json(#"{"join_tokens":[{"id":"1","identity":"users","used":1,"uses":3,"expires_at":"soon"}]}"#)])

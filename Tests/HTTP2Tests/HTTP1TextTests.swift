@@ -100,6 +100,15 @@ import Testing
       (["content-length": "2"], true, "content-length: 2\r\n", HTTP1Body.length),
       (["content-length": "2"], false, "content-length: 2\r\n", .none), (["x": "y"], true, "x: y\r\ntransfer-encoding: chunked\r\n", .chunks),
       ([:], false, "", .none),
+      // gRPC says in trailers how a call ended.
+      (
+        ["a": "1", "content-length": "7", "content-type": "application/grpc+proto", "b": "2"], true,
+        "a: 1\r\ncontent-type: application/grpc+proto\r\nb: 2\r\ntransfer-encoding: chunked\r\n", .chunks
+      ),
+      (
+        ["content-length": "7", "content-type": "application/grpcx"], false,
+        "content-length: 7\r\ncontent-type: application/grpcx\r\n", .none
+      ),
     ] as [(HeaderList, Bool, String, HTTP1Body)]) func responseHeads(_ fields: HeaderList, hasBody: Bool, lines: String, body: HTTP1Body)
   {
     var output = ByteBuffer()

@@ -70,8 +70,7 @@ extension IdentityCommand.Token {
         "POST", session.path("join-tokens"), headers: [.init("content-type", "application/json")],
         body: JSON.object(members).printed)
       let answer = try session.document(try session.accepted(call))
-      // The token alone, so that it can go to a file.
-      try session.show(answer) { (answer["token"]?.text ?? "") + "\n" }
+      try session.tell(answer["token"]?.text ?? "", of: answer)
     }
   }
 

@@ -31,6 +31,7 @@ extension ProxyCore {
     case .connecting, .lingering: return
     case .open, .closing: break
     }
+    buffers.lend(&sessions[s].output)
     switch sessions[s].write(atMost: limits.turn) {
     case .bytes(let n):
       if case .caller(let origin) = sessions[s].peer { facts.recordBytes(origin.direction, received: 0, sent: n) }

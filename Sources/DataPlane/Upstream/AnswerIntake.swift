@@ -168,6 +168,7 @@ extension ProxyCore {
 
   private mutating func appendAnswerData(_ u: Handle, _ h: Handle, _ start: Int, _ end: Int) {
     let chunks = downstreams[h].exchange.chunksAnswer
+    buffers.lend(&downstreams[h].output)
     if chunks { appendChunkHeader(size: end &- start, to: &downstreams[h].output) }
     upstreams[u].forward(start..<end, to: &downstreams[h].output)
     if chunks { appendChunkEnd(to: &downstreams[h].output) }

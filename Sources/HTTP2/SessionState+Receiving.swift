@@ -1,48 +1,48 @@
 import CNGHTTP2
 import Memory
 
-/// What libnghttp2 tells us while it reads. Callbacks recover the session, note an event and return.
-extension HTTP2Session {
+/// What libnghttp2 tells us while it reads. Callbacks recover the state, note an event and return.
+extension SessionState {
   static var stop: Int32 { Int32(NGHTTP2_ERR_CALLBACK_FAILURE.rawValue) }
 
   @unsafe static func installReceiving(_ callbacks: OpaquePointer) {
     unsafe nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks) { _, header, user in
-      unsafe HTTP2Session.with(user) { unsafe $0.frameBegins(header!.pointee) }
+      unsafe SessionState.with(user) { unsafe $0.frameBegins(header!.pointee) }
     }
     unsafe nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks) { _, frame, user in
-      unsafe HTTP2Session.with(user) { unsafe $0.headersBegin(frame!) }
+      unsafe SessionState.with(user) { unsafe $0.headersBegin(frame!) }
     }
     unsafe nghttp2_session_callbacks_set_on_header_callback(callbacks) {
       _, _, name, nameLength, value, valueLength, _, user in
-      unsafe HTTP2Session.with(user) {
+      unsafe SessionState.with(user) {
         unsafe $0.received(
           name: Span(_unsafeStart: name!, count: nameLength), value: Span(_unsafeStart: value!, count: valueLength))
       }
     }
     unsafe nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks) { _, frame, user in
-      unsafe HTTP2Session.with(user) { unsafe $0.received(frame!) }
+      unsafe SessionState.with(user) { unsafe $0.received(frame!) }
     }
     unsafe nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks) { _, _, stream, bytes, count, user in
-      unsafe HTTP2Session.with(user) { unsafe $0.received(UnsafeRawPointer(bytes!), count, on: stream) }
+      unsafe SessionState.with(user) { unsafe $0.received(UnsafeRawPointer(bytes!), count, on: stream) }
     }
     unsafe nghttp2_session_callbacks_set_on_stream_close_callback(callbacks) { _, stream, code, user in
-      unsafe HTTP2Session.with(user) { $0.streamClosed(stream, HTTP2ErrorCode(rawValue: code)) }
+      unsafe SessionState.with(user) { $0.streamClosed(stream, HTTP2ErrorCode(rawValue: code)) }
     }
   }
 
-  /// The session behind libnghttp2's user data, without a retain: it owns the libnghttp2 session and outlives the call.
-  @unsafe static func with<Result>(_ user: UnsafeMutableRawPointer?, _ body: (HTTP2Session) -> Result) -> Result {
-    unsafe Unmanaged<HTTP2Session>.fromOpaque(user!)._withUnsafeGuaranteedRef { body($0) }
+  /// The state behind libnghttp2's user data: the session has lent it, see `HTTP2Session.lendingState`.
+  @unsafe static func with<Result>(_ user: UnsafeMutableRawPointer?, _ body: (inout SessionState) -> Result) -> Result {
+    unsafe body(&user!.assumingMemoryBound(to: SessionState.self).pointee)
   }
 
   // MARK: Frames
 
   /// Charges frames that cost work and carry next to nothing, before libnghttp2 acts on them.
-  private func frameBegins(_ header: nghttp2_frame_hd) -> Int32 {
+  private mutating func frameBegins(_ header: nghttp2_frame_hd) -> Int32 {
     let type = UInt32(header.type)
     if type == NGHTTP2_HEADERS.rawValue, !isInOrder(header.stream_id) {
       // Acts when the frame was read; what it said is of no account any more.
-      terminate(.protocolError)
+      _ = unsafe nghttp2_session_terminate_session(session, HTTP2ErrorCode.protocolError.rawValue)
       return 0
     }
     if type == NGHTTP2_RST_STREAM.rawValue {
@@ -58,7 +58,7 @@ extension HTTP2Session {
     return idleFrames.spend(at: now) ? 0 : flooded(.idleFrames)
   }
 
-  private func isTunnel(_ stream: Int32) -> Bool {
+  private mutating func isTunnel(_ stream: Int32) -> Bool {
     let slot = slot(of: stream)
     return slot != .none && streams[slot].isTunnel
   }
@@ -71,27 +71,27 @@ extension HTTP2Session {
       || nghttp2_session_find_stream(session, stream) != nil
   }
 
-  private func flooded(_ flood: HTTP2Fault.Flood) -> Int32 {
+  private mutating func flooded(_ flood: HTTP2Fault.Flood) -> Int32 {
     if fault == nil { fault = .flood(flood) }
     return Self.stop
   }
 
-  @unsafe private func headersBegin(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
+  @unsafe private mutating func headersBegin(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
     fields.begin()
     let header = unsafe frame.pointee.hd
     if role == .server, unsafe frame.pointee.headers.cat == NGHTTP2_HCAT_REQUEST {
       let slot = streams.insert(Stream(id: header.stream_id))
-      return unsafe nghttp2_session_set_stream_user_data(session, header.stream_id, pointer(slot))
+      return unsafe nghttp2_session_set_stream_user_data(session, header.stream_id, slot.userData)
     }
     return 0
   }
 
-  private func received(name: Span<UInt8>, value: Span<UInt8>) -> Int32 {
+  private mutating func received(name: Span<UInt8>, value: Span<UInt8>) -> Int32 {
     fields.add(name: name, value: value)
     return 0
   }
 
-  @unsafe private func received(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
+  @unsafe private mutating func received(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
     let header = unsafe frame.pointee.hd
     switch UInt32(header.type) {
     case NGHTTP2_HEADERS.rawValue:
@@ -115,18 +115,18 @@ extension HTTP2Session {
     return 0
   }
 
-  private func ended(_ header: nghttp2_frame_hd, _ slot: Handle) {
+  private mutating func ended(_ header: nghttp2_frame_hd, _ slot: Handle) {
     if UInt32(header.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0 {
       append(.ended, stream: header.stream_id, slot: slot)
     }
   }
 
   /// The decoded list as an event. Only a first list has pseudo-fields: libnghttp2 refuses them in trailers.
-  private func takeFields(isRequest: Bool, _ ends: Bool) -> HTTP2Event.Kind {
+  private mutating func takeFields(isRequest: Bool, _ ends: Bool) -> HTTP2Event.Kind {
     guard let fields = fields.take() else { return .tooLarge }
     if isRequest { return .request(fields, ends: ends) }
-    guard let status = fields[":status"] else { return .trailers(fields) }
-    return status.utf8.first == UInt8(ascii: "1") ? .informational(fields) : .response(fields, ends: ends)
+    guard let status = fields.statusClass else { return .trailers(fields) }
+    return status == UInt8(ascii: "1") ? .informational(fields) : .response(fields, ends: ends)
   }
 
   @unsafe private func payload(_ ping: nghttp2_ping) -> UInt64 {
@@ -134,7 +134,7 @@ extension HTTP2Session {
   }
 
   /// libnghttp2 hands out DATA in place: within the bytes that `receive` was given.
-  @unsafe private func received(_ bytes: UnsafeRawPointer, _ count: Int, on stream: Int32) -> Int32 {
+  @unsafe private mutating func received(_ bytes: UnsafeRawPointer, _ count: Int, on stream: Int32) -> Int32 {
     guard let input = unsafe input else { return Self.stop }
     let start = unsafe bytes - input
     guard start >= 0, count >= 0, start + count <= inputCount else { return Self.stop }
@@ -142,25 +142,10 @@ extension HTTP2Session {
     return 0
   }
 
-  private func streamClosed(_ stream: Int32, _ code: HTTP2ErrorCode) -> Int32 {
+  private mutating func streamClosed(_ stream: Int32, _ code: HTTP2ErrorCode) -> Int32 {
     let slot = slot(of: stream)
     if streams.contains(slot) { streams[slot].queue.removeAll() }
     append(.closed(code), stream: stream, slot: slot)
     return 0
-  }
-
-  // MARK: Slots
-
-  /// The slot of a stream that is open or about to be, else `.none`.
-  func slot(of stream: Int32) -> Handle {
-    guard let bits = unsafe nghttp2_session_get_stream_user_data(session, stream) else {
-      return unopened.first { $0.stream == stream }?.slot ?? .none
-    }
-    let slot = Handle(bits: UInt64(UInt(bitPattern: bits)))
-    return streams.contains(slot) ? slot : .none
-  }
-
-  @unsafe func pointer(_ slot: Handle) -> UnsafeMutableRawPointer? {
-    unsafe UnsafeMutableRawPointer(bitPattern: UInt(slot.bits))
   }
 }

@@ -2,16 +2,16 @@ import CNGHTTP2
 import Memory
 
 /// What libnghttp2 asks us while it writes.
-extension HTTP2Session {
+extension SessionState {
   @unsafe static func installSending(_ callbacks: OpaquePointer) {
     unsafe nghttp2_session_callbacks_set_on_frame_send_callback(callbacks) { _, frame, user in
-      unsafe HTTP2Session.with(user) { unsafe $0.sent(frame!) }
+      unsafe SessionState.with(user) { unsafe $0.sent(frame!) }
     }
     unsafe nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks) { _, frame, _, user in
-      unsafe HTTP2Session.with(user) { unsafe $0.notSent(frame!.pointee.hd) }
+      unsafe SessionState.with(user) { unsafe $0.notSent(frame!.pointee.hd) }
     }
     unsafe nghttp2_session_callbacks_set_send_data_callback(callbacks) { _, frame, header, count, _, user in
-      unsafe HTTP2Session.with(user) {
+      unsafe SessionState.with(user) {
         unsafe $0.sendData(frame!.pointee.hd.stream_id, header: Span(_unsafeStart: header!, count: 9), count: count)
       }
     }
@@ -19,19 +19,19 @@ extension HTTP2Session {
 
   /// Lends the source of a stream's body, nil for a stream without one: libnghttp2 asks it when there is window, it answers
   /// with a size, and `sendData` fetches the bytes.
-  @unsafe func withProvider<Result>(
+  @unsafe static func withProvider<Result>(
     _ endStream: Bool, _ body: (UnsafePointer<nghttp2_data_provider>?) -> Result
   ) -> Result {
     if endStream { return body(nil) }
     let provider = unsafe nghttp2_data_provider(
       source: nghttp2_data_source(fd: 0),
       read_callback: { _, stream, _, length, flags, _, user in
-        unsafe HTTP2Session.with(user) { unsafe $0.offerData(stream, atMost: length, flags: &flags!.pointee) }
+        unsafe SessionState.with(user) { unsafe $0.offerData(stream, atMost: length, flags: &flags!.pointee) }
       })
     return unsafe withUnsafePointer(to: provider) { unsafe body($0) }
   }
 
-  private func offerData(_ stream: Int32, atMost length: Int, flags: inout UInt32) -> Int {
+  private mutating func offerData(_ stream: Int32, atMost length: Int, flags: inout UInt32) -> Int {
     let slot = slot(of: stream)
     guard slot != .none else { return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue) }
     let waiting = streams[slot].queue.count
@@ -45,7 +45,7 @@ extension HTTP2Session {
   }
 
   /// The last bytes: END_STREAM with them, or trailers after them.
-  private func finish(_ slot: Handle, _ stream: Int32, _ waiting: Int, _ flags: inout UInt32) -> Int {
+  private mutating func finish(_ slot: Handle, _ stream: Int32, _ waiting: Int, _ flags: inout UInt32) -> Int {
     flags |= NGHTTP2_DATA_FLAG_EOF.rawValue
     guard let trailers = streams[slot].trailers else { return waiting }
     flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
@@ -54,7 +54,7 @@ extension HTTP2Session {
   }
 
   /// Copies from the stream's queue straight into the output: the one copy on the way of a shared message.
-  private func sendData(_ stream: Int32, header: Span<UInt8>, count: Int) -> Int32 {
+  private mutating func sendData(_ stream: Int32, header: Span<UInt8>, count: Int) -> Int32 {
     if output.count >= outputLimit { return Int32(NGHTTP2_ERR_WOULDBLOCK.rawValue) }
     let slot = slot(of: stream)
     guard slot != .none, streams[slot].queue.count >= count else {
@@ -66,7 +66,7 @@ extension HTTP2Session {
   }
 
   /// A request that libnghttp2 gave up before it went out: cancelled by us, or the peer is going away.
-  private func notSent(_ header: nghttp2_frame_hd) -> Int32 {
+  private mutating func notSent(_ header: nghttp2_frame_hd) -> Int32 {
     guard UInt32(header.type) == NGHTTP2_HEADERS.rawValue else { return 0 }
     guard let index = unopened.firstIndex(where: { $0.stream == header.stream_id }) else { return 0 }
     let request = unopened.remove(at: index)
@@ -74,12 +74,12 @@ extension HTTP2Session {
     return 0
   }
 
-  @unsafe private func sent(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
+  @unsafe private mutating func sent(_ frame: UnsafePointer<nghttp2_frame>) -> Int32 {
     let header = unsafe frame.pointee.hd
     let type = UInt32(header.type)
     if !unopened.isEmpty && type == NGHTTP2_HEADERS.rawValue { unopened.removeAll { $0.stream == header.stream_id } }
     let isMessage = type == NGHTTP2_DATA.rawValue || type == NGHTTP2_HEADERS.rawValue
-    if isMessage && UInt32(header.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0 {
+    if role == .server && isMessage && UInt32(header.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0 {
       append(.endWritten, stream: header.stream_id, slot: slot(of: header.stream_id))
     }
     switch type {
@@ -111,12 +111,11 @@ extension HeaderList {
       return unsafe withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: entries.count) { fields in
         for index in entries.indices {
           let entry = entries[index]
-          let name = unsafe base + Int(entry.start)
           unsafe fields.initializeElement(
             at: index,
             to: nghttp2_nv(
-              name: name, value: name + Int(entry.nameLength), namelen: Int(entry.nameLength),
-              valuelen: Int(entry.valueLength), flags: UInt8(NGHTTP2_NV_FLAG_NONE.rawValue)))
+              name: base + entry.name.lowerBound, value: base + entry.value.lowerBound, namelen: entry.name.count,
+              valuelen: entry.value.count, flags: UInt8(NGHTTP2_NV_FLAG_NONE.rawValue)))
         }
         return unsafe body(fields.baseAddress, entries.count)
       }
