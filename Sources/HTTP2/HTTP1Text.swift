@@ -16,14 +16,14 @@ extension HeaderList {
   /// Writes this request's head.
   ///
   /// `:authority` becomes `host`, cookies are joined (RFC 9113 §8.2.3), and a body without a length goes in chunks.
+  /// CONNECT, extended or not, is written as a request for a tunnel (`HTTP1Text+Tunnels`), whose bytes have no framing.
   /// - Parameter hasBody: more than the head follows.
   /// - Returns: how the body must be written; nil, with nothing written, when `:authority` and `host` differ, or there is no
   ///   method or no target.
   public func writeRequestHead(hasBody: Bool, into output: inout ByteBuffer) -> HTTP1Body? {
-    var target = RequestTargetFields(self)
+    let target = RequestTargetFields(self)
     guard target.areAlike(in: self), let method = target.method else { return nil }
-    // CONNECT has an authority instead of a path (RFC 9113 §8.5).
-    if target.path == nil, value(method, is: "CONNECT") { target.path = target.authority }
+    if isConnect(method) { return writeTunnelHead(target, into: &output) }
     guard let path = target.path else { return nil }
     append(method, to: &output)
     output.append(" ")
@@ -109,16 +109,16 @@ extension HeaderList {
     return value.count == 3 && (value[0] == UInt8(ascii: "1") || equals(value, "204") || equals(value, "304"))
   }
 
-  private func appendLines(_ range: Range<Int>, to output: inout ByteBuffer) {
+  func appendLines(_ range: Range<Int>, to output: inout ByteBuffer) {
     if range.isEmpty { return }
     output.append(bytes.span.extracting(Int(entries[range.lowerBound].start)..<entries[range.upperBound - 1].end))
   }
 
-  private func append(_ index: Int, to output: inout ByteBuffer) {
+  func append(_ index: Int, to output: inout ByteBuffer) {
     output.append(bytes.span.extracting(entries[index].value))
   }
 
-  private func appendCookies(from first: Int, to output: inout ByteBuffer) {
+  func appendCookies(from first: Int, to output: inout ByteBuffer) {
     output.append("cookie: ")
     append(first, to: &output)
     for index in entries.indices where index > first && entries[index].kind == .cookie {
@@ -128,17 +128,13 @@ extension HeaderList {
     output.append("\r\n")
   }
 
-  fileprivate func value(_ index: Int, is text: StaticString) -> Bool {
-    equals(bytes.span.extracting(entries[index].value), text)
-  }
-
   fileprivate func haveEqualValues(_ a: Int, _ b: Int) -> Bool {
     bytesEqual(bytes.span.extracting(entries[a].value), bytes.span.extracting(entries[b].value))
   }
 }
 
 /// Where in a list the fields stand that make a request line.
-private struct RequestTargetFields {
+struct RequestTargetFields {
   var method: Int?
   var path: Int?
   var authority: Int?

@@ -127,8 +127,18 @@ extension HTTP2Session {
     state.setTag(tag, at: event.slot)
   }
 
-  /// Puts a word of the driver's on a stream; events carry it from then on.
-  public func setTag(_ tag: UInt64, on stream: Int32) {
-    state.setTag(tag, at: state.slot(of: stream))
+  /// Puts a word of the driver's on a stream; events carry it from then on. False when the stream is over: what is left of its events
+  /// carries the word before.
+  @discardableResult
+  public func setTag(_ tag: UInt64, on stream: Int32) -> Bool {
+    let slot = state.slot(of: stream)
+    state.setTag(tag, at: slot)
+    return slot != .none
+  }
+
+  /// The stream carries a tunnel: how small its DATA comes is for those who write to it to say, as on a connection of their own. It is
+  /// charged only where it is empty.
+  public func setTunnel(_ stream: Int32) {
+    state.setTunnel(stream)
   }
 }

@@ -100,6 +100,10 @@ import Memory
   public var peerConcurrentStreams: Int {
     unsafe Int(nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS))
   }
+  /// The peer, a server, has said that it takes extended CONNECT (RFC 8441 §3). Without that none may be sent to it.
+  public var peerTakesExtendedConnect: Bool {
+    unsafe nghttp2_session_get_remote_settings(session, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1
+  }
   /// What `setTag` put on the streams that are open, or whose `closed` event was not taken yet.
   public var tags: [UInt64] {
     var tags: [UInt64] = []

@@ -23,8 +23,10 @@ public struct HTTP2Settings: Sendable {
   /// … and so many more each second: above what a chatty gRPC peer needs (a ping and a window update per message, 100 messages
   /// a second on three streams).
   public var idleFramesPerSecond: UInt64 = 1000
-  /// A DATA frame below this counts as one that carries next to nothing (CVE-2019-9511 and small-frame floods).
+  /// A DATA frame below this counts as one that carries next to nothing (CVE-2019-9511 and small-frame floods), but for tunnels.
   public var smallDataBytes = 64
+  /// A server takes extended CONNECT (SETTINGS_ENABLE_CONNECT_PROTOCOL, RFC 8441 §3); else such a request is a fault of its stream.
+  public var takesExtendedConnect = false
   /// DATA frames without a byte and without END_STREAM, in a row (CVE-2019-9518).
   public var emptyFrames = 10
   /// PING and SETTINGS acknowledgements that wait to be written (CVE-2019-9512): a peer that floods and does not read.

@@ -5,7 +5,7 @@ import Memory
 /// A head's fields as libnghttp2 wants them: pointers into the text. It copies what it keeps, and writes names in lower case.
 extension OwnHeadText {
   /// Fields that the text has no lines for, at most.
-  private static let pseudoFields = 5
+  private static let pseudoFields = 6
 
   /// Lends the fields; `text` is what the head was read from.
   @unsafe func withFields<Result>(
@@ -24,6 +24,13 @@ extension OwnHeadText {
           unsafe list.append(":scheme", scheme)
           unsafe list.append(":path", path)
           if let authority { unsafe list.append(":authority", authority) }
+        case .connect(let spoken, let path, let scheme):
+          unsafe list.append(":method", "CONNECT")
+          unsafe list.append(":protocol", spoken)
+          unsafe list.append(":scheme", scheme)
+          unsafe list.append(":path", path)
+          if let authority { unsafe list.append(":authority", authority) }
+        case .tunnel: unsafe list.append(":status", "200")
         }
         for line in lines {
           let isUnique = line.name.count == 9 && equalsIgnoringCase(text.extracting(line.name), "l5d-reqid")

@@ -11,17 +11,23 @@ public struct OwnHeadText: Sendable {
   /// Bytes of the head with the empty line at its end.
   public private(set) var length = 0
   /// Without the lines that HTTP/2 has no fields for: the host's, and those of the connection (RFC 9113 §8.2.2).
-  private(set) var lines: [FieldLine] = []
-  let first: FirstLine
+  var lines: [FieldLine] = []
+  var first: FirstLine
   /// A field that the text has no line for: `te: trailers`.
   let asksForTrailers: Bool
   private(set) var authority: Range<Int>?
+  /// The protocols that a request offers to switch to: the value of its `Upgrade` line.
+  public private(set) var upgrade: Range<Int>?
   private var isChunked = false
   private var bodyBytes: UInt64 = 0
 
   enum FirstLine: Sendable {
     case answer(status: Range<Int>)
     case request(method: Range<Int>, path: Range<Int>, scheme: StaticString)
+    /// Extended CONNECT (RFC 8441 §4).
+    case connect(protocol: Range<Int>, path: Range<Int>, scheme: StaticString)
+    /// The answer that a tunnel stands.
+    case tunnel
   }
 
   /// Lines that there is room for at once.
@@ -68,7 +74,9 @@ public struct OwnHeadText: Sendable {
     case 4 where status == 0 && equalsIgnoringCase(name, "host"):
       authority = line.value
       return
-    case 7 where equalsIgnoringCase(name, "upgrade"): return
+    case 7 where equalsIgnoringCase(name, "upgrade"):
+      upgrade = line.value
+      return
     case 10 where equalsIgnoringCase(name, "connection") || equalsIgnoringCase(name, "keep-alive"): return
     case 14 where equalsIgnoringCase(name, "content-length"):
       bodyBytes = UInt64(number(text.extracting(line.value)))

@@ -53,8 +53,14 @@ extension SessionState {
     let ends = UInt32(header.flags) & NGHTTP2_FLAG_END_STREAM.rawValue != 0
     emptyFrames = header.length == 0 && !ends ? emptyFrames + 1 : 0
     if emptyFrames > settings.emptyFrames { return flooded(.emptyData) }
-    if header.length < settings.smallDataBytes && !ends && !idleFrames.spend(at: now) { return flooded(.idleFrames) }
-    return 0
+    guard header.length < settings.smallDataBytes, !ends else { return 0 }
+    if header.length > 0, isTunnel(header.stream_id) { return 0 }
+    return idleFrames.spend(at: now) ? 0 : flooded(.idleFrames)
+  }
+
+  private mutating func isTunnel(_ stream: Int32) -> Bool {
+    let slot = slot(of: stream)
+    return slot != .none && streams[slot].isTunnel
   }
 
   /// A server's peer may open no stream with an id below one that it has used (RFC 9113 §5.1.1). libnghttp2 passes over such

@@ -18,6 +18,8 @@ import Memory
     var trailers: HeaderList?
     /// libnghttp2 was told that there is nothing to send and waits for `nghttp2_session_resume_data`.
     var isDeferred = false
+    /// See `HTTP2Session.setTunnel`.
+    var isTunnel = false
   }
 
   /// The session's, which frees it.
@@ -98,6 +100,11 @@ import Memory
 
   mutating func setTag(_ tag: UInt64, at slot: Handle) {
     if streams.contains(slot) { streams[slot].tag = tag }
+  }
+
+  mutating func setTunnel(_ stream: Int32) {
+    let slot = slot(of: stream)
+    if slot != .none { streams[slot].isTunnel = true }
   }
 
   mutating func queuedBytes(_ stream: Int32) -> Int {

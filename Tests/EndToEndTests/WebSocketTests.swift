@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A WebSocket client and server that share no code with ours (`websocket_peer.py`), through real proxies.
@@ -20,9 +21,12 @@ struct WebSocketTests {
       try mesh.route("/svc/chat", "/#/registry/chat")
     }
 
-    func talk(by address: String? = nil) throws -> ToolAnswer {
+    /// - Parameters:
+    ///   - way: `talk` over HTTP/1.1, `stream` over HTTP/2.
+    ///   - authority: a file; under TLS then.
+    func talk(_ way: String = "talk", by address: String? = nil, trusting authority: String = "") throws -> ToolAnswer {
       try run(
-        try #require(python), [WebSocketTests.script, "talk", address ?? proxy.address, "chat"], folder: mesh.folder)
+        try #require(python), [WebSocketTests.script, way, address ?? proxy.address, "chat", authority], folder: mesh.folder)
     }
 
     func metric(_ name: String) throws -> Int? {
@@ -62,6 +66,39 @@ struct WebSocketTests {
     let talk = try world.talk(by: try front.address("outbound"))
     #expect(talk.code == 0 && talk.output == "closed 4001\n", "\(talk) \(front.text)")
     #expect(try world.metric("heddle_requests_total{direction=\"outbound\",service=\"/svc/chat\",class=\"success\"}") == 1)
+  }
+
+  /// By extended CONNECT (RFC 8441), with streams for several conversations at once, to a service that speaks HTTP/1.1.
+  @Test func overHTTP2() throws {
+    let world = try World()
+    let talk = try world.talk("stream")
+    #expect(talk.code == 0 && talk.output == "closed 4001\n", "\(talk) \(world.proxy.program.text)")
+    try eventually("the tunnels are closed") { try world.metric("heddle_tunnels") == 0 ? () : nil }
+    #expect(try world.metric("heddle_requests_total{direction=\"outbound\",service=\"/svc/chat\",class=\"success\"}") == 3)
+  }
+
+  /// TLS from callers ends at a first proxy, which takes the second one for the service.
+  @Test func underTLS() throws {
+    let world = try World()
+    let (authority, folder) = (try TestAuthority("Servers"), try ScratchFolder())
+    defer { authority.remove() }
+    let leaf = try authority.leaf("chat", names: ["DNS:chat"])
+    for (name, bytes) in [("servers.pem", authority.certificate), ("chat.pem", leaf.certificate), ("chat.key", leaf.key)] {
+      try Data(bytes).write(to: URL(fileURLWithPath: folder.path + "/" + name))
+    }
+    try """
+    outbound:
+      listen: 127.0.0.1:0
+      tls: {certificates: [{chain: \(folder.path)/chat.pem, key: \(folder.path)/chat.key}]}
+    admin: {listen: 127.0.0.1:0}
+    registry: {edge: ["\(world.proxy.address)"]}
+    dtab: /svc/chat => /#/registry/edge
+    """.write(toFile: folder.path + "/front.yaml", atomically: true, encoding: .utf8)
+    let front = try RunningProgram("heddle-proxy", ["--config", folder.path + "/front.yaml"])
+    for way in ["talk", "stream"] {
+      let talk = try world.talk(way, by: try front.address("outbound"), trusting: folder.path + "/servers.pem")
+      #expect(talk.code == 0 && talk.output == "closed 4001\n", "\(talk) \(front.text)")
+    }
   }
 
   /// A change of rules and the loss of the controller leave an open connection alone; so does a drain, until its grace is over.

@@ -65,7 +65,7 @@ extension ProxyControl {
       page.sample(bytes.received, [("direction", "\(direction)"), ("flow", "received")])
       page.sample(bytes.sent, [("direction", "\(direction)"), ("flow", "sent")])
     }
-    page.begin("heddle_tunnels", .gauge, help: "Connections that have switched to another protocol.")
+    page.begin("heddle_tunnels", .gauge, help: "Connections or streams that have switched to another protocol.")
     page.sample(UInt64(max(0, gauge.tunnels)))
     page.begin("heddle_tunnel_bytes_total", .counter, help: "Bytes through tunnels, on connections from applications.")
     page.sample(ledger.tunnelBytes.received, [("flow", "received")])

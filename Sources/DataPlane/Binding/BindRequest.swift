@@ -67,7 +67,7 @@ extension ProxyCore {
       if let series = uses.release(use) { facts.releaseRequestSeries(series) }
     }
     facts.gauges.requestsInFlight -= 1
-    if downstreams[h].exchange.mayTunnel { tunnelPlaces -= 1 }
+    if downstreams[h].exchange.mayTunnel { leaveTunnelPlace(h) }
     downstreams[h].exchange.mustEnd = .distantFuture
     if case .waiting = downstreams[h].phase {
       bindings[b].waiters.removeAll { $0 == h }

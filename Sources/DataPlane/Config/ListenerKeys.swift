@@ -136,7 +136,8 @@ enum ListenerKeys {
   private static func upgrades(_ listener: String) -> Setting {
     Setting(
       "\(listener).upgrades", .texts, standard: "websocket",
-      "Protocols that an HTTP/1.1 request may switch its connection to (Upgrade), where the service agrees; the connection is then a "
-        + "tunnel. Other Upgrade fields are ignored. h2c cannot be listed; an empty list allows none.")
+      "Protocols that a request may switch to, where the service agrees: HTTP/1.1 its connection (Upgrade), HTTP/2 its stream (extended "
+        + "CONNECT); that is then a tunnel. Other Upgrade fields are ignored. h2c cannot be listed; an empty list allows none."
+    )
   }
 }

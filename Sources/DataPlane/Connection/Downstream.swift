@@ -246,4 +246,6 @@ struct Exchange {
   var mayTunnel = false
   /// Protocols that it offers to switch to.
   var offer = UpgradeOffer()
+  /// In `ProxyCore.handshakes`, where only one side has the handshake of WebSocket.
+  var handshake = Handle.none
 }

@@ -164,6 +164,14 @@ enum PeerLink: ~Copyable {
     }
   }
 
+  /// Lets the kernel find out whether a peer that says nothing is still there, in seconds; the session of a stream does that by itself.
+  borrowing func setKeepAlive(idle: Int32, interval: Int32, count: Int32) throws(SystemError) {
+    switch self {
+    case .socket(let socket): try socket.setKeepAlive(idle: idle, interval: interval, count: count)
+    case .stream: break
+    }
+  }
+
   /// Gives up the connection, which goes on as something else.
   consuming func takeSocket() -> PeerSocket? {
     switch consume self {

@@ -106,8 +106,9 @@ public struct FactBook: ~Copyable {
   }
 
   /// Counts bytes of a caller's connection that has become a tunnel.
-  public mutating func recordTunnelBytes(_ direction: TrafficDirection, received: Int, sent: Int) {
-    recordBytes(direction, received: received, sent: sent)
+  /// - Parameter direction: nil where the tunnel is a stream, whose connection counts for itself.
+  public mutating func recordTunnelBytes(_ direction: TrafficDirection?, received: Int, sent: Int) {
+    if let direction { recordBytes(direction, received: received, sent: sent) }
     tunnelBytes.received &+= UInt64(max(0, received))
     tunnelBytes.sent &+= UInt64(max(0, sent))
   }

@@ -17,11 +17,11 @@ let callDepthLimit = 10
 /// - Parameters:
 ///   - route: the route that matched, if it changes the request.
 ///   - tail: the binding's ready-made lines (`BoundLeaf.headers`).
-///   - upgrades: the protocols that the request may offer; nil when it offers none of them.
+///   - upgrades: the protocols that the request may offer, and lines that go along; nil when it offers none of them.
 /// - Returns: whether the body goes out in chunks, and where `tail` stands in `output`.
 func writeRequestHead(
   _ head: borrowing RequestHead, of downstream: borrowing Downstream, route: CompiledRoute?, tail: [UInt8],
-  requestID: UInt64, upgrades: UpgradeTokens?, into output: inout ByteBuffer
+  requestID: UInt64, upgrades: (tokens: UpgradeTokens, lines: [UInt8])?, into output: inout ByteBuffer
 ) -> (inChunks: Bool, tail: Range<Int>) {
   let bytes = downstream.input.span
   output.append(bytes.extracting(head.methodRange))
@@ -61,7 +61,10 @@ func writeRequestHead(
   }
   if let caller = downstream.origin.caller { writeCaller(caller, isSecure: downstream.isSecure, into: &output) }
   if let route { output.append(route.requestEdits.lines) }
-  if let upgrades { upgrades.writeOffer(head.fields, bytes, into: &output) }
+  if let upgrades {
+    upgrades.tokens.writeOffer(head.fields, bytes, into: &output)
+    output.append(upgrades.lines)
+  }
   if !carriesID {
     output.append("l5d-reqid: ")
     appendHex(requestID, into: &output)

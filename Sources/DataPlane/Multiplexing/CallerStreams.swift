@@ -33,7 +33,10 @@ extension ProxyCore {
   ) -> Handle? {
     let machine: SessionMachine
     switch kind {
-    case .http2: machine = .http2(HTTP2Session(role: .server, settings: limits.http2, at: milliseconds, memory: http2Memory))
+    case .http2:
+      var settings = limits.http2
+      settings.takesExtendedConnect = !listeners[origin.listener].policy.upgrades.names.isEmpty
+      machine = .http2(HTTP2Session(role: .server, settings: settings, at: milliseconds, memory: http2Memory))
     case .calls(let speaks):
       var settings = limits.calls
       settings.methodInName = listeners[origin.listener].policy.methodInName
@@ -46,6 +49,7 @@ extension ProxyCore {
   }
 
   mutating func takeCallerEvent(_ event: HTTP2Event, of s: Handle, from origin: Origin, _ http2: HTTP2Session) {
+    if TunnelSide(tag: event.tag) != nil { return takeTunnelEvent(event, http2) }
     let h = Handle(bits: event.tag)
     switch event.kind {
     case .request(let fields, let ends): beginStream(insertStream(s, origin, event, http2), fields, hasBody: !ends)
@@ -192,15 +196,19 @@ extension Downstream {
     switch stream.outgoing {
     case .head: taken = passHead(to: http2)
     case .body(let reader): taken = stream.passBody(reader, output, from: 0, to: http2)
-    case .ended: taken = output.count  // the answer was cut off before its text was
+    case .ended, .tunnel: taken = output.count  // the answer was cut off before its text was
     }
     output.removeFirst(taken)
     return taken > 0
   }
 
   private mutating func passHead(to http2: HTTP2Session) -> Int {
-    let head = OwnHeadText(answer: output.span, leavesOutLength: exchange.isGRPC)
-    if head.status < 200 {
+    var head = OwnHeadText(answer: output.span, leavesOutLength: exchange.isGRPC)
+    if head.status == 101 {
+      head.becomeTunnelAnswer(output.span)
+      http2.submitResponse(stream.id, head, of: output.span, endStream: false)
+      stream.outgoing = .tunnel
+    } else if head.status < 200 {
       http2.submitInformational(stream.id, head, of: output.span)
     } else {
       let body = BodyReader(head.answerBody(to: exchange.method))

@@ -128,16 +128,20 @@ extension ProxyCore {
       switch upstreams[u].passText(to: http2, tag: u.bits, isGRPC: isGRPC) {
       case .moved: continue
       case .waits: break
+      case .offers: return passOffer(u, http2)
       case .refused:
-        // The endpoint has said GOAWAY since this connection was chosen.
-        let h = upstreams[u].caller
-        resend(u, h, because: .closed, fault: .upstreamReset)
+        resendRefused(u)
         return false
       }
       break
     }
     markDirty(s)
     return true
+  }
+
+  /// The endpoint has said GOAWAY since this connection was chosen.
+  mutating func resendRefused(_ u: Handle) {
+    resend(u, upstreams[u].caller, because: .closed, fault: .upstreamReset)
   }
 
   /// The session has written: this request may go on.
@@ -153,6 +157,7 @@ extension ProxyCore {
   // MARK: Frames become text
 
   mutating func takeEndpointEvent(_ event: HTTP2Event, _ http2: HTTP2Session) {
+    if TunnelSide(tag: event.tag) != nil { return takeTunnelEvent(event, http2) }
     let u = Handle(bits: event.tag)
     guard upstreams.contains(u) else {
       if case .data(let range) = event.kind { http2.consume(event.stream, range.count) }
@@ -176,6 +181,7 @@ extension ProxyCore {
 
   private mutating func takeAnswerHead(_ u: Handle, _ fields: HeaderList, hasBody: Bool) {
     buffers.lend(&upstreams[u].input)
+    if case .tunnel = upstreams[u].stream.outgoing, writeAgreement(u, fields) { return takeAnswerText(u) }
     let isHead = downstreams[upstreams[u].caller].exchange.method == .head
     guard let body = fields.writeResponseHead(hasBody: hasBody, saysLength: !isHead, into: &upstreams[u].input) else {
       return breakAnswer(u, .badStatusLine)
@@ -248,8 +254,10 @@ extension StreamText {
   fileprivate var isRequestSent: Bool { if case .ended = outgoing { true } else { false } }
 }
 
-private enum RequestStep {
+enum RequestStep {
   case moved
+  /// It offers to switch protocols, which HTTP/2 says in another way: `passOffer`.
+  case offers
   /// The rest of the text is not there yet.
   case waits
   /// The connection takes no new request.
@@ -267,27 +275,32 @@ extension Upstream {
   fileprivate mutating func passText(to http2: HTTP2Session, tag: UInt64, isGRPC: Bool) -> RequestStep {
     let taken: Int
     switch stream.outgoing {
-    case .head:
-      guard let head = sendHead(to: http2, tag: tag, isGRPC: isGRPC) else { return .refused }
-      stream.id = head.stream
-      stream.sentHead(head.body)
-      taken = head.length
+    case .head: return passHead(to: http2, tag: tag, isGRPC: isGRPC, offer: .undecided)
     case .body(let reader): taken = stream.passBody(reader, output, from: sent, to: http2)
-    case .ended: taken = unsent
+    case .ended, .tunnel: taken = unsent
     }
+    return moved(taken)
+  }
+
+  /// Sends the head, which is the next part of the request's text.
+  mutating func passHead(to http2: HTTP2Session, tag: UInt64, isGRPC: Bool, offer: OfferPassage) -> RequestStep {
+    // A gRPC server may refuse who cannot take trailers.
+    var head = OwnHeadText(request: output.span.extracting(sent...), scheme: "http", asksForTrailers: isGRPC)
+    if head.upgrade != nil, offer == .undecided { return .offers }
+    if offer == .extendedConnect { head.becomeExtendedConnect(output.span.extracting(sent...)) }
+    let body = BodyReader(head.requestBody)
+    let ends = body.isDone && offer != .extendedConnect
+    guard let id = http2.submitRequest(head, of: output.span.extracting(sent...), endStream: ends, tag: tag) else {
+      return .refused
+    }
+    stream.id = id
+    if offer == .extendedConnect { stream.outgoing = .tunnel } else { stream.sentHead(body) }
+    return moved(head.length)
+  }
+
+  private mutating func moved(_ taken: Int) -> RequestStep {
     sent += taken
     if !canReplay { dropSent() }
     return taken > 0 ? .moved : .waits
-  }
-
-  private borrowing func sendHead(
-    to http2: HTTP2Session, tag: UInt64, isGRPC: Bool
-  ) -> (stream: Int32, body: BodyReader, length: Int)? {
-    let text = output.span.extracting(sent...)
-    // A gRPC server may refuse who cannot take trailers.
-    let head = OwnHeadText(request: text, scheme: "http", asksForTrailers: isGRPC)
-    let body = BodyReader(head.requestBody)
-    guard let stream = http2.submitRequest(head, of: text, endStream: body.isDone, tag: tag) else { return nil }
-    return (stream, body, head.length)
   }
 }

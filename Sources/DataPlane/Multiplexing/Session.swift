@@ -16,6 +16,10 @@ struct Session: ~Copyable {
   var output = ByteBuffer()
   /// Streams that have more text than the machine is given at once; they go on when frames were written.
   var stalled: [Handle] = []
+  /// Tunnels of which the same is true.
+  var stalledTunnels: [Handle] = []
+  /// Requests for a tunnel, `Upstream`s, that wait for the endpoint to say whether it takes such.
+  var unsettled: [Handle] = []
   var phase: Phase
   /// The kernel may have bytes for us (edge-triggered: we must remember).
   var mayRead = true

@@ -118,6 +118,7 @@ extension ProxyCore {
     if case .endpoint(let c, let e) = sessions[s].peer {
       clusters[c].endpoints[Int(e)].allowedStreams = http2.peerConcurrentStreams
     }
+    if !sessions[s].unsettled.isEmpty { resumeUnsettled(s) }
   }
 
   /// Reads past what still comes to a session that has said its last byte.
@@ -162,7 +163,15 @@ extension ProxyCore {
   /// - Parameter fault: what an endpoint's callers are told.
   mutating func closeStreams(of s: Handle, _ fault: ProxyFault) {
     let peer = sessions[s].peer
+    var unsettled: [Handle] = []
+    swap(&unsettled, &sessions[s].unsettled)  // the machine does not know them yet
+    for u in unsettled { endpointStreamLost(u, fault) }
+    guard sessions.contains(s) else { return }
     for tag in sessions[s].machine.tags where tag != 0 {
+      if TunnelSide(tag: tag) != nil {
+        tunnelStreamClosed(tag)
+        continue
+      }
       switch peer {
       case .caller: callerStreamClosed(Handle(bits: tag))
       case .endpoint: endpointStreamLost(Handle(bits: tag), fault)

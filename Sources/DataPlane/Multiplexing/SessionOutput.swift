@@ -37,7 +37,10 @@ extension ProxyCore {
       if case .caller(let origin) = sessions[s].peer { facts.recordBytes(origin.direction, received: 0, sent: n) }
       takeEvents(s, machine)
       guard sessions.contains(s) else { return }
-      if n > 0 { resumeStalled(s) }
+      if n > 0 {
+        resumeStalled(s)
+        resumeTunnels(s)
+      }
       guard sessions.contains(s) else { return }
       if machine.hasFault { endSession(s) }
       readOn(s)

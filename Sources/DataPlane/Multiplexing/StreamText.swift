@@ -27,6 +27,8 @@ struct StreamText {
     case head
     case body(BodyReader)
     case ended
+    /// A tunnel was asked for, or agreed to: no text follows.
+    case tunnel
   }
 
   // MARK: Frames become text

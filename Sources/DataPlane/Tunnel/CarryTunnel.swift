@@ -1,3 +1,4 @@
+import HTTP2
 import Memory
 import SystemIO
 
@@ -24,6 +25,7 @@ extension ProxyCore {
     if tunnels[t].caller.isBroken, tunnels[t].caller.mayRead {
       guard carry(t, from: .caller) else { return }
     }
+    giveTunnelCredit(t)
     settleTunnel(t)
   }
 
@@ -51,7 +53,8 @@ extension ProxyCore {
     }
   }
 
-  private mutating func passed(_ t: Handle, _ n: Int, from side: TunnelSide) {
+  /// So many bytes of a side have come into the other one's output.
+  mutating func passed(_ t: Handle, _ n: Int, from side: TunnelSide) {
     if side == .caller { facts.recordTunnelBytes(tunnels[t].direction, received: n, sent: 0) }
     if tunnels[t][side.other].isBroken { return tunnels[t][side.other].output.removeAll() }  // nobody takes it
     touchTunnel(t)
@@ -60,6 +63,7 @@ extension ProxyCore {
   /// Gives the kernel what it takes for this peer.
   private mutating func flushTunnel(_ t: Handle, _ side: TunnelSide) {
     if tunnels[t][side].isFlushed || tunnels[t][side].isBroken { return }
+    if tunnels[t][side].link.isStream { return passTunnelled(t, side) }
     guard let sent = tunnels[t][side].flush() else {
       tunnels[t][side].setBroken()
       return touchTunnel(t)
@@ -74,7 +78,7 @@ extension ProxyCore {
   private mutating func giveWay(_ t: Handle, _ side: TunnelSide) -> Bool {
     do {
       try loop.modify(
-        tunnels[t][side].socket.descriptor, token: t.token(kind: side.tokenKind), [.read, .write, .edgeTriggered])
+        tunnels[t][side].link.descriptor, token: t.token(kind: side.tokenKind), [.read, .write, .edgeTriggered])
       return true
     } catch {
       closeTunnel(t, reset: true)  // the kernel no longer watches it: nothing would ever wake it
@@ -95,7 +99,10 @@ extension ProxyCore {
     guard tunnels[t][side].isFlushed else { return }
     buffers.reclaim(&tunnels[t][side].output)
     guard tunnels[t][side.other].hasEnded, !tunnels[t][side].isBroken else { return }
-    if !tunnels[t][side].isShut { tunnels[t][side].shut() }
+    if !tunnels[t][side].isShut {
+      tunnels[t][side].shut()
+      if tunnels[t][side].link.isStream { endTunnelled(t, side) }
+    }
     // Nobody hears this peer any more: it may end in order, but not at its leisure.
     if tunnels[t][side.other].isBroken, !tunnels[t].isLingering {
       tunnels[t].isLingering = true
@@ -130,20 +137,27 @@ extension ProxyCore {
   mutating func closeTunnel(_ t: Handle, reset: Bool) {
     var gone = tunnels.remove(t)
     gone.clock.stop(on: loop)
-    release(&gone.caller, reset: reset)
-    release(&gone.service, reset: reset)
+    let code = reset ? gone.cutCode : nil
+    release(&gone.caller, code, unheard: .noError)
+    release(&gone.service, code, unheard: .cancel)
     tunnelPlaces -= 1
     facts.gauges.tunnels -= 1
-    facts.gauges.downstreamConnections -= 1
+    // The connection of a stream is its session's.
+    if !gone.caller.link.isStream { facts.gauges.downstreamConnections -= 1 }
+    if gone.service.link.isStream { return }
     facts.gauges.upstreamActive -= 1
     clusters[gone.cluster].endpoints[Int(gone.endpoint)].connections -= 1
     clusters[gone.cluster].releaseIfUnused(gone.endpoint)
   }
 
-  private mutating func release(_ end: inout TunnelEnd, reset: Bool) {
-    loop.remove(end.socket.descriptor)
-    if reset { end.socket.setReset() }
+  /// - Parameters:
+  ///   - code: of a reset; nil: what was said stands.
+  ///   - unheard: what a stream is told whose peer would speak to nobody now.
+  private mutating func release(_ end: inout TunnelEnd, _ code: HTTP2ErrorCode?, unheard: HTTP2ErrorCode) {
     end.output.removeAll()
     buffers.reclaim(&end.output)
+    if end.link.isStream { return forget(end.stream, code ?? (end.hasEnded ? nil : unheard)) }
+    loop.remove(end.link.descriptor)
+    if code != nil { end.link.setReset() }
   }
 }

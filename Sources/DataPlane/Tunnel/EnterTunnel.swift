@@ -1,9 +1,10 @@
 import HTTP
+import HTTP2
 import Memory
 import SystemIO
 
 // How a request becomes a tunnel: by a switch of protocols that the caller offers and the service accepts (RFC 9110 §7.8), or by CONNECT
-// (§9.3.6).
+// (§9.3.6). Extended CONNECT of HTTP/2 (RFC 8441) comes as the offer, in the text of its stream.
 
 extension ProxyCore {
   // MARK: The request asks
@@ -11,11 +12,14 @@ extension ProxyCore {
   /// The request whose head stands in `self.head` offers other protocols; those that the listener allows go on to the service.
   /// Otherwise the offer is ignored. Returns false when it was answered, since there is no room for another tunnel.
   mutating func takeOffer(_ h: Handle, _ headLength: Int) -> Bool {
-    // A body that is still under way could not be told from what is tunnelled.
-    guard head.minorVersion == 1, !downstreams[h].link.isStream, hasWholeBody(h, headLength) else { return true }
     let tokens = listeners[downstreams[h].origin.listener].policy.upgrades
     let offer = downstreams[h].offer(head, tokens)
-    guard !offer.isEmpty else { return true }
+    if downstreams[h].link.isStream {
+      guard mayBeTunnel(h, offer) else { return false }
+    } else {
+      // A body that is still under way could not be told from what is tunnelled.
+      guard head.minorVersion == 1, hasWholeBody(h, headLength), !offer.isEmpty else { return true }
+    }
     downstreams[h].exchange.offer = offer
     return findTunnelPlace(h, headLength)
   }
@@ -30,7 +34,7 @@ extension ProxyCore {
 
   /// The request is a CONNECT. Returns false when it was answered.
   mutating func takeConnect(_ h: Handle, _ headLength: Int) -> Bool {
-    guard listeners[downstreams[h].origin.listener].policy.allowsConnect, !downstreams[h].link.isStream else {
+    guard listeners[downstreams[h].origin.listener].policy.allowsConnect else {
       refuse(h, .badRequest, status: 405, text: "CONNECT is not offered here")
       return false
     }
@@ -49,7 +53,16 @@ extension ProxyCore {
       return false
     }
     downstreams[h].exchange.mayTunnel = true
+    // It is no call, whatever its fields say: the faults of calls have the status of a success, which would be a tunnel's.
+    if downstreams[h].link.isStream { downstreams[h].exchange.isGRPC = false }
     return true
+  }
+
+  /// The request is no tunnel any more, or will be none.
+  mutating func leaveTunnelPlace(_ h: Handle) {
+    tunnelPlaces -= 1
+    let handshake = downstreams[h].exchange.handshake
+    if handshakes.contains(handshake) { _ = handshakes.remove(handshake) }
   }
 
   // MARK: The service agrees
@@ -59,8 +72,8 @@ extension ProxyCore {
     let (offer, tokens) = (
       downstreams[h].exchange.offer, listeners[downstreams[h].origin.listener].policy.upgrades
     )
-    guard !offer.isEmpty, downstreams[h].requestBody.isDone, !upstreams[u].link.isStream,
-      upstreams[u].accepts(offer, answer, tokens)
+    guard !offer.isEmpty, downstreams[h].requestBody.isDone, upstreams[u].accepts(offer, answer, tokens),
+      isHandshakeDone(u, h)
     else { return false }
     let extra = downstreams[h].exchange.explains == .field ? explanationLines(h) : []
     let edits = answerEdits(h)
@@ -77,7 +90,9 @@ extension ProxyCore {
   mutating func connectStands(_ u: Handle, _ h: Handle) {
     if !downstreams[h].exchange.isRaw {
       buffers.lend(&downstreams[h].output)
-      downstreams[h].output.append("HTTP/1.1 200 OK\r\n\r\n")
+      // Of a stream, 101 is the text for a tunnel that stands.
+      downstreams[h].output.append(
+        downstreams[h].link.isStream ? "HTTP/1.1 101 OK\r\n\r\n" : "HTTP/1.1 200 OK\r\n\r\n")
     }
     openTunnel(u, h)
   }
@@ -89,6 +104,7 @@ extension ProxyCore {
     clusters[c].endpoints[Int(e)].backoff.succeeded()
     endAttempt(h, as: .success)
     endRequest(h, as: .success)
+    if downstreams[h].link.isStream { passAnswer(h) }
     var caller = downstreams.remove(h)
     var service = upstreams.remove(u)
     caller.clock.stop(on: loop)
@@ -100,18 +116,17 @@ extension ProxyCore {
     swap(&toService, &service.output)
     move(&service.input, to: &toCaller)
     move(&caller.input, to: &toService)
-    let direction = caller.origin.direction
+    let direction = caller.link.isStream ? nil : caller.origin.direction
     let hangups = (caller.sawHangup, service.sawHangup)
     tunnelPlaces += 1
     facts.gauges.tunnels += 1
-    guard let callerSocket = caller.takeSocket(), let serviceSocket = service.takeSocket() else {
-      preconditionFailure("streams do not become tunnels")
-    }
+    let cutCode: HTTP2ErrorCode = caller.exchange.method == .connect ? .connectError : .cancel
+    let (callerStream, serviceStream) = (caller.stream, service.stream)
     let t = tunnels.insert(
       Tunnel(
-        caller: TunnelEnd(socket: callerSocket, output: toCaller, sawHangup: hangups.0),
-        service: TunnelEnd(socket: serviceSocket, output: toService, sawHangup: hangups.1), cluster: c, endpoint: e,
-        direction: direction))
+        caller: TunnelEnd(link: caller.takeLink(), stream: callerStream, output: toCaller, sawHangup: hangups.0),
+        service: TunnelEnd(link: service.takeLink(), stream: serviceStream, output: toService, sawHangup: hangups.1),
+        cluster: c, endpoint: e, direction: direction, cutCode: cutCode))
     watchTunnel(t)
   }
 
@@ -124,10 +139,14 @@ extension ProxyCore {
   private mutating func watchTunnel(_ t: Handle) {
     do {
       for side in [TunnelSide.caller, .service] {
+        if tunnels[t][side].link.isStream {
+          guard watchTunnelled(t, side) else { return closeTunnel(t, reset: true) }
+          continue
+        }
         // Peers that vanish say nothing: without this, a tunnel that may be idle for ever would stay for ever.
-        try tunnels[t][side].socket.setKeepAlive(idle: 60, interval: 10, count: 6)
+        try tunnels[t][side].link.setKeepAlive(idle: 60, interval: 10, count: 6)
         try loop.modify(
-          tunnels[t][side].socket.descriptor, token: t.token(kind: side.tokenKind), [.read, .write, .edgeTriggered])
+          tunnels[t][side].link.descriptor, token: t.token(kind: side.tokenKind), [.read, .write, .edgeTriggered])
       }
     } catch {
       return closeTunnel(t, reset: true)  // the kernel does not watch it: nothing would ever wake it
@@ -138,6 +157,9 @@ extension ProxyCore {
 }
 
 extension Downstream {
+  /// Gives up the connection or stream, which goes on as something else.
+  fileprivate consuming func takeLink() -> PeerLink { link }
+
   /// What the request whose head stands in the input offers of these protocols.
   fileprivate borrowing func offer(_ head: borrowing RequestHead, _ tokens: UpgradeTokens) -> UpgradeOffer {
     tokens.named(by: head.fields, in: input.span).0
@@ -153,6 +175,6 @@ extension Upstream {
     return !named.isEmpty && !hasOthers && offer.isSuperset(of: named)
   }
 
-  /// Gives up the connection, which goes on as something else.
-  fileprivate consuming func takeSocket() -> PeerSocket? { link.takeSocket() }
+  /// Gives up the connection or stream, which goes on as something else.
+  fileprivate consuming func takeLink() -> PeerLink { link }
 }

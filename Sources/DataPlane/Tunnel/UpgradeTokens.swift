@@ -7,7 +7,7 @@ public struct UpgradeTokens: Sendable, Equatable {
   public static let limit = UpgradeOffer.RawValue.bitWidth
 
   /// WebSocket (RFC 6455) and nothing else.
-  public static let standard = UpgradeTokens(names: [Array("websocket".utf8)])
+  public static let standard = UpgradeTokens(names: [webSocket])
 
   /// In lower case.
   private(set) var names: [[UInt8]]
@@ -65,6 +65,19 @@ public struct UpgradeTokens: Sendable, Equatable {
     }
     output.append("\r\n")
   }
+
+  /// The name of the only protocol in an offer of these; nil when there is none, or several.
+  func name(of offer: UpgradeOffer) -> [UInt8]? {
+    let index = offer.rawValue.trailingZeroBitCount
+    return offer.rawValue.nonzeroBitCount == 1 && index < names.count ? names[index] : nil
+  }
+
+  /// Whether an offer of these has WebSocket, whose handshake has a key.
+  func includesWebSocket(_ offer: UpgradeOffer) -> Bool {
+    names.indices.contains { names[$0] == Self.webSocket && offer.rawValue & (1 << UpgradeOffer.RawValue($0)) != 0 }
+  }
+
+  private static let webSocket = Array("websocket".utf8)
 
   private func index(of element: Span<UInt8>) -> UpgradeOffer.RawValue? {
     for (i, name) in names.enumerated() where isAlike(element, name) {

@@ -86,6 +86,7 @@ extension ProxyCore {
     case .fault(let fault): return broken(u, h, fault)
     case .complete(let length):
       if answer.statusCode < 200 { return passInterim(u, h, length) }
+      if !downstreams[h].exchange.offer.isEmpty, isNoTunnel(h) { return broken(u, h, .missingUpgrade) }
       return passHead(u, h, length)
     }
   }

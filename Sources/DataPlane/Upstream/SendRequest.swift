@@ -65,7 +65,7 @@ extension ProxyCore {
     // Before the call, not in it: what follows `head` as an argument and needs `self` costs a copy of the whole head.
     let (route, tail) = (editingRoute(h), bindings[b].leaves[Int(leaf)].headers)
     let upgrades =
-      downstreams[h].exchange.offer.isEmpty ? nil : listeners[downstreams[h].origin.listener].policy.upgrades
+      downstreams[h].exchange.offer.isEmpty ? nil : writtenOffer(h, on: u)
     buffers.lend(&upstreams[u].output)
     let written = writeRequestHead(
       head, of: downstreams[h], route: route, tail: tail,

@@ -41,6 +41,8 @@ struct ProxyCore: ~Copyable {
   var tunnels = Slab<Tunnel>()
   /// Tunnels, and requests that may become one.
   var tunnelPlaces = 0
+  /// Of requests that may become a tunnel for WebSocket between HTTP/1.1 and HTTP/2.
+  var handshakes = Slab<WebSocketHandshake>()
   /// This worker's slice of `limits.tunnels`.
   let tunnelLimit: Int
   /// What the session that is being read received.

@@ -22,7 +22,8 @@ enum ByteClass {
 }
 
 @inline(__always) func byteClass(_ byte: UInt8) -> UInt8 { byteClasses[Int(byte)] }
-@inline(__always) func isToken(_ byte: UInt8) -> Bool { byteClass(byte) & ByteClass.token != 0 }
+/// Whether a byte may stand in a token (RFC 9110 §5.6.2).
+@inline(__always) public func isToken(_ byte: UInt8) -> Bool { byteClass(byte) & ByteClass.token != 0 }
 @inline(__always) func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
 @inline(__always) func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 

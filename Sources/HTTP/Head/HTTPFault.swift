@@ -22,7 +22,7 @@ public enum HTTPFault: UInt8, Error, Hashable, Sendable, CaseIterable {
   // Bodies
   case badChunkSize, badChunkExtension, chunkExtensionsTooLong, missingChunkEnd, trailersTooLarge, truncatedBody
   // Exchanges, found by the connection machines
-  case unexpectedResponse, unexpectedUpgrade, tooManyInformational, truncatedHead
+  case unexpectedResponse, unexpectedUpgrade, missingUpgrade, tooManyInformational, truncatedHead
 
   /// The status that answers a request with this fault.
   public var status: Int {
@@ -32,7 +32,9 @@ public enum HTTPFault: UInt8, Error, Hashable, Sendable, CaseIterable {
     case .unknownExpectation: 417
     case .methodTooLong, .unknownTransferCoding: 501
     case .unsupportedVersion, .http2Preface: 505
-    case .unexpectedResponse, .unexpectedUpgrade, .tooManyInformational, .badStatusLine, .bodyNotAllowed: 502
+    case .unexpectedResponse, .unexpectedUpgrade, .missingUpgrade,
+      .tooManyInformational, .badStatusLine, .bodyNotAllowed:
+      502
     default: 400
     }
   }
@@ -79,6 +81,7 @@ public enum HTTPFault: UInt8, Error, Hashable, Sendable, CaseIterable {
     case .truncatedBody: "the connection closed within the body"
     case .unexpectedResponse: "a response without a request"
     case .unexpectedUpgrade: "a switch of protocols that nobody asked for"
+    case .missingUpgrade: "a success without the switch of protocols that was asked for"
     case .tooManyInformational: "too many informational responses"
     case .truncatedHead: "the connection closed within the head"
     }

@@ -40,6 +40,21 @@ import Testing
     #expect(try detected(proxy, .tcp) == 3)
   }
 
+  /// Item 41: the line with which HTTP/2 begins is nobody else's, whatever follows it. What begins otherwise is told so in HTTP/1.1.
+  @Test func aPrefaceThatBreaksOffIsHTTP2AllTheSame() throws {
+    let proxy = try proxy(try Self.echo())
+    for first in ["PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\rX"] {
+      let connection = try proxy.connect()
+      try connection.send(first)
+      #expect(try connection.frames { _ in false }.compactMap { $0.type == 7 ? $0.code : nil } == [.protocolError])
+    }
+    #expect(try detected(proxy, .tcp) == 0)
+    let plain = try self.proxy(try Self.echo()) { $0.tcpName = nil }
+    let connection = try plain.connect()
+    try connection.send("INVALID CONNECTION PREFACE\r\n\r\n")
+    #expect(try connection.readToEnd().hasPrefix("HTTP/1.1 400 "))
+  }
+
   @Test func aBadRequestStaysARequest() throws {
     let proxy = try proxy(try Self.echo())
     #expect(try proxy.send("GET / HTTP/1.1\r\nBad Field: x\r\n\r\n").status == 400)

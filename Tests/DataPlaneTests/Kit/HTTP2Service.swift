@@ -38,10 +38,12 @@ final class HTTP2Service: Sendable {
 
   /// - Parameters:
   ///   - reads: whether credit is given for bodies.
+  ///   - atData: called with each part of a body.
   ///   - atEnd: called when a request is complete.
   init(
     settings: HTTP2Settings = HTTP2Settings(), reads: Bool = true,
-    atHead: @escaping @Sendable (Call) -> Next = { _ in .goOn }, atEnd: @escaping @Sendable (Call) -> Next = { _ in .goOn }
+    atHead: @escaping @Sendable (Call) -> Next = { _ in .goOn },
+    atData: @escaping @Sendable (Call, [UInt8]) -> Void = { _, _ in }, atEnd: @escaping @Sendable (Call) -> Next = { _ in .goOn }
   ) throws {
     let counts = counts
     server = try ScriptedServer { connection, server, number in
@@ -62,6 +64,9 @@ final class HTTP2Service: Sendable {
           case .data(let range):
             counts.add(range.count)
             if reads { session.consume(event.stream, range.count) }
+            let fields = heads[event.stream] ?? HeaderList()
+            let call = Call(session: session, stream: event.stream, fields: fields, connection: number)
+            atData(call, Array(bytes[range]))
           case .ended:
             let fields = heads[event.stream] ?? HeaderList()
             let end = atEnd(Call(session: session, stream: event.stream, fields: fields, connection: number))

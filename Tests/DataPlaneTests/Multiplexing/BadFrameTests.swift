@@ -176,7 +176,11 @@ import Testing
     Example("a path without a slash", .reset(.protocolError), request([target[0], target[1], (":path", "bad"), target[3]])),
     Example("host differs", .refused, request(target + [("host", "other")])),
     Example("host twice", .reset(.protocolError), request(target + [("host", "web"), ("host", "web")])),
-    Example("extended CONNECT", .reset(.protocolError), request([(":method", "CONNECT"), (":protocol", "websocket")] + target.dropFirst())),
+    Example("a protocol of a GET", .reset(.protocolError), request(target + [(":protocol", "websocket")])),
+    Example(
+      "extended CONNECT without a path", .reset(.protocolError),
+      request([(":method", "CONNECT"), (":protocol", "websocket"), target[1], target[3]])),
+    Example("CONNECT with a path", .reset(.protocolError), request([(":method", "CONNECT")] + target.dropFirst())),
     Example(
       "too little for content-length", .reset(.protocolError), request(post + [("content-length", "5")], end: false), Frame.data(1, bytes("1234"), end: true)),
     Example("no body for content-length", .reset(.protocolError), request(post + [("content-length", "5")])),

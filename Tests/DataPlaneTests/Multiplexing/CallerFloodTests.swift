@@ -65,6 +65,36 @@ import Testing
     try proxy.waitUntilQuiet(callers: 1)
   }
 
+  /// Item 50: a thousand PINGs may wait for their answers and no more. As many that are answered as they come are no flood, so it is
+  /// not the limit on their rate that ends the connection.
+  @Test func answersToPINGThatWaitAreBounded() throws {
+    let proxy = try ProxyHarness(try ScriptedServer.answering(ForwardingTests.hello))
+    let patient = try proxy.connect()
+    try patient.send(Frame.preface + Frame.settings)
+    for round in 1...18 {
+      try patient.send((0..<100).flatMap { _ in Frame.ping() })
+      let frames = try patient.frames { frames in frames.filter { $0.type == 6 }.count >= 100 }
+      try #require(frames.filter { $0.type == 6 && $0.flags == 1 }.count == 100, "round \(round)")
+      try #require(!frames.contains { $0.type == 7 })
+    }
+    // Whether all of them wait at once is the kernel's to say, so several callers try.
+    var codes: [HTTP2ErrorCode] = []
+    for _ in 0..<10 where codes.isEmpty {
+      let flood = try proxy.connect()
+      try flood.send(Frame.preface + Frame.settings)
+      _ = try flood.frames { $0.contains { $0.type == 4 && $0.flags == 1 } }
+      try flood.send((0..<1800).flatMap { _ in Frame.ping() })
+      let frames = try flood.frames { frames in frames.filter { $0.type == 6 }.count >= 1800 }
+      codes = frames.compactMap { $0.type == 7 ? $0.code : nil }
+      #expect(codes.isEmpty || frames.filter { $0.type == 6 }.count <= 1000)
+    }
+    #expect(codes == [.enhanceYourCalm])
+    let bystander = try proxy.caller()
+    let after = bystander.ask()
+    bystander.finish(after)
+    #expect(bystander.text(after) == "hello")
+  }
+
   /// 200 at once are borne: a browser's page that is left does that.
   @Test func aBurstOfResetsIsBorne() throws {
     let service = try ScriptedServer.answering(ForwardingTests.hello)

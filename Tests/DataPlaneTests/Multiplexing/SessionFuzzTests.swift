@@ -1,4 +1,5 @@
 import HTTP2
+import MeshProtocol
 import TestSupport
 import Testing
 
@@ -25,6 +26,8 @@ private struct FrameStorm {
   static let most = 16
 
   private let proxy: ProxyHarness
+  /// What half of the requests take for a service of HTTP/2.
+  private let back: ProxyHarness
   private let wild: ScriptedServer
   private let clean: HTTP2Client
   private var callers: [(connection: RawConnection, pieces: [[UInt8]])] = []
@@ -40,8 +43,16 @@ private struct FrameStorm {
       }
     }
     wild = try Self.service()
+    var policy = ListenerPolicy()
+    policy.allowsConnect = true
+    back = try ProxyHarness(wild, limits: Self.limits)
     proxy = try ProxyHarness(
-      dtab: "/svc/web => /$/inet/127.0.0.1/\(wild.port) ; /svc/echo => /$/inet/127.0.0.1/\(echo.port)", limits: Self.limits)
+      dtab: "/svc/web => 1 * /$/inet/127.0.0.1/\(wild.port) & 1 * /#/registry/back ; /svc/echo => /$/inet/127.0.0.1/\(echo.port)",
+      limits: Self.limits, policy: policy)
+    proxy.answerWants(
+      EndpointSet(
+        name: try Path(parsing: "/#/registry/back"), version: 1, state: .bound,
+        endpoints: [Endpoint(address: .loopback(port: back.port), text: "127.0.0.1:\(back.port)")], serviceProtocol: .http2))
     clean = try proxy.caller()
     frames = Mutator(corpus: Self.corpus, alphabet: Self.alphabet, seed: 0x4832)
   }
@@ -73,6 +84,10 @@ private struct FrameStorm {
         let text = try connection.read { $0.contains("\r\n\r\n") }.text
         if text.isEmpty { return }
         server.keep(String(text.prefix(16)))
+        if text.contains("upgrade: websocket"), random.below(4) > 0 {
+          try connection.send(Handshake.answer(to: text) + "first")
+          return try tunnel(connection, &random)
+        }
         let index = random.below(answers.count * 2)
         try connection.send(answers[index < answers.count ? index : 0])
         if index >= 5 && index < answers.count || random.below(20) == 0 {
@@ -82,8 +97,32 @@ private struct FrameStorm {
     }
   }
 
+  /// Says and hears a few things, and ends in one of the ways there are.
+  private static func tunnel(_ connection: RawConnection, _ random: inout SeededRandom) throws {
+    for _ in 0..<random.below(4) {
+      if random.below(2) == 0 {
+        try connection.send(String(repeating: "y", count: random.below(30_000)))
+      } else if try connection.readSome().isEmpty {
+        break
+      }
+    }
+    switch random.below(4) {
+    case 0: connection.reset()
+    case 1:
+      connection.endWriting()
+      _ = try connection.readToEnd()
+    case 2: _ = try connection.readToEnd()
+    default: return
+    }
+  }
+
   private static let get = Frame.block([(":method", "GET"), (":scheme", "http"), (":path", "/a"), (":authority", "web")])
   private static let post = Frame.block([(":method", "POST"), (":scheme", "http"), (":path", "/a"), (":authority", "web")])
+
+  private static let connect = Frame.block([(":method", "CONNECT"), (":authority", "web:1")])
+  private static let chat = Frame.block([
+    (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/a"), (":authority", "web"),
+  ])
 
   /// What one caller may say after its preface, one kind of conversation each. Ids rise.
   private static let corpus: [[UInt8]] = [
@@ -98,6 +137,10 @@ private struct FrameStorm {
     Frame.headers(1, post, end: false) + Frame.data(1, [2] + bytes("padded") + [0, 0], end: true, flags: 8),
     Frame.headers(1, get) + Frame.make(7, 0, 0, [UInt8](repeating: 0, count: 8)) + Frame.make(0xfa, 0, 0, bytes("unknown")),
     Frame.headers(1, post, end: false) + Frame.data(1, [UInt8](repeating: 0x61, count: 16_384)) + Frame.data(1, [], end: true),
+    Frame.headers(1, chat, end: false) + Frame.data(1, bytes("hello")) + Frame.data(1, bytes("bye"), end: true),
+    Frame.headers(1, chat, end: false) + Frame.data(1, [UInt8](repeating: 0x61, count: 16_384)) + Frame.headers(3, chat) + Frame.reset(1),
+    Frame.headers(1, chat, end: false) + Frame.data(1, bytes("a")) + Frame.headers(1, Frame.field("x-sum", "1")) + Frame.windowUpdate(0, 60_000),
+    Frame.headers(1, connect, end: false) + Frame.data(1, bytes("raw\r\n\r\n")) + Frame.headers(3, chat, end: false) + Frame.reset(3),
     Frame.headers(1, get + Frame.field("expect", "100-continue") + Frame.field("cookie", "a=1") + Frame.field("cookie", "b=2")),
   ]
   private static let alphabet: [UInt8] = [0, 1, 2, 3, 4, 5, 8, 9, 0x0a, 0x0d, 0x20, 0x3a, 0x3f, 0x40, 0x7f, 0x80, 0x82, 0xbe, 0xff]
@@ -143,7 +186,14 @@ private struct FrameStorm {
 
   mutating func expectNothingLeft() throws {
     callers.removeAll()
+    let carried = try proxy.collect(ticket: 1).tunnelBytes
+    #expect(carried.received > 0 && carried.sent > 0, "no tunnel came to stand")
     do { try proxy.waitUntilQuiet(callers: 1) } catch { Issue.record("still open: \(try proxy.gauges()), expected one caller") }
+    try wait {
+      let open = try back.gauges()
+      return open.requestsInFlight == 0 && open.tunnels == 0 && open.downstreamConnections == 0
+    }
+    #expect(try proxy.gauges().tunnels == 0)
     try expectCleanAnswer(-1)
     let (endpoints, bindings) = (try proxy.describe(.endpoints()), try proxy.describe(.bindings))
     #expect(endpoints.ranges(of: "\"outstanding\":").count == endpoints.ranges(of: "\"outstanding\":0,").count, "\(endpoints)")

@@ -57,14 +57,53 @@ import Testing
     #expect(try proxy.gauges().tunnels == 0)
   }
 
-  @Test func itIsNotOfferedOverHTTP2() throws {
-    let server = try Switch.service()
+  // MARK: HTTP/2 (RFC 9113 §8.5)
+
+  @Test func aStreamGoesToAnEndpointOfTheName() throws {
+    let server = try ScriptedServer { connection, server, _ in
+      try connection.send("220 ready\r\n")
+      try Switch.echo(connection, server)
+    }
     let proxy = try ProxyHarness(server, policy: Self.policy)
     let caller = try proxy.caller()
-    let fields: HeaderList = [":method": "CONNECT", ":authority": "web:443"]
-    let stream = try #require(caller.session.submitRequest(fields, endStream: false))
+    let stream = caller.connect("web:443")
+    caller.say("hello", on: stream)
+    #expect(caller.expect("220 ready\r\nhello", on: stream) && caller.status[stream] == "200")
+    caller.say("", on: stream, ends: true)
     caller.finish(stream)
-    #expect(caller.status[stream] == "405" && server.connections == 0)
+    #expect(caller.closed[stream] == .noError)
+    #expect(try proxy.collect(ticket: 1).requests.map(\.service) == ["/svc/web"])
+    try wait { try proxy.gauges().tunnels == 0 }
+  }
+
+  @Test func aConnectionThatBreaksIsToldAsSuch() throws {
+    let server = try ScriptedServer { connection, _, _ in
+      _ = try connection.readSome()
+      connection.reset()
+    }
+    let proxy = try ProxyHarness(server, policy: Self.policy)
+    let caller = try proxy.caller()
+    let stream = caller.connect("web:443")
+    caller.waitForHead(stream)
+    caller.say("x", on: stream)
+    caller.finish(stream)
+    #expect(caller.closed[stream] == .connectError)
+  }
+
+  @Test func aRefusalEndsTheStreamAlone() throws {
+    let proxy = try ProxyHarness(dtab: "/svc/web => /$/inet/127.0.0.1/1", policy: Self.policy)
+    let caller = try proxy.caller()
+    for (authority, error) in [("web:443", "connect-failed"), ("nobody:1", "no-route")] {
+      let stream = caller.connect(authority)
+      caller.finish(stream)
+      #expect(caller.status[stream] == "502" && caller.heads[stream]?["heddle-error"] == error)
+    }
+    let other = try ProxyHarness(try Switch.service())
+    let closed = try other.caller()
+    let stream = closed.connect("web:443")
+    closed.finish(stream)
+    #expect(closed.status[stream] == "405")
+    #expect(try other.gauges().tunnels == 0)
   }
 
   @Test func tunnelsAreBounded() throws {

@@ -139,6 +139,21 @@ import Testing
     #expect(try caller.read { $0 == "through" }.closed == false)
   }
 
+  @Test func extendedConnectGoesThroughBothProxies() throws {
+    let world = try World(try Handshake.service())
+    let caller = try world.outbound.caller()
+    let streams = [caller.openTunnel(), caller.openTunnel()]
+    for stream in streams {
+      caller.say("through", on: stream)
+      #expect(caller.expect("through", on: stream) && caller.status[stream] == "200")
+    }
+    caller.session.reset(streams[0], .cancel)
+    caller.say("!", on: streams[1], ends: true)
+    caller.finish(streams[0], streams[1])
+    #expect(caller.text(streams[1]) == "through!" && caller.closed[streams[1]] == .noError)
+    try wait { try world.outbound.gauges().tunnels == 0 && world.inbound.gauges().tunnels == 0 }
+  }
+
   @Test func bytesGoThroughBothProxiesAlsoWhereTheServiceBegins() throws {
     let service = try ScriptedServer { connection, _, _ in
       try connection.send("220 ready\r\n")
