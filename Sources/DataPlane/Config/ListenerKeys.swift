@@ -1,12 +1,17 @@
 import Settings
 
-/// The keys of the three listeners. Timeouts and limits hold for all of them and stand under `outbound`.
+/// The keys of the three listeners, and of the entries of their lists. Timeouts and limits hold for all of them and stand under `outbound`.
 enum ListenerKeys {
   static let outbound =
     [
       Setting(
         "outbound.listen", .text, standard: "127.0.0.1:4140", environment: "HEDDLE_OUTBOUND", option: "--outbound",
         "Where local applications send their requests."),
+      Setting(
+        "outbound.listeners", .tree,
+        "Further listeners like it, each for a protocol of its own: a list of {name, listen, protocol, tcp, tls, identifiers, thrift: "
+          + "{method_in_dst}, proxy_protocol, transparent, trusted, explain, passthrough, upgrades, connect}. The last five are those of outbound "
+          + "unless an entry says otherwise."),
       wireProtocol("outbound"), tls("outbound"), proxyHeader("outbound"),
       Setting(
         "outbound.tcp", .text,
@@ -108,6 +113,19 @@ enum ListenerKeys {
       "As outbound.identifiers. Default: routes alone, so that only what a route names can be reached."),
     wireProtocol("edge"), tls("edge"), proxyHeader("edge"), upgrades("edge"),
   ]
+
+  /// What stands in an entry of `outbound.listeners`: its name, and the keys of `outbound` that concern one listener.
+  static let outboundEntry =
+    [Setting("outbound.name", .text, "What the listener is called in logs, metrics and /config.")]
+    + outbound.filter { setting in
+      [
+        "listen", "protocol", "tls", "proxy_protocol", "tcp", "transparent", "passthrough", "identifiers",
+        "thrift.method_in_dst", "trusted", "explain", "upgrades", "connect",
+      ].contains(String(setting.path.dropFirst("outbound.".count)))
+    }.map { $0.path == "outbound.listen" ? Setting($0.path, $0.kind, $0.summary) : $0 }
+
+  /// Of these an entry has what its section has, unless it says otherwise: whom the section does not trust, no entry trusts by accident.
+  static let inherited: Set<String> = ["trusted", "explain", "passthrough", "upgrades", "connect"]
 
   private static func wireProtocol(_ listener: String) -> Setting {
     Setting(

@@ -92,7 +92,7 @@ struct ProxyConfiguration: Sendable {
     mesh = Self.mesh(values, problems)
     statePath = values.text("state.path")
     identity = IdentitySettings.read(values, problems)
-    listeners = ListenerConfiguration.all(values, problems)
+    listeners = ListenerList.read(values, problems)
     clients = ServiceSecurity.all(values.tree("clients"), problems).map { ClientConfiguration(security: $0) }
     admin = Self.address("admin.listen", values, problems) ?? .loopback(port: 9990)
     observe = Self.address("observe.listen", values, problems)
@@ -109,7 +109,7 @@ struct ProxyConfiguration: Sendable {
     logFormat = values.text("log.format").flatMap(LogFormat.init) ?? .text
     check(problems)
     if problems.problems.isEmpty {
-      for index in listeners.indices { listeners[index].loadSecurity(values, problems) }
+      for index in listeners.indices { listeners[index].loadSecurity(problems) }
       for index in clients.indices { clients[index].loadSecurity(values, problems) }
     }
     try problems.check()

@@ -17,6 +17,7 @@ extension ProxyCore {
       if facts.gauges.downstreamConnections >= limits.downstreamConnections { return false }
       switch listeners[l].accept() {
       case .connection(let socket, let caller):
+        listeners[l].accepted &+= 1
         let origin = listeners[l].origin(l, caller, original: original(of: socket, at: l))
         adopt(socket, from: origin)
       case .wouldBlock: return true

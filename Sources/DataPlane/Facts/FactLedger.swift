@@ -96,6 +96,8 @@ struct FactLedger: Sendable {
   private(set) var tlsFaults = TLSFaults()
   private(set) var endpointTLSFaults = TLSFaults()
   private(set) var detections = DetectionFacts()
+  /// Connections taken, by listener.
+  private(set) var accepted: [UInt64]
   private(set) var badProxyHeaders: UInt64 = 0
   private(set) var passedOn: UInt64 = 0
   private(set) var authorizations = TotalSet<AuthorizationTotalKey, UInt64>(
@@ -105,7 +107,8 @@ struct FactLedger: Sendable {
   private var balances: [[BalanceFact]]
   private var services: [String: UInt64] = [:]
 
-  init(workers: Int) {
+  init(workers: Int, listeners: Int) {
+    accepted = Array(repeating: 0, count: listeners)
     gauges = Array(repeating: WorkerGauges(), count: workers)
     balances = Array(repeating: [], count: workers)
   }
@@ -130,6 +133,9 @@ struct FactLedger: Sendable {
     tlsFaults.add(facts.tlsFaults)
     endpointTLSFaults.add(facts.endpointTLSFaults)
     detections.add(facts.detections)
+    for (index, count) in zip(accepted.indices, facts.accepted) {
+      accepted[index] = accepted[index].addingSaturating(count)
+    }
     for fact in facts.authorizations {
       let key = AuthorizationTotalKey(verdict: fact.verdict, authorization: fact.authorization)
       authorizations.update(key, now: now, make: { 0 }) { $0 = $0.addingSaturating(fact.count) }

@@ -117,6 +117,8 @@ public struct WorkerFacts: Sendable {
   /// On connections to endpoints.
   public var endpointTLSFaults = TLSFaults()
   public var detections = DetectionFacts()
+  /// Connections taken, by listener, in the order in which the worker was given them.
+  public var accepted: [UInt64] = []
   public var authorizations: [AuthorizationFact] = []
   /// Requests that no rule named, and that went where their callers had wanted to connect.
   public var passedOn: UInt64 = 0

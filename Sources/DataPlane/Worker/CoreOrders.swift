@@ -47,6 +47,9 @@ extension ProxyCore {
       let balance = clusters[c].requeues.balance(now: now.nanoseconds)
       collected.requeueBalances.append(BalanceFact(backend: clusters[c].text, balance: balance))
     }
+    for index in 0..<listeners.slotCount {
+      if let l = listeners.handle(at: index) { collected.accepted.append(listeners[l].takeAccepted()) }
+    }
     return collected
   }
 

@@ -1,0 +1,124 @@
+import Settings
+
+/// Reads all listeners: the sections `outbound`, `inbound` and `edge`, and the lists of further ones.
+///
+/// ```yaml
+/// outbound:
+///   listen: 127.0.0.1:4140
+///   listeners:
+///     - {name: thrift, listen: 127.0.0.1:4141, protocol: thrift}
+///     - {name: mysql, listen: 127.0.0.1:3306, protocol: tcp, tcp: /svc/mysql}
+/// ```
+///
+/// An entry has the keys of its section that concern one listener. `ListenerKeys.inherited` says which of them are as the section has
+/// them unless the entry says otherwise.
+struct ListenerList {
+  /// Entries of one list: more than a host has ports worth a listener of their own.
+  static let most = 64
+  /// Characters of a name, which stands in labels of metrics.
+  static let longestName = 63
+
+  private let values: SettingsValues
+  private let problems: ProblemList
+  private var listeners: [ListenerConfiguration] = []
+  private var names = Set(["outbound", "inbound", "edge", "admin", "observe"])
+
+  /// All listeners that are to be opened, the outbound one first; what is wrong is noted in `problems`.
+  static func read(_ values: SettingsValues, _ problems: ProblemList) -> [ListenerConfiguration] {
+    var list = ListenerList(values, problems)
+    list.add(.outbound, entries: ListenerKeys.outboundEntry)
+    list.add(.inbound, entries: [])
+    list.add(.edge, entries: [])
+    list.checkAddresses()
+    return list.listeners
+  }
+
+  private init(_ values: SettingsValues, _ problems: ProblemList) {
+    (self.values, self.problems) = (values, problems)
+  }
+
+  private mutating func add(_ kind: ListenerSection.Kind, entries: [Setting]) {
+    if let section = ListenerSection(kind, values, problems).read(named: kind.rawValue) { listeners.append(section) }
+    let path = "\(kind.rawValue).listeners"
+    guard !entries.isEmpty, let node = values.tree(path) else { return }
+    guard case .list(let items) = node.content, items.count <= Self.most else {
+      problems.add(
+        Problem(
+          path: path, message: "expected a list of at most \(Self.most) listeners, found \(node.kindName)",
+          origin: .file(node.mark), hint: "- {name: thrift, listen: 127.0.0.1:4141, protocol: thrift}"))
+      return
+    }
+    for (index, item) in items.enumerated() { add(kind, item, at: "\(path)[\(index)]", entries) }
+  }
+
+  private mutating func add(_ kind: ListenerSection.Kind, _ node: Node, at path: String, _ settings: [Setting]) {
+    let table = SettingsTable(settings.map { $0.moved(from: kind.rawValue, to: path, inheriting: values) })
+    let entry = table.read(entry: node, at: path, problems)
+    let name = name(entry, node, at: path)
+    if entry.text("\(path).listen") == nil {
+      problems.add(
+        Problem(path: "\(path).listen", message: "missing: the address that it opens", origin: .file(node.mark)))
+    }
+    if let listener = ListenerSection(kind, at: path, entry, problems).read(named: name) { listeners.append(listener) }
+  }
+
+  private mutating func name(_ entry: SettingsValues, _ node: Node, at path: String) -> String {
+    let path = "\(path).name"
+    guard let name = entry.text(path) else {
+      problems.add(
+        Problem(path: path, message: "missing: what it is called in logs and metrics", origin: .file(node.mark)))
+      return ""
+    }
+    if !Self.isName(name) {
+      problems.add(
+        Problem(
+          path: path, message: "expected 1 to \(Self.longestName) letters, digits, '.', '_', '-'",
+          origin: entry.origin(path)))
+    } else if !names.insert(name).inserted {
+      problems.add(Problem(path: path, message: "\(name) is the name of another listener", origin: entry.origin(path)))
+    }
+    return name
+  }
+
+  private static func isName(_ text: String) -> Bool {
+    (1...longestName).contains(text.utf8.count)
+      && text.utf8.allSatisfy { byte in
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+          true
+        default: false
+        }
+      }
+  }
+
+  /// The sockets of several workers share an address (SO_REUSEPORT), so the kernel would let two listeners share one as well, and deal
+  /// callers out to either.
+  private func checkAddresses() {
+    for (index, listener) in listeners.enumerated() where listener.address.port > 0 {
+      guard let other = listeners[..<index].first(where: { $0.address == listener.address }) else { continue }
+      problems.add(
+        Problem(
+          path: "\(listener.path).listen",
+          message: "\(listener.address) is the address of \(other.path).listen as well",
+          origin: listener.origin))
+    }
+  }
+}
+
+extension Setting {
+  /// The same key in an entry of a list: only the file sets it.
+  fileprivate func moved(from section: String, to path: String, inheriting values: SettingsValues) -> Setting {
+    let isInherited = ListenerKeys.inherited.contains(String(self.path.dropFirst(section.count + 1)))
+    return Setting(
+      path + self.path.dropFirst(section.count), kind, standard: isInherited ? values.words(of: self) : standard,
+      summary)
+  }
+}
+
+extension SettingsValues {
+  /// What a key has, as a default has it.
+  fileprivate func words(of setting: Setting) -> String? {
+    setting.kind == .texts ? texts(setting.path).joined(separator: ",") : text(setting.path)
+  }
+}
