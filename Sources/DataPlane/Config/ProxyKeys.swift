@@ -73,7 +73,8 @@ public enum ProxyKeys {
       "Rules of this proxy, weaker than the controller's: /svc => /#/registry ; …"),
     Setting(
       "registry", .tree,
-      "Endpoints of /#/registry/<name> for standalone use: a mapping of names to lists of addresses."),
+      "Services of /#/registry/<name> for standalone use: a mapping of names to lists of addresses, or to {protocol, endpoints}, where a "
+        + "protocol is one of http1, http2, tcp, thrift, mux, thriftmux, as services have it at the controller."),
     Setting(
       "namers", .tree,
       "Namers of this proxy: a list of {kind: io.l5d.static, prefix, names}, which answer before all others, and, without mesh, of "

@@ -18,7 +18,8 @@ import Thrift
     }
     let proxy = try RunningProxy(
       """
-      registry: {web: ["\(web.address)"], calls: ["127.0.0.1:\(calls.port)"], db: ["127.0.0.1:\(database.port)"]}
+      registry: {web: ["\(web.address)"], calls: {protocol: thrift, endpoints: ["127.0.0.1:\(calls.port)"]},
+                 db: {protocol: tcp, endpoints: ["127.0.0.1:\(database.port)"]}}
       dtab: /svc => /#/registry ; /svc => /#/registry/calls ; /svc/web => /#/registry/web ; /svc/db => /#/registry/db
       """,
       outbound: """
@@ -35,6 +36,8 @@ import Thrift
     #expect(try caller.read() == thrift(.reply, sequence: 3))
     let client = try RawConnection(port: listeners[2].address.port)
     #expect(try text(client.receive()) == "I speak first")
+
+    #expect(try proxy.call("calls") == 502, "a service that says it speaks Thrift is not asked over HTTP")
 
     let view = try #require(try proxy.admin("/config").text)
     for listener in listeners {
