@@ -103,6 +103,9 @@ struct ProxyConfiguration: Sendable {
     (names, namers) = (keys.lists, keys.namers)
     limits = ProxyLimits(values)
     binding = BindingPolicy(values, problems)
+    binding.policies = PolicyKeys.read(
+      values.tree("policies"),
+      over: CallClassifier(otherDeclared: limits.calls.declaredExceptionsFail ? .failure : .success), problems)
     workers = values.optionalInteger("workers") ?? max(1, min(processors, 256))
     drainGrace = values.duration("drain.grace")
     logLevel = values.text("log.level").flatMap(LogLevel.init) ?? .info

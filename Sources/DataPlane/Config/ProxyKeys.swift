@@ -6,7 +6,8 @@ public enum ProxyKeys {
   private static let anyTime: ClosedRange<Duration> = .milliseconds(1) ... .seconds(86_400)
 
   public static let table = SettingsTable(
-    identity + mesh + ListenerKeys.outbound + ListenerKeys.inbound + ListenerKeys.edge + clients + admin + naming
+    identity + mesh + ListenerKeys.outbound + ListenerKeys.inbound + ListenerKeys.edge + policies + clients + admin
+      + naming
       + timeouts
       + limits + running)
 
@@ -45,6 +46,15 @@ public enum ProxyKeys {
       "Folder for the proxy's key, certificate and trusted roots (key.pem, leaf.pem, bundle.pem, readable by their owner only). "
         + "Default: state.path with .identity behind it. When they are there the proxy uses them, with or without a token."
     ),
+  ]
+
+  private static let policies = [
+    Setting(
+      "policies", .tree,
+      "How answers to calls of Thrift and Mux are classified, and which calls are tried again: a list of {prefix, classify: {declared, application, "
+        + "error}, retries: {max, budget: {percent, min_per_second, ttl}, backoff: {min, max}, buffer}}, by prefixes of logical names; the "
+        + "longest wins, key by key. HTTP is not retried."
+    )
   ]
 
   private static let clients = [

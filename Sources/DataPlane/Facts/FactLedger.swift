@@ -1,4 +1,5 @@
 import Telemetry
+import Traffic
 
 /// Series of cumulative totals with one cap: beyond it new keys fold into one, unused ones leave.
 struct TotalSet<Key: Hashable & Sendable, Total: Sendable>: Sendable {
@@ -54,7 +55,7 @@ struct DurationTotal: Sendable {
 struct RequestTotalKey: Hashable, Sendable {
   let service: String
   let direction: TrafficDirection
-  let responseClass: FactClass
+  let responseClass: ResponseClass
 }
 
 /// Attempts as a scrape shows them: endpoints are left to `/endpoints` and the reports, for they would multiply the
@@ -64,7 +65,7 @@ struct AttemptTotalKey: Hashable, Sendable {
   let split: String
   let branch: String
   let backend: String
-  let responseClass: FactClass
+  let responseClass: ResponseClass
   let tryKind: FactTry
 }
 

@@ -29,6 +29,10 @@ extension ProxyCore {
   mutating func takeRequeueShare(_ share: Double) {
     requeueFloor = RequeueFloor.ofWorker(share: share, workers: workers)
     for c in clusters.live { clusters[c].requeues.setFloor(perSecond: requeueFloor) }
+    floorShare = share
+    for b in bindings.indices where !bindings[b].isFree {
+      bindings[b].policy?.setFloor(share: share, workers: workers)
+    }
   }
 
   /// Presents and trusts this in the mesh from now on; connections that stand keep what they began with.
