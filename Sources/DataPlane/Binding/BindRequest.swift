@@ -220,7 +220,8 @@ extension ProxyCore {
     // No name is spelt like this key.
     return bindings.insert(
       Binding(
-        key: [0] + application.service.utf8, path: application.name, service: application.service, local: [],
+        key: [0] + application.service.utf8 + [0] + application.name.description.utf8, path: application.name,
+        service: application.service, local: [],
         direction: .inbound, delegation: Interpreter.delegate(application.name, rules: RuleIndex(), local: []),
         route: RouteTree.nothing, generation: table.generation, statesSeen: 0, requestSeries: series,
         inFlightLimit: limit, lastUsed: now))

@@ -8,6 +8,10 @@ import Settings
 ///   listeners:
 ///     - {name: thrift, listen: 127.0.0.1:4141, protocol: thrift}
 ///     - {name: mysql, listen: 127.0.0.1:3306, protocol: tcp, tcp: /svc/mysql}
+/// inbound:
+///   application: 8080
+///   listeners:
+///     - {name: users-thrift, listen: 0.0.0.0:4144, application: 9090, protocol: thrift, service: /svc/users-thrift}
 /// ```
 ///
 /// An entry has the keys of its section that concern one listener. `ListenerKeys.inherited` says which of them are as the section has
@@ -27,7 +31,7 @@ struct ListenerList {
   static func read(_ values: SettingsValues, _ problems: ProblemList) -> [ListenerConfiguration] {
     var list = ListenerList(values, problems)
     list.add(.outbound, entries: ListenerKeys.outboundEntry)
-    list.add(.inbound, entries: [])
+    list.add(.inbound, entries: ListenerKeys.inboundEntry)
     list.add(.edge, entries: [])
     list.checkAddresses()
     return list.listeners
@@ -55,9 +59,10 @@ struct ListenerList {
     let table = SettingsTable(settings.map { $0.moved(from: kind.rawValue, to: path, inheriting: values) })
     let entry = table.read(entry: node, at: path, problems)
     let name = name(entry, node, at: path)
-    if entry.text("\(path).listen") == nil {
-      problems.add(
-        Problem(path: "\(path).listen", message: "missing: the address that it opens", origin: .file(node.mark)))
+    var missing = [("listen", "the address that it opens")]
+    if kind == .inbound { missing.append(("application", "where what comes in goes")) }
+    for (key, meaning) in missing where entry.text("\(path).\(key)") == nil {
+      problems.add(Problem(path: "\(path).\(key)", message: "missing: \(meaning)", origin: .file(node.mark)))
     }
     if let listener = ListenerSection(kind, at: path, entry, problems).read(named: name) { listeners.append(listener) }
   }

@@ -213,7 +213,7 @@ public final class ProxyProgram: Sendable {
       node: configuration.node, instance: "\(String(plain.prefix(200)))-\(suffix)", version: ProxyVersion.text,
       namespace: configuration.namespace, labels: configuration.labels, zone: configuration.zone)
     for (listener, address) in zip(configuration.listeners, addresses) {
-      if let application = listener.policy.application { identity.inbound = (address.port, application.port) }
+      if let application = listener.policy.application { identity.inbounds.append((address.port, application.port)) }
     }
     return identity
   }

@@ -81,6 +81,30 @@ import Testing
     #expect(found.contains { $0.hasPrefix(problem) }, "\(found)")
   }
 
+  @Test func applicationsHaveListenersOfTheirOwn() throws {
+    let listeners = try proxyConfiguration(
+      """
+      inbound:
+        application: 8080
+        mesh_only: true
+        trusted: false
+        listeners:
+          - {name: calls, listen: 0.0.0.0:4144, application: 9090, protocol: thrift, application_protocol: thrift, service: /svc/calls}
+          - {name: open, listen: 0.0.0.0:4145, application: 9091, mesh_only: false, trusted: mesh, limits: {in_flight: 7}}
+      """
+    ).listeners
+    #expect(listeners.map(\.name) == ["outbound", "inbound", "calls", "open"])
+    let applications = listeners.compactMap(\.policy.application)
+    #expect(applications.map(\.port) == [8080, 9090, 9091] && applications.map(\.inFlight) == [4096, 4096, 7])
+    #expect(applications.map(\.service) == ["/inbound", "/svc/calls", "/inbound"] && applications[1].serviceProtocol == .thrift)
+    #expect(listeners.map(\.policy.takesMeshOnly) == [false, true, true, false])
+    #expect(listeners.map(\.policy.trust) == [.always, .never, .never, .mesh])
+    let alone = try proxyConfiguration("inbound: {listeners: [{name: a, listen: '127.0.0.1:1', application: 80}]}").listeners
+    #expect(alone.map(\.name) == ["outbound", "a"])
+    let missing = problems("inbound: {listeners: [{name: a, listen: '127.0.0.1:1'}]}")
+    #expect(missing.first?.hasPrefix("inbound.listeners[0].application: missing") == true, "\(missing)")
+  }
+
   @Test func twoEntriesOfOneNameOrAddress() {
     let list = "[{name: a, listen: 127.0.0.1:1}, {name: a, listen: 127.0.0.1:1}]"
     let found = problems("outbound: {listeners: \(list)}")

@@ -49,6 +49,28 @@ import Thrift
     }
   }
 
+  /// Two applications under one name: each listener leads to its own.
+  @Test func eachApplicationHasItsOwn() throws {
+    let (first, second) = (try ScriptedServer.saying("first"), try ScriptedServer.saying("second"))
+    let proxy = try RunningProxy(
+      """
+      dtab: /svc => /#/registry
+      inbound:
+        listen: "127.0.0.1:0"
+        application: \(first.port)
+        listeners: [{name: second, listen: "127.0.0.1:0", application: \(second.port)}]
+      """, workers: 1)
+    defer { proxy.end() }
+    let listeners = proxy.program.listeners
+    #expect(listeners.map(\.name) == ["outbound", "inbound", "second"])
+    for _ in 0..<2 {
+      for (listener, said) in [(listeners[1], "first"), (listeners[2], "second")] {
+        let client = HTTPClient(address: listener.address, timeout: .seconds(20))
+        #expect(try client.send("GET", "/", headers: ["host": "any"]).text == said)
+      }
+    }
+  }
+
   @Test func anAddressInUseIsSaidWithItsPlace() throws {
     let taken = try ScriptedServer.saying("here")
     let error = #expect(throws: StartFailure.self) {
