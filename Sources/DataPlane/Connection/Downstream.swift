@@ -216,12 +216,12 @@ struct Exchange {
   var attemptSeries: Int32 = -1
   var started = Instant.zero
   var attemptStarted = Instant.zero
+  /// The pause before the last retry, in nanoseconds.
+  var pause: UInt64 = 0
   /// Times this request was sent again because it surely reached no application …
   var resends: UInt8 = 0
   /// … and because of what its answer said.
   var retries: UInt8 = 0
-  /// The pause before the last of those, in nanoseconds.
-  var pause: UInt64 = 0
   /// Which send of the request the attempt under way is.
   var sending = FactTry.first
   /// The class that the name's policy gives the answer; nil: it has no policy, or it is not one of calls.
