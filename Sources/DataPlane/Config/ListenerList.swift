@@ -49,7 +49,7 @@ struct ListenerList {
       problems.add(
         Problem(
           path: path, message: "expected a list of at most \(Self.most) listeners, found \(node.kindName)",
-          origin: .file(node.mark), hint: "- {name: thrift, listen: 127.0.0.1:4141, protocol: thrift}"))
+          origin: .file(node.mark), hint: kind.example))
       return
     }
     for (index, item) in items.enumerated() { add(kind, item, at: "\(path)[\(index)]", entries) }
@@ -74,7 +74,7 @@ struct ListenerList {
         Problem(path: path, message: "missing: what it is called in logs and metrics", origin: .file(node.mark)))
       return ""
     }
-    if !Self.isName(name) {
+    if !ProxyConfiguration.isAPIName(name, longest: Self.longestName) {
       problems.add(
         Problem(
           path: path, message: "expected 1 to \(Self.longestName) letters, digits, '.', '_', '-'",
@@ -83,18 +83,6 @@ struct ListenerList {
       problems.add(Problem(path: path, message: "\(name) is the name of another listener", origin: entry.origin(path)))
     }
     return name
-  }
-
-  private static func isName(_ text: String) -> Bool {
-    (1...longestName).contains(text.utf8.count)
-      && text.utf8.allSatisfy { byte in
-        switch byte {
-        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
-          true
-        default: false
-        }
-      }
   }
 
   /// The sockets of several workers share an address (SO_REUSEPORT), so the kernel would let two listeners share one as well, and deal
@@ -107,6 +95,16 @@ struct ListenerList {
           path: "\(listener.path).listen",
           message: "\(listener.address) is the address of \(other.path).listen as well",
           origin: listener.origin))
+    }
+  }
+}
+
+extension ListenerSection.Kind {
+  /// An entry of its list.
+  fileprivate var example: String {
+    switch self {
+    case .inbound: "- {name: users-thrift, listen: 0.0.0.0:4144, application: 9090}"
+    case .outbound, .edge: "- {name: thrift, listen: 127.0.0.1:4141, protocol: thrift}"
     }
   }
 }

@@ -145,8 +145,8 @@ struct ProxyConfiguration: Sendable {
   }
 
   /// Names as the REST API has them.
-  private static func isAPIName(_ text: String) -> Bool {
-    (1...253).contains(text.utf8.count)
+  static func isAPIName(_ text: String, longest: Int = 253) -> Bool {
+    (1...longest).contains(text.utf8.count)
       && text.unicodeScalars.allSatisfy { scalar in
         scalar.isASCII
           && (scalar.properties.isAlphabetic || (0x30...0x39).contains(scalar.value)
