@@ -36,6 +36,7 @@ public struct CallClassifier: Hashable, Sendable {
     self.error = error
   }
 
+  /// What this outcome counts as.
   public func classify(_ outcome: CallOutcome) -> ResponseClass {
     switch outcome {
     case .value: .success
