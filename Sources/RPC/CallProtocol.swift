@@ -27,6 +27,26 @@ public struct CallSettings: Sendable {
   public init() {}
 }
 
+/// What the answer to a call says of it.
+public enum CallReply: Hashable, Sendable {
+  /// The method's value, or that it has none; of a oneway call that it has left, of Mux that it is not looked into that it is there.
+  case value
+  /// An exception that the service declares, this field of the result.
+  case declared(Int16)
+  /// A `TApplicationException` of this type; nil where it does not say.
+  case application(Int32?)
+  /// Mux: status error, or Rerr; an answer that is none of Thrift.
+  case error
+
+  init(_ reply: ThriftReply) {
+    switch reply {
+    case .success: self = .value
+    case .declared(let field): self = .declared(field)
+    case .application(let type): self = .application(type)
+    }
+  }
+}
+
 /// Why a connection of calls cannot go on.
 public enum CallFault: Error, Hashable, Sendable {
   case tooLong(Int)

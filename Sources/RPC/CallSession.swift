@@ -42,6 +42,8 @@ public final class CallSession {
     var message = OwnMessage()
     /// Bytes of the message that came.
     var held = 0
+    /// Of an endpoint, once its answer has come.
+    var reply = CallReply.value
     /// To an endpoint: the request was written, and nothing of an answer has come.
     var isSent = false
     /// Of the Thrift message that was written, or waits to be.
@@ -212,6 +214,9 @@ public final class CallSession {
     buffer.append(call.text.span)
     call.text.release()
   }
+
+  /// What the answer to this call, which has come, says of it.
+  public func reply(to id: Int32) -> CallReply { calls[id]?.reply ?? .value }
 
   /// Bytes that wait to be written.
   public var queuedBytes: Int { output.count }

@@ -167,13 +167,15 @@ extension CallSession {
     }
     let payload = body.extracting(reply.payload...)
     if frame.type == .requestReply || reply.status == .error { return answer(id, call, reply.status, payload) }
-    appendAnswerHead(isFailure: isFailure(payload), bodyCount: body.count, to: &call.text)
+    call.reply = carried(payload)
+    appendAnswerHead(isFailure: isFailure(call.reply), bodyCount: body.count, to: &call.text)
     call.text.append(body)
     call.isSent = false
     tell(id, .answer)
   }
 
   private func answer(_ id: Int32, _ call: Call, _ status: MuxStatus, _ payload: Span<UInt8>) {
+    call.reply = status == .ok ? .value : .error
     let front = MuxReply.frontSize(hasContexts: true)
     appendAnswerHead(isFailure: status != .ok, bodyCount: front &+ payload.count, to: &call.text)
     MuxReply.append(status, hasContexts: true, to: &call.text)
@@ -183,9 +185,11 @@ extension CallSession {
   }
 
   /// What is carried is looked at where it is known to be Thrift.
-  private func isFailure(_ payload: Span<UInt8>) -> Bool {
-    guard speaks == .thriftMux else { return false }
-    do throws(ThriftFault) { return isFailure(try ThriftReply(thriftMessage(payload), payload)) } catch { return true }
+  private func carried(_ payload: Span<UInt8>) -> CallReply {
+    guard speaks == .thriftMux else { return .value }
+    do throws(ThriftFault) { return CallReply(try ThriftReply(thriftMessage(payload), payload)) } catch {
+      return .error
+    }
   }
 
   /// Tells the endpoint that nobody waits. The tag is not free before it has answered all the same.

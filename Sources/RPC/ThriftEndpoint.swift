@@ -102,9 +102,9 @@ extension CallSession {
       reply = try ThriftReply(message, payload)
     } catch { throw .thrift(error) }
     guard message.sequence == call.sequence else { throw .unexpected }
-    let isFailure = isFailure(reply)
+    call.reply = CallReply(reply)
     let front = MuxReply.frontSize(hasContexts: true)
-    appendAnswerHead(isFailure: isFailure, bodyCount: front &+ payload.count, to: &call.text)
+    appendAnswerHead(isFailure: isFailure(call.reply), bodyCount: front &+ payload.count, to: &call.text)
     MuxReply.append(.ok, hasContexts: true, to: &call.text)
     call.text.append(payload)
     call.isSent = false
@@ -112,11 +112,11 @@ extension CallSession {
   }
 
   /// Whether an answer tells of the service failing.
-  func isFailure(_ reply: ThriftReply) -> Bool {
+  func isFailure(_ reply: CallReply) -> Bool {
     switch reply {
-    case .success: false
+    case .value: false
     case .declared: settings.declaredExceptionsFail
-    case .application: true
+    case .application, .error: true
     }
   }
 

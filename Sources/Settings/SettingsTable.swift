@@ -122,12 +122,25 @@ public struct SettingsTable: Sendable {
       if let name = setting.option, let text = options.last(where: { $0.name == name })?.value {
         values[setting.path] = value(text, of: setting, .option(name), problems) ?? values[setting.path]
       }
-      if values[setting.path] == nil, let text = setting.standard {
-        values[setting.path] = value(text, of: setting, .standard, problems)
-      }
     }
+    addStandards(to: &values, problems)
     try problems.check()
     return SettingsValues(values, kinds: byPath.mapValues(\.kind))
+  }
+
+  /// Reads one entry of a list whose entries have the keys of this table, which all begin with `path` (`outbound.listeners[1]`). What
+  /// is wrong is noted in `problems`, and reads as absent.
+  public func read(entry node: Node, at path: String, _ problems: ProblemList) -> SettingsValues {
+    var values: [String: SettingValue] = [:]
+    read(node, prefix: path, into: &values, problems)
+    addStandards(to: &values, problems)
+    return SettingsValues(values, kinds: byPath.mapValues(\.kind))
+  }
+
+  private func addStandards(to values: inout [String: SettingValue], _ problems: ProblemList) {
+    for setting in settings where values[setting.path] == nil {
+      if let text = setting.standard { values[setting.path] = value(text, of: setting, .standard, problems) }
+    }
   }
 
   // MARK: The file

@@ -215,6 +215,35 @@ import Testing
     #expect(try pair.metric(pair.application, "heddle_detections_total{direction=\"inbound\",protocol=\"http1\"}") == 0)
   }
 
+  /// A pod with two applications: other proxies are told of each at which port of its proxy it is taken for.
+  @Test func eachApplicationOfAHostHasItsOwnPort() throws {
+    let mesh = try mesh()
+    let services = try ["web", "api"].map { name in
+      let started = try mesh.startService(name)
+      try mesh.register("\(name)-v1", started.address)
+      return (name: name, program: started.program, address: started.address)
+    }
+    let listeners = services.map { "{name: \($0.name), listen: 127.0.0.1:0, application: \($0.address), service: /svc/\($0.name)}" }
+    let application = try mesh.startProxy(
+      "users", outbound: "trusted: true\ninbound: {listeners: [\(listeners.joined(separator: ", "))]}",
+      environment: ["HEDDLE_JOIN_TOKEN": try token(mesh)])
+    let caller = try mesh.startProxy("web", environment: ["HEDDLE_JOIN_TOKEN": try token(mesh, "web")])
+    for proxy in [application, caller] { try readiness(proxy, says: "controller: connected") }
+    for service in services { try mesh.route("/svc/\(service.name)", "/#/registry/\(service.name)-v1") }
+    for service in services {
+      try eventually("requests of \(service.name) go by the listener before it") {
+        _ = try curl("-H", "Host: \(service.name)", "http://\(caller.address)/")
+        let metrics = try curl("http://\(application.admin)/metrics").body
+        let counted = "heddle_requests_total{direction=\"inbound\",service=\"/svc/\(service.name)\",class=\"success\"}"
+        return metrics.contains(counted) && metrics.contains("heddle_listener_connections_total{listener=\"\(service.name)\"} 1\n")
+          ? () : nil
+      }
+    }
+    let metrics = try curl("http://\(application.admin)/metrics").body
+    #expect(metrics.contains("heddle_detections_total{direction=\"inbound\",protocol=\"tls\"} 2\n"))
+    #expect(metrics.contains("heddle_detections_total{direction=\"inbound\",protocol=\"http1\"} 0\n"))
+  }
+
   /// Item 84, on the way between two proxies, and a controller that is gone for a while.
   @Test func neitherRenewalsNorRootsNorAnOutageCostARequest() throws {
     let pair = try Pair(self)

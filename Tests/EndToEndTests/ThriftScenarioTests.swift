@@ -58,6 +58,45 @@ struct ThriftScenarioTests {
     #expect(talk.code == 0 && talk.output == "talked\n", "\(talk) \(front.text) \(back.text)")
   }
 
+  /// One program, two ports: each shows in the line that it says when it is ready.
+  @Test func besideHTTP() throws {
+    let service = try Self.peer("serve", "framed", "binary")
+    let folder = try ScratchFolder()
+    try """
+    outbound: {listen: 127.0.0.1:0, listeners: [{name: calls, listen: 127.0.0.1:0, protocol: thrift}]}
+    admin: {listen: 127.0.0.1:0}
+    registry: {calls: {protocol: thrift, endpoints: [\(try service.address("listen"))]}}
+    dtab: /svc => /#/registry/calls
+    """.write(toFile: folder.path + "/proxy.yaml", atomically: true, encoding: .utf8)
+    let proxy = try RunningProgram("heddle-proxy", ["--config", folder.path + "/proxy.yaml"])
+    let talk = try run(folder, "talk", try proxy.address("calls"), "framed", "binary")
+    #expect(talk.code == 0 && talk.output == "talked\n", "\(talk) \(proxy.text) \(service.text)")
+    let http = try curl("http://\(try proxy.address("outbound"))/")
+    #expect(http.status == 502 && http.body.contains("does not speak"), "\(http)")
+    let metrics = try curl("http://\(try proxy.address("admin"))/metrics").body
+    #expect(metrics.contains("heddle_listener_connections_total{listener=\"calls\"} 9\n"), "one caller, and eight at once: \(metrics)")
+    #expect(metrics.contains("heddle_listener_connections_total{listener=\"outbound\"} 1\n"))
+  }
+
+  /// A method that throws the first time: retried by a policy, the caller sees only its value.
+  @Test(arguments: ["framed", "header"], ["binary", "compact"])
+  func whatIsRefusedAtFirstIsTriedAgain(_ transport: String, _ encoding: String) throws {
+    let service = try Self.peer("serve", transport, encoding)
+    let folder = try ScratchFolder()
+    let policy = "[{prefix: /svc, classify: {declared: {1: retryable}}, retries: {max: 1, backoff: {min: 1ms, max: 2ms}}}]"
+    let proxy = try proxy(folder, dtab: "/svc => \(try inet(service, "listen"))\npolicies: \(policy)")
+    let talk = try run(folder, "retried", try proxy.address("outbound"), transport, encoding)
+    #expect(talk.code == 0 && talk.output == "answered at last\n", "\(talk) \(proxy.text) \(service.text)")
+    let metrics = try curl("http://\(try proxy.address("admin"))/metrics").body
+    for line in [
+      "heddle_requests_total{direction=\"outbound\",service=\"/svc\",class=\"success\"} 40",
+      "heddle_requests_total{direction=\"outbound\",service=\"/svc\",class=\"retryable\"} 1",
+      "heddle_retries_total{service=\"/svc\",reason=\"response\"} 21",
+    ] { #expect(metrics.contains(line + "\n"), "\(line): \(metrics)") }
+    let retried = metrics.matches(of: /heddle_attempts_total{[^}]*class="success",try="retry"} (\d+)/)
+    #expect(retried.map { String($0.1) } == ["20"])
+  }
+
   @Test func methodsAreNames() throws {
     let service = try Self.peer("serve", "framed", "binary")
     let folder = try ScratchFolder()

@@ -2,6 +2,7 @@
 
 usage: thrift_peer.py serve TRANSPORT PROTOCOL             says "ready listen=HOST:PORT"
        thrift_peer.py talk HOST:PORT TRANSPORT PROTOCOL    a conversation; says "talked"
+       thrift_peer.py retried HOST:PORT TRANSPORT PROTOCOL    calls that are refused at first; says "answered at last"
        thrift_peer.py fails HOST:PORT TRANSPORT PROTOCOL WORDS    a call that must fail, with these words in its exception
 
 TRANSPORT is framed or header, PROTOCOL binary or compact.
@@ -56,10 +57,12 @@ def read_text(source):
 
 
 class Service(TProcessor):
-    """greet answers, refuse throws what it declares, note is oneway; another method is unknown."""
+    """greet answers, refuse throws what it declares, hesitate does so when it hears a text for the first time, note is oneway; another
+    method is unknown."""
 
     def __init__(self):
         self.notes = 0
+        self.heard = set()
 
     def process(self, source, out):
         name, kind, sequence = source.readMessageBegin()
@@ -71,7 +74,10 @@ class Service(TProcessor):
             self.notes += 1
         elif name == "notes":
             write_text(out, name, TMessageType.REPLY, sequence, 0, str(self.notes))
-        elif name == "refuse":
+        elif name == "hesitate" and argument[1] in self.heard:
+            write_text(out, name, TMessageType.REPLY, sequence, 0, "yes, " + argument[1])
+        elif name in ("refuse", "hesitate"):
+            self.heard.add(argument[1])
             out.writeMessageBegin(name, TMessageType.REPLY, sequence)
             out.writeStructBegin("result")
             out.writeFieldBegin("refusal", TType.STRUCT, 1)
@@ -180,9 +186,20 @@ def talk(address, transport, kind):
     print("talked")
 
 
+def retried(address, transport, kind):
+    client = Client(address, transport, kind)
+    for number in range(20):
+        assert client.call("hesitate", str(number)) == (0, "yes, %d" % number)
+        assert client.call("greet", "Ada") == (0, "hello Ada"), "the connection goes on"
+    assert client.call("refuse", "x") == (1, "not today"), "what is refused every time is refused at last"
+    print("answered at last")
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "serve":
         serve(*sys.argv[2:])
+    elif sys.argv[1] == "retried":
+        retried(*sys.argv[2:])
     elif sys.argv[1] == "fails":
         expect_error(Client(*sys.argv[2:5]), "greet", sys.argv[5])
         print("failed as expected")

@@ -13,21 +13,32 @@ struct InboundClaims {
   /// What one proxy takes.
   struct Inbound: Hashable {
     let host: String
-    let claim: Claim
-    let addresses: Set<String>
+    let identity: String
+    /// By address.
+    let claims: [String: Claim]
 
     /// Nil: it takes nothing, or does not show who it is.
     init?(_ hello: Heddle_Mesh_V1_Hello, _ peer: StreamPeer) {
       guard hello.hasInbound, let identity = peer.identity, !peer.host.isEmpty else { return nil }
       host = peer.host
-      claim = Claim(port: hello.inbound.port, identity: identity.description)
+      self.identity = identity.description
       let start = peer.host.contains(":") ? "[\(peer.host)]:" : "\(peer.host):"
-      addresses = Set(hello.inbound.applications.map { start + String($0) })
+      var claims: [String: Claim] = [:]
+      for inbound in hello.inbounds {
+        let claim = Claim(port: inbound.port, identity: self.identity)
+        for port in inbound.applications where claims[start + String(port)] == nil {
+          claims[start + String(port)] = claim
+        }
+      }
+      self.claims = claims
     }
+
+    var addresses: Set<String> { Set(claims.keys) }
+    fileprivate var place: Place { Place(host: host, identity: identity) }
   }
 
   /// A proxy has new instance ids with each start: who comes back is known by host and identity.
-  private struct Place: Hashable {
+  fileprivate struct Place: Hashable {
     let host: String
     let identity: String
   }
@@ -42,7 +53,7 @@ struct InboundClaims {
   subscript(address: String) -> Claim? {
     guard let claimants = claimants[address] else { return nil }
     let proxy = claimants.last { !isAway($0) } ?? claimants.last
-    return proxy.flatMap { inbounds[$0]?.claim }
+    return proxy.flatMap { inbounds[$0]?.claims[address] }
   }
 
   /// What a proxy takes from now on; nil: nothing. What proxies that are gone have claimed for the same identity on the same host
@@ -50,7 +61,7 @@ struct InboundClaims {
   /// - Returns: the addresses whose claim is another now.
   mutating func set(_ proxy: String, _ inbound: Inbound?, isConnected: Bool) -> Set<String> {
     guard let inbound else { return remove(proxy) }
-    let place = Place(host: inbound.host, identity: inbound.claim.identity)
+    let place = inbound.place
     let replaced = (isConnected ? away[place] ?? [] : []).union([proxy])
     let concerned = replaced.reduce(into: inbound.addresses) { $0.formUnion(inbounds[$1]?.addresses ?? []) }
     return changes(of: concerned) { claims in
@@ -64,7 +75,7 @@ struct InboundClaims {
   /// A proxy's stream is over.
   mutating func left(_ proxy: String) -> Set<String> {
     guard let inbound = inbounds[proxy] else { return [] }
-    let place = Place(host: inbound.host, identity: inbound.claim.identity)
+    let place = inbound.place
     return changes(of: inbound.addresses) { $0.away[place, default: []].insert(proxy) }
   }
 
@@ -85,13 +96,18 @@ struct InboundClaims {
       claimants[address]?.removeAll { $0 == proxy }
       if claimants[address]?.isEmpty == true { claimants[address] = nil }
     }
-    let place = Place(host: inbound.host, identity: inbound.claim.identity)
+    let place = inbound.place
     away[place]?.remove(proxy)
     if away[place]?.isEmpty == true { away[place] = nil }
   }
 
   private func isAway(_ proxy: String) -> Bool {
     guard let inbound = inbounds[proxy] else { return true }
-    return away[Place(host: inbound.host, identity: inbound.claim.identity)]?.contains(proxy) == true
+    return away[inbound.place]?.contains(proxy) == true
   }
+}
+
+extension Heddle_Mesh_V1_Hello {
+  /// Every port where the proxy takes mutual TLS.
+  var inbounds: [Heddle_Mesh_V1_Inbound] { hasInbound ? [inbound] + moreInbounds : [] }
 }

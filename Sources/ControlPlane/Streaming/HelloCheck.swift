@@ -30,15 +30,17 @@ enum HelloCheck {
     guard !hello.hasLast || ConfigurationVersion(hello.last) != nil else {
       return refusal("last has no epoch and hash of 16 bytes")
     }
-    guard !hello.hasInbound || isInbound(hello.inbound) else {
+    let inbounds = hello.inbounds
+    guard inbounds.count <= applications, inbounds.reduce(0, { $0 + $1.applications.count }) <= applications,
+      inbounds.allSatisfy(isInbound)
+    else {
       return refusal("inbound has no port, more than \(applications) applications, or one that is no port")
     }
     return nil
   }
 
   private static func isInbound(_ inbound: Heddle_Mesh_V1_Inbound) -> Bool {
-    inbound.applications.count <= applications
-      && (inbound.applications + [inbound.port]).allSatisfy { (1...65_535).contains($0) }
+    (inbound.applications + [inbound.port]).allSatisfy { (1...65_535).contains($0) }
   }
 
   /// `[A-Za-z0-9._-]{1,253}`.

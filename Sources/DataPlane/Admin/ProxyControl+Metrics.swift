@@ -59,6 +59,10 @@ extension ProxyControl {
     page.sample(UInt64(max(0, gauge.downstreamConnections)), [("direction", "downstream"), ("state", "open")])
     page.sample(UInt64(max(0, gauge.upstreamActive)), [("direction", "upstream"), ("state", "active")])
     page.sample(UInt64(max(0, gauge.upstreamIdle)), [("direction", "upstream"), ("state", "idle")])
+    page.begin("heddle_listener_connections_total", .counter, help: "Connections taken, by the listener's name.")
+    for (listener, count) in zip(start.configuration.listeners, ledger.accepted) {
+      page.sample(count, [("listener", listener.name)])
+    }
     page.begin("heddle_bytes_total", .counter, help: "Bytes on connections from applications.")
     for direction in TrafficDirection.allCases {
       let bytes = ledger.bytes[Int(direction.rawValue)]

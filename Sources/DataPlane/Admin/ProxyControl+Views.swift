@@ -15,6 +15,8 @@ extension ProxyControl {
     object.add("version", text: ProxyVersion.text)
     object.add("running", json: runningView())
     object.add("controller", json: controllerView())
+    object.add(
+      "listeners", json: JSONObject.list(zip(start.configuration.listeners, start.addresses).map(view(of:at:))))
     var settings = JSONObject()
     for setting in ProxyKeys.table.settings { settings.add(named: setting.path, json: view(of: setting)) }
     object.add("settings", json: settings.text)
@@ -39,6 +41,16 @@ extension ProxyControl {
     default: object.add("value", json: values.text(setting.path).map(JSONText.quoted) ?? "null")
     }
     object.add("origin", text: values.origin(setting.path).description)
+    return object.text
+  }
+
+  private func view(of listener: ListenerConfiguration, at address: SocketAddress) -> String {
+    var object = JSONObject()
+    object.add("name", text: listener.name)
+    object.add("address", text: address.description)
+    object.add("direction", text: "\(listener.policy.direction)")
+    object.add("protocol", text: listener.policy.listenerProtocol.rawValue)
+    object.add("tls", listener.security != nil)
     return object.text
   }
 

@@ -56,7 +56,7 @@ extension ProxyCore {
   }
 
   /// Counts the request and forgets it. `responseClass` nil: the caller left before there was anything to count.
-  mutating func endRequest(_ h: Handle, as responseClass: FactClass?) {
+  mutating func endRequest(_ h: Handle, as responseClass: ResponseClass?) {
     let b = downstreams[h].exchange.binding
     guard b >= 0 else { return }
     downstreams[h].exchange.binding = -1
@@ -205,11 +205,14 @@ extension ProxyCore {
     }
     let delegation = Interpreter.delegate(path, rules: table.rules, local: local)
     let service = path.description
+    let policy = self.binding.policies.policy(of: path).map {
+      BoundPolicy($0, share: floorShare, workers: workers, now: now)
+    }
     let binding = Binding(
       key: key, path: path, service: service, local: local, delegation: delegation, route: RouteTree.nothing,
       generation: table.generation, statesSeen: 0,
-      requestSeries: facts.requestSeries(service: service, direction: .outbound), inFlightLimit: inFlightPerName,
-      lastUsed: now)
+      requestSeries: facts.requestSeries(service: service, direction: .outbound), policy: policy,
+      inFlightLimit: inFlightPerName, lastUsed: now)
     return bindings.insert(binding)
   }
 
@@ -220,7 +223,8 @@ extension ProxyCore {
     // No name is spelt like this key.
     return bindings.insert(
       Binding(
-        key: [0] + application.service.utf8, path: application.name, service: application.service, local: [],
+        key: [0] + application.service.utf8 + [0] + application.name.description.utf8, path: application.name,
+        service: application.service, local: [],
         direction: .inbound, delegation: Interpreter.delegate(application.name, rules: RuleIndex(), local: []),
         route: RouteTree.nothing, generation: table.generation, statesSeen: 0, requestSeries: series,
         inFlightLimit: limit, lastUsed: now))

@@ -26,6 +26,8 @@ struct Binding {
   /// State of the worker's clusters that `route` was compiled for.
   var statesSeen: UInt64
   var requestSeries: Int32
+  /// What holds for the name; nil: no policy is for it.
+  var policy: BoundPolicy?
   /// Requests between head and last byte of answer.
   var inFlight: Int32 = 0
   /// One more gets 503 `overload`.
@@ -38,6 +40,30 @@ struct Binding {
   var isFree = false
   /// Differs whenever the slot holds another binding: what remembers an index remembers this too.
   var serial: UInt32 = 0
+}
+
+/// The policy of a binding's name, with the budget that it is kept within.
+struct BoundPolicy {
+  let terms: NamePolicy
+  /// Of this worker.
+  var tokens: TokenBudget
+
+  /// - Parameters:
+  ///   - share: this proxy's share of the fleet's floor, 0 to 1.
+  ///   - workers: among which the proxy divides it.
+  init(_ terms: NamePolicy, share: Double, workers: Int, now: Instant) {
+    self.terms = terms
+    let budget = terms.retries.budget
+    tokens = TokenBudget(
+      ttlNanoseconds: budget.window,
+      minRetriesPerSecond: RequeueFloor.ofWorker(budget.floor, share: share, workers: workers), percent: budget.share,
+      now: now.nanoseconds)
+  }
+
+  mutating func setFloor(share: Double, workers: Int) {
+    tokens.setFloor(
+      perSecond: RequeueFloor.ofWorker(terms.retries.budget.floor, share: share, workers: workers))
+  }
 }
 
 /// A leaf of a binding's route, with everything a request needs that does not change from request to request.

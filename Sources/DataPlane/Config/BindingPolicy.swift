@@ -7,6 +7,8 @@ public struct BindingPolicy: Sendable {
   public var overrides = OverridePolicy()
   /// What decides between alternatives written with `|`.
   public var failover = RouteTree.Failover.health
+  /// How answers to names are classified, and what is tried again.
+  public var policies = PolicyTable()
 
   /// The defaults.
   public init() {}

@@ -5,78 +5,78 @@ import Traffic
 
 /// A listener as the configuration has it.
 struct ListenerConfiguration: Sendable {
-  /// `outbound`, `inbound` or `edge`: the section of its keys.
+  /// What it is called wherever it shows: `outbound`, `inbound`, `edge`, or the name that the file gives it.
   let name: String
+  /// Where its keys stand: `outbound`, `outbound.listeners[1]`.
+  let path: String
   let address: SocketAddress
+  /// Where `address` was said.
+  let origin: Settings.Origin
   var policy: ListenerPolicy
   /// The files of its `tls`; nil: callers connect in clear.
   let security: ListenerSecurity?
+  /// Where `security` was said.
+  let securityOrigin: Settings.Origin
   /// Of what `policy.security` was made of.
   private(set) var fingerprint: [SetHash] = []
 
-  /// All listeners that are to be opened, the outbound one first.
-  static func all(_ values: SettingsValues, _ problems: ProblemList) -> [ListenerConfiguration] {
-    var all: [ListenerConfiguration] = []
-    for section in [
-      ListenerSection("outbound", values, problems), ListenerSection("inbound", values, problems),
-      ListenerSection("edge", values, problems),
-    ] {
-      if let listener = section.read() { all.append(listener) }
-    }
-    return all
-  }
-
   /// Reads the certificates, so that what is wrong with them shows before anything runs.
-  mutating func loadSecurity(_ values: SettingsValues, _ problems: ProblemList) {
+  mutating func loadSecurity(_ problems: ProblemList) {
     guard let security else { return }
     do throws(ListenerSecurityFault) {
       let material = try security.load()
       policy.security = try security.context(of: material)
       fingerprint = material.fingerprint
     } catch {
-      let path = "\(name).tls"
-      problems.add(Problem(path: path, message: error.description, origin: values.origin(path)))
+      problems.add(Problem(path: security.path, message: error.description, origin: securityOrigin))
     }
   }
 }
 
-/// Reads the keys of one listener.
-private struct ListenerSection {
-  private let name: String
+/// Reads the keys of one listener: a section of the file, or an entry of its list.
+struct ListenerSection {
+  /// For whom it is.
+  enum Kind: String {
+    case outbound, inbound, edge
+  }
+
+  private let kind: Kind
+  private let base: String
   private let values: SettingsValues
   private let problems: ProblemList
 
-  init(_ name: String, _ values: SettingsValues, _ problems: ProblemList) {
-    (self.name, self.values, self.problems) = (name, values, problems)
+  /// - Parameter path: where its keys stand, when that is not the section itself.
+  init(_ kind: Kind, at path: String? = nil, _ values: SettingsValues, _ problems: ProblemList) {
+    (self.kind, base, self.values, self.problems) = (kind, path ?? kind.rawValue, values, problems)
   }
 
-  private func path(_ key: String) -> String { "\(name).\(key)" }
+  private func path(_ key: String) -> String { "\(base).\(key)" }
 
   private func fault(_ key: String, _ message: String, hint: String = "") {
     problems.add(Problem(path: path(key), message: message, origin: values.origin(path(key)), hint: hint))
   }
 
   /// Nil when it is not to be opened.
-  func read() -> ListenerConfiguration? {
+  func read(named name: String) -> ListenerConfiguration? {
     var policy = ListenerPolicy()
     policy.listenerProtocol = values.text(path("protocol")).flatMap(ListenerProtocol.init) ?? .auto
     policy.upgrades = upgrades()
     policy.expectsProxyHeader = values.boolean(path("proxy_protocol"))
-    policy.tellsCaller = name == "edge" || policy.expectsProxyHeader
+    policy.tellsCaller = kind == .edge || policy.expectsProxyHeader
     let security = ListenerSecurity.read(
       values.tree(path("tls")), path: path("tls"), policy.listenerProtocol, problems)
-    switch name {
-    case "inbound":
+    switch kind {
+    case .inbound:
       guard let application = application() else { return nil }
       policy.application = application
       policy.takesMeshOnly = values.boolean(path("mesh_only"))
       policy.trust = values.text(path("trusted")).flatMap(ListenerTrust.init) ?? .mesh
-    case "edge":
+    case .edge:
       policy.trust = .never
       policy.explains = false
       policy.passesTLS = false  // what no route names must not be reached
       policy.identifiers = identifiers(standard: [Identifier(.routes)])
-    default:
+    case .outbound:
       policy.trust = values.boolean(path("trusted")) ? .always : .never
       policy.explains = values.boolean(path("explain"))
       policy.allowsConnect = values.boolean(path("connect"))
@@ -87,7 +87,9 @@ private struct ListenerSection {
       policy.methodInName = values.boolean(path("thrift.method_in_dst"))
     }
     guard let address = address() else { return nil }
-    return ListenerConfiguration(name: name, address: address, policy: policy, security: security)
+    return ListenerConfiguration(
+      name: name, path: base, address: address, origin: values.origin(path("listen")), policy: policy,
+      security: security, securityOrigin: values.origin(path("tls")))
   }
 
   private func address() -> SocketAddress? {

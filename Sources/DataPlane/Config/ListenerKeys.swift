@@ -1,12 +1,17 @@
 import Settings
 
-/// The keys of the three listeners. Timeouts and limits hold for all of them and stand under `outbound`.
+/// The keys of the three listeners, and of the entries of their lists. Timeouts and limits hold for all of them and stand under `outbound`.
 enum ListenerKeys {
   static let outbound =
     [
       Setting(
         "outbound.listen", .text, standard: "127.0.0.1:4140", environment: "HEDDLE_OUTBOUND", option: "--outbound",
         "Where local applications send their requests."),
+      Setting(
+        "outbound.listeners", .tree,
+        "Further listeners like it, each for a protocol of its own: a list of {name, listen, protocol, tcp, tls, identifiers, thrift: "
+          + "{method_in_dst}, proxy_protocol, transparent, trusted, explain, passthrough, upgrades, connect}. The last five are those of outbound "
+          + "unless an entry says otherwise."),
       wireProtocol("outbound"), tls("outbound"), proxyHeader("outbound"),
       Setting(
         "outbound.tcp", .text,
@@ -74,6 +79,11 @@ enum ListenerKeys {
       "inbound.listen", .text, standard: "0.0.0.0:4143", environment: "HEDDLE_INBOUND", option: "--inbound",
       "Where other hosts reach the application. Opened only when inbound.application is set."),
     Setting(
+      "inbound.listeners", .tree,
+      "Further listeners like it, each before an application of its own: a list of {name, listen, application, application_protocol, service, "
+        + "protocol, tls, proxy_protocol, limits: {in_flight}, trusted, mesh_only, upgrades}. The last three are those of inbound unless an entry "
+        + "says otherwise."),
+    Setting(
       "inbound.application", .text, environment: "HEDDLE_APPLICATION", option: "--application",
       "Where the application of this host listens: a port of 127.0.0.1, or a numeric address and a port. All that comes in goes there, "
         + "and nowhere else."),
@@ -108,6 +118,32 @@ enum ListenerKeys {
       "As outbound.identifiers. Default: routes alone, so that only what a route names can be reached."),
     wireProtocol("edge"), tls("edge"), proxyHeader("edge"), upgrades("edge"),
   ]
+
+  /// What stands in an entry of `outbound.listeners`: its name, and the keys of `outbound` that concern one listener.
+  static let outboundEntry = entry(
+    of: outbound, named: "outbound",
+    [
+      "listen", "protocol", "tls", "proxy_protocol", "tcp", "transparent", "passthrough", "identifiers",
+      "thrift.method_in_dst", "trusted", "explain", "upgrades", "connect",
+    ])
+
+  /// The same of `inbound.listeners`.
+  static let inboundEntry = entry(
+    of: inbound, named: "inbound",
+    [
+      "listen", "application", "application_protocol", "service", "protocol", "tls", "proxy_protocol", "trusted",
+      "mesh_only", "upgrades", "limits.in_flight",
+    ])
+
+  /// An entry says its address itself.
+  private static func entry(of section: [Setting], named name: String, _ keys: Set<String>) -> [Setting] {
+    [Setting("\(name).name", .text, "What the listener is called in logs, metrics and /config.")]
+      + section.filter { keys.contains(String($0.path.dropFirst(name.count + 1))) }
+      .map { $0.path == "\(name).listen" ? Setting($0.path, $0.kind, $0.summary) : $0 }
+  }
+
+  /// Of these an entry has what its section has, unless it says otherwise: whom the section does not trust, no entry trusts by accident.
+  static let inherited: Set<String> = ["trusted", "explain", "passthrough", "upgrades", "connect", "mesh_only"]
 
   private static func wireProtocol(_ listener: String) -> Setting {
     Setting(

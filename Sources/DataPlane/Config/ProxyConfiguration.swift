@@ -92,7 +92,7 @@ struct ProxyConfiguration: Sendable {
     mesh = Self.mesh(values, problems)
     statePath = values.text("state.path")
     identity = IdentitySettings.read(values, problems)
-    listeners = ListenerConfiguration.all(values, problems)
+    listeners = ListenerList.read(values, problems)
     clients = ServiceSecurity.all(values.tree("clients"), problems).map { ClientConfiguration(security: $0) }
     admin = Self.address("admin.listen", values, problems) ?? .loopback(port: 9990)
     observe = Self.address("observe.listen", values, problems)
@@ -103,13 +103,16 @@ struct ProxyConfiguration: Sendable {
     (names, namers) = (keys.lists, keys.namers)
     limits = ProxyLimits(values)
     binding = BindingPolicy(values, problems)
+    binding.policies = PolicyKeys.read(
+      values.tree("policies"),
+      over: CallClassifier(otherDeclared: limits.calls.declaredExceptionsFail ? .failure : .success), problems)
     workers = values.optionalInteger("workers") ?? max(1, min(processors, 256))
     drainGrace = values.duration("drain.grace")
     logLevel = values.text("log.level").flatMap(LogLevel.init) ?? .info
     logFormat = values.text("log.format").flatMap(LogFormat.init) ?? .text
     check(problems)
     if problems.problems.isEmpty {
-      for index in listeners.indices { listeners[index].loadSecurity(values, problems) }
+      for index in listeners.indices { listeners[index].loadSecurity(problems) }
       for index in clients.indices { clients[index].loadSecurity(values, problems) }
     }
     try problems.check()
@@ -142,8 +145,8 @@ struct ProxyConfiguration: Sendable {
   }
 
   /// Names as the REST API has them.
-  private static func isAPIName(_ text: String) -> Bool {
-    (1...253).contains(text.utf8.count)
+  static func isAPIName(_ text: String, longest: Int = 253) -> Bool {
+    (1...longest).contains(text.utf8.count)
       && text.unicodeScalars.allSatisfy { scalar in
         scalar.isASCII
           && (scalar.properties.isAlphabetic || (0x30...0x39).contains(scalar.value)

@@ -6,7 +6,8 @@ public enum ProxyKeys {
   private static let anyTime: ClosedRange<Duration> = .milliseconds(1) ... .seconds(86_400)
 
   public static let table = SettingsTable(
-    identity + mesh + ListenerKeys.outbound + ListenerKeys.inbound + ListenerKeys.edge + clients + admin + naming
+    identity + mesh + ListenerKeys.outbound + ListenerKeys.inbound + ListenerKeys.edge + policies + clients + admin
+      + naming
       + timeouts
       + limits + running)
 
@@ -56,6 +57,15 @@ public enum ProxyKeys {
     ),
   ]
 
+  private static let policies = [
+    Setting(
+      "policies", .tree,
+      "How answers to calls of Thrift and Mux are classified, and which calls are tried again: a list of {prefix, classify: {declared, application, "
+        + "error}, retries: {max, budget: {percent, min_per_second, ttl}, backoff: {min, max}, buffer}}, by prefixes of logical names; the "
+        + "longest wins, key by key. HTTP is not retried."
+    )
+  ]
+
   private static let clients = [
     Setting(
       "clients", .tree,
@@ -82,7 +92,8 @@ public enum ProxyKeys {
       "Rules of this proxy, weaker than the controller's: /svc => /#/registry ; …"),
     Setting(
       "registry", .tree,
-      "Endpoints of /#/registry/<name> for standalone use: a mapping of names to lists of addresses."),
+      "Services of /#/registry/<name> for standalone use: a mapping of names to lists of addresses, or to {protocol, endpoints}, where a "
+        + "protocol is one of http1, http2, tcp, thrift, mux, thriftmux, as services have it at the controller."),
     Setting(
       "namers", .tree,
       "Namers of this proxy: a list of {kind: io.l5d.static, prefix, names}, which answer before all others, and, without mesh, of "

@@ -17,6 +17,7 @@ extension ProxyCore {
       if facts.gauges.downstreamConnections >= limits.downstreamConnections { return false }
       switch listeners[l].accept() {
       case .connection(let socket, let caller):
+        listeners[l].accepted &+= 1
         let origin = listeners[l].origin(l, caller, original: original(of: socket, at: l))
         adopt(socket, from: origin)
       case .wouldBlock: return true
@@ -78,6 +79,8 @@ extension ProxyCore {
     if case .exchanging(let u) = downstreams[h].phase {
       endAttempt(h, as: nil)
       closeUpstream(u)
+    } else if case .retrying(let r) = downstreams[h].phase {
+      dropRetry(r)
     }
     endRequest(h, as: nil)
     var gone = downstreams.remove(h)
@@ -117,7 +120,7 @@ extension ProxyCore {
       takeAnswer(u)  // the upstream was not read meanwhile
       return false
     case .idle, .head: return true
-    case .waiting, .settling, .closing: return false
+    case .waiting, .retrying, .settling, .closing: return false
     }
   }
 
@@ -133,9 +136,11 @@ extension ProxyCore {
     case .idle, .closing, .settling: closeDownstream(h)
     case .head: refuse(h, .badRequest, status: 408, text: "the head did not arrive within the header time")
     case .waiting where downstreams[h].exchange.isOverdue(at: now),
+      .retrying where downstreams[h].exchange.isOverdue(at: now),
       .exchanging where downstreams[h].exchange.isOverdue(at: now):
       fail(h, .deadline, text: "the caller's deadline is over")
     case .waiting: fail(h, .bindingTimeout, text: "no answer for this name within the binding time")
+    case .retrying: fail(h, .timeout, text: "the time for the request is over")
     case .exchanging: fail(h, .timeout, text: "the service was silent for too long")
     }
     if downstreams.contains(h) { advance(h) }

@@ -42,6 +42,8 @@ struct Downstream: ~Copyable {
     case waiting(binding: Int32)
     /// The request has an upstream connection (or one being connected).
     case exchanging(Handle)
+    /// The request waits to be sent again (`ProxyCore.retries`).
+    case retrying(Handle)
     /// The exchange is over; what follows is decided when its answer has been handed to the kernel.
     case settling
     /// Nothing is said after `output`. What still comes is read and dropped, up to this many bytes: a close with unread bytes is a
@@ -214,8 +216,16 @@ struct Exchange {
   var attemptSeries: Int32 = -1
   var started = Instant.zero
   var attemptStarted = Instant.zero
-  /// Times this request was sent again.
+  /// The pause before the last retry, in nanoseconds.
+  var pause: UInt64 = 0
+  /// Times this request was sent again because it surely reached no application …
   var resends: UInt8 = 0
+  /// … and because of what its answer said.
+  var retries: UInt8 = 0
+  /// Which send of the request the attempt under way is.
+  var sending = FactTry.first
+  /// The class that the name's policy gives the answer; nil: it has no policy, or it is not one of calls.
+  var judged: ResponseClass?
   var method = Method.other
   var minorVersion: UInt8 = 1
   var keepAlive = true

@@ -88,11 +88,17 @@ extension ProxyCore {
     endRequest(h, as: fault.isCallers ? .success : .failure)
   }
 
-  /// Lets go of the upstream connection that works for this caller: it has an unfinished exchange on it and cannot be used again.
+  /// Lets go of whatever works for this caller: the upstream connection has an unfinished exchange on it and cannot be used again.
   private mutating func releaseUpstream(of h: Handle) {
-    guard case .exchanging(let u) = downstreams[h].phase else { return }
-    endAttempt(h, as: .failure)
-    downstreams[h].phase = .settling
-    closeUpstream(u)
+    switch downstreams[h].phase {
+    case .exchanging(let u):
+      endAttempt(h, as: .failure)
+      downstreams[h].phase = .settling
+      closeUpstream(u)
+    case .retrying(let r):
+      downstreams[h].phase = .settling
+      dropRetry(r)
+    case .idle, .head, .waiting, .settling, .closing: return
+    }
   }
 }

@@ -23,7 +23,7 @@ extension ProxyCore {
         guard downstreams.contains(h) else { return }
         guard downstreams[h].mayRead else { return rest(h) }
         guard receive(h) else { return }
-      case .waiting:
+      case .waiting, .retrying:
         if downstreams[h].sawHangup { closeDownstream(h) }
         return
       case .exchanging(let u):

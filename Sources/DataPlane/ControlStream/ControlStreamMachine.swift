@@ -13,8 +13,8 @@ struct ProxyIdentity: Sendable {
   var address = ""
   /// It has a certificate of the mesh.
   var hasCertificate = false
-  /// Where it takes mutual TLS, and for which ports of its application; nil: it stands before none.
-  var inbound: (port: UInt16, application: UInt16)?
+  /// Where it takes mutual TLS, each for which port of its applications.
+  var inbounds: [(port: UInt16, application: UInt16)] = []
 }
 
 /// What the driver has to do, in order.
@@ -293,9 +293,15 @@ struct ControlStreamMachine {
     hello.labels = identity.labels
     hello.zone = identity.zone
     hello.address = identity.address
-    if let inbound = identity.inbound {
-      hello.inbound.port = UInt32(inbound.port)
-      hello.inbound.applications = [UInt32(inbound.application)]
+    let inbounds = identity.inbounds.map { one in
+      var inbound = Heddle_Mesh_V1_Inbound()
+      inbound.port = UInt32(one.port)
+      inbound.applications = [UInt32(one.application)]
+      return inbound
+    }
+    if let first = inbounds.first {
+      hello.inbound = first
+      hello.moreInbounds = Array(inbounds.dropFirst())
     }
     if let held = replica.held { hello.last = held.wire }
     return hello

@@ -36,9 +36,10 @@ public struct FactBook: ~Copyable {
   public init(seriesLimit: Int = 10_000, idleTime: UInt64 = 600_000_000) {
     self.seriesLimit = seriesLimit
     self.idleTime = idleTime
-    requests = SeriesSet(slots: FactClass.allCases.count, overflow: RequestKey(service: "_other", direction: .outbound))
+    requests = SeriesSet(
+      slots: ResponseClass.allCases.count, overflow: RequestKey(service: "_other", direction: .outbound))
     attempts = SeriesSet(
-      slots: FactClass.allCases.count * FactTry.allCases.count,
+      slots: ResponseClass.allCases.count * FactTry.allCases.count,
       overflow: AttemptKey(service: "_other", split: "", branch: "", backend: "_other", endpoint: "_other"))
   }
 
@@ -78,14 +79,14 @@ public struct FactBook: ~Copyable {
   // MARK: Recording
 
   /// Counts a finished request, as its caller saw it.
-  public mutating func recordRequest(_ series: Int32, _ responseClass: FactClass, microseconds: UInt64) {
+  public mutating func recordRequest(_ series: Int32, _ responseClass: ResponseClass, microseconds: UInt64) {
     let histogram = requests.histogram(series, slot: Int(responseClass.rawValue), in: &arena)
     arena.record(histogram, microseconds)
   }
 
   /// Counts a finished attempt; of series -1 nothing.
   public mutating func recordAttempt(
-    _ series: Int32, _ responseClass: FactClass, _ tryKind: FactTry, microseconds: UInt64
+    _ series: Int32, _ responseClass: ResponseClass, _ tryKind: FactTry, microseconds: UInt64
   ) {
     if series < 0 { return }
     let slot = Int(responseClass.rawValue) &* 3 &+ Int(tryKind.rawValue)
@@ -181,7 +182,7 @@ public struct FactBook: ~Copyable {
     requests.drain(from: &arena) { key, slot, duration in
       facts.requests.append(
         RequestFact(
-          service: key.service, direction: key.direction, responseClass: FactClass.allCases[slot],
+          service: key.service, direction: key.direction, responseClass: ResponseClass.allCases[slot],
           count: duration.count, duration: duration))
     }
   }
@@ -191,7 +192,7 @@ public struct FactBook: ~Copyable {
       facts.attempts.append(
         AttemptFact(
           service: key.service, split: key.split, branch: key.branch, backend: key.backend, endpoint: key.endpoint,
-          responseClass: FactClass.allCases[slot / 3], tryKind: FactTry.allCases[slot % 3], count: duration.count,
+          responseClass: ResponseClass.allCases[slot / 3], tryKind: FactTry.allCases[slot % 3], count: duration.count,
           duration: duration))
     }
   }

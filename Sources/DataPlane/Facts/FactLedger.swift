@@ -1,4 +1,5 @@
 import Telemetry
+import Traffic
 
 /// Series of cumulative totals with one cap: beyond it new keys fold into one, unused ones leave.
 struct TotalSet<Key: Hashable & Sendable, Total: Sendable>: Sendable {
@@ -54,7 +55,7 @@ struct DurationTotal: Sendable {
 struct RequestTotalKey: Hashable, Sendable {
   let service: String
   let direction: TrafficDirection
-  let responseClass: FactClass
+  let responseClass: ResponseClass
 }
 
 /// Attempts as a scrape shows them: endpoints are left to `/endpoints` and the reports, for they would multiply the
@@ -64,7 +65,7 @@ struct AttemptTotalKey: Hashable, Sendable {
   let split: String
   let branch: String
   let backend: String
-  let responseClass: FactClass
+  let responseClass: ResponseClass
   let tryKind: FactTry
 }
 
@@ -96,6 +97,8 @@ struct FactLedger: Sendable {
   private(set) var tlsFaults = TLSFaults()
   private(set) var endpointTLSFaults = TLSFaults()
   private(set) var detections = DetectionFacts()
+  /// Connections taken, by listener.
+  private(set) var accepted: [UInt64]
   private(set) var badProxyHeaders: UInt64 = 0
   private(set) var passedOn: UInt64 = 0
   private(set) var authorizations = TotalSet<AuthorizationTotalKey, UInt64>(
@@ -105,7 +108,8 @@ struct FactLedger: Sendable {
   private var balances: [[BalanceFact]]
   private var services: [String: UInt64] = [:]
 
-  init(workers: Int) {
+  init(workers: Int, listeners: Int) {
+    accepted = Array(repeating: 0, count: listeners)
     gauges = Array(repeating: WorkerGauges(), count: workers)
     balances = Array(repeating: [], count: workers)
   }
@@ -130,6 +134,9 @@ struct FactLedger: Sendable {
     tlsFaults.add(facts.tlsFaults)
     endpointTLSFaults.add(facts.endpointTLSFaults)
     detections.add(facts.detections)
+    for (index, count) in zip(accepted.indices, facts.accepted) {
+      accepted[index] = accepted[index].addingSaturating(count)
+    }
     for fact in facts.authorizations {
       let key = AuthorizationTotalKey(verdict: fact.verdict, authorization: fact.authorization)
       authorizations.update(key, now: now, make: { 0 }) { $0 = $0.addingSaturating(fact.count) }

@@ -1,5 +1,6 @@
 import MeshProtocol
 import Telemetry
+import Traffic
 
 /// Metrics on their way to the controller: one report is out at a time and is sent again unchanged until it is
 /// acknowledged; what is counted meanwhile merges behind it.
@@ -140,7 +141,7 @@ private struct AttemptReportKey: Hashable {
   let branch: String
   let backend: String
   let endpoint: String
-  let responseClass: FactClass
+  let responseClass: ResponseClass
   let tryKind: FactTry
 
   init(_ fact: AttemptFact) {
@@ -158,7 +159,7 @@ private struct AttemptReportKey: Hashable {
   }
 }
 
-extension FactClass {
+extension ResponseClass {
   fileprivate var wire: Heddle_Mesh_V1_ResponseClass {
     switch self {
     case .success: .success

@@ -1,13 +1,9 @@
 import Telemetry
+import Traffic
 
 /// Which listener a request came in by.
 public enum TrafficDirection: UInt8, Sendable, CaseIterable, Hashable {
   case outbound, inbound
-}
-
-/// What an answer counts as: the one classification that metrics, accrual, budget and retry share.
-public enum FactClass: UInt8, Sendable, CaseIterable, Hashable {
-  case success, failure, retryable
 }
 
 /// Which send of a request an attempt was.
@@ -33,7 +29,7 @@ public enum RetryReason: UInt8, Sendable, CaseIterable, Hashable {
 public struct RequestFact: Sendable {
   public let service: String
   public let direction: TrafficDirection
-  public let responseClass: FactClass
+  public let responseClass: ResponseClass
   public let count: UInt64
   public let duration: SparseHistogram
 }
@@ -48,7 +44,7 @@ public struct AttemptFact: Sendable {
   public let backend: String
   /// The endpoint's address as text.
   public let endpoint: String
-  public let responseClass: FactClass
+  public let responseClass: ResponseClass
   public let tryKind: FactTry
   public let count: UInt64
   public let duration: SparseHistogram
@@ -117,6 +113,8 @@ public struct WorkerFacts: Sendable {
   /// On connections to endpoints.
   public var endpointTLSFaults = TLSFaults()
   public var detections = DetectionFacts()
+  /// Connections taken, by listener, in the order in which the worker was given them.
+  public var accepted: [UInt64] = []
   public var authorizations: [AuthorizationFact] = []
   /// Requests that no rule named, and that went where their callers had wanted to connect.
   public var passedOn: UInt64 = 0

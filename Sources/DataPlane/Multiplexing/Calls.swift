@@ -2,6 +2,7 @@ import HTTP
 import Memory
 import RPC
 import SystemIO
+import Traffic
 
 // Calls of Thrift and Mux: both sides of them (docs/decisions/0015-thrift-and-mux-at-the-edge.md). A message is whole before it is told
 // of, so a call begins with all its text, and there is no window to give.
@@ -78,6 +79,7 @@ extension ProxyCore {
     guard upstreams.contains(u) else { return }
     switch event.kind {
     case .answer:
+      if judge(u, CallOutcome(calls.reply(to: event.call))) { return }
       buffers.lend(&upstreams[u].input)
       calls.takeText(event.call, into: &upstreams[u].input)
       upstreams[u].stream.hasEnded = true
@@ -89,6 +91,17 @@ extension ProxyCore {
       fail(h, .overload, text: "the service refused the call")
       if downstreams.contains(h) { advance(h) }
     case .call, .malformed, .discarded, .closed: break
+    }
+  }
+}
+
+extension CallOutcome {
+  fileprivate init(_ reply: CallReply) {
+    switch reply {
+    case .value: self = .value
+    case .declared(let field): self = .declared(field)
+    case .application(let type): self = .application(type)
+    case .error: self = .error
     }
   }
 }

@@ -40,6 +40,9 @@ public enum EndpointProtocol: String, Sendable {
   case http1, http2, tcp
   case thrift, mux, thriftmux
 
+  /// What a service may be said to speak: as at the controller.
+  static let declarable: [EndpointProtocol] = [.http1, .http2, .tcp, .thrift, .mux, .thriftmux]
+
   /// Set when it takes calls and nothing else.
   var calls: CallProtocol? {
     switch self {

@@ -8,6 +8,7 @@ import Traffic
 /// ```yaml
 /// registry:                       # /#/registry/<name>
 ///   users-v1: [127.0.0.1:8081, 127.0.0.1:8082]
+///   calls: {protocol: thrift, endpoints: [127.0.0.1:9090]}      # as `PUT …/services/{name}` has it
 /// namers:                         # /#/io.l5d.static/<name>, or under a prefix of your choice
 ///   - kind: io.l5d.static
 ///     prefix: /io.l5d.static
@@ -15,8 +16,14 @@ import Traffic
 ///       web: [{address: 10.0.0.1:80, weight: 2, zone: a}]
 /// ```
 struct StaticNames: Sendable {
+  /// What one name stands for.
+  struct Service: Sendable {
+    var endpoints: [Endpoint]
+    var speaks = EndpointProtocol.automatic
+  }
+
   /// Names by their whole concrete path.
-  private(set) var names: [Path: [Endpoint]] = [:]
+  private(set) var names: [Path: Service] = [:]
   /// What lies under one of these and is not listed does not exist; other names are the namers' to answer.
   private(set) var prefixes: [Path] = []
 
@@ -45,12 +52,12 @@ struct StaticNames: Sendable {
   func answer(_ name: Path, confirmed: Int64) -> EndpointSet? {
     guard let prefix = prefixes.first(where: { name.hasPrefix($0) }) else { return nil }
     let id = name.prefix(prefix.count + 1)
-    guard let endpoints = names[id] else {
+    guard let service = names[id] else {
       return EndpointSet(name: name, version: 1, state: .negative, confirmed: confirmed)
     }
     return EndpointSet(
       name: name, version: 1, state: .bound, id: id.description, residual: name.dropFirst(id.count),
-      endpoints: endpoints, confirmed: confirmed)
+      endpoints: service.endpoints, serviceProtocol: service.speaks, confirmed: confirmed)
   }
 
   private mutating func add(_ node: Node, under prefixText: String, path: String, _ problems: ProblemList) {
@@ -68,8 +75,29 @@ struct StaticNames: Sendable {
         problems.add(Problem(path: path, message: "a name is empty", origin: .file(entry.mark)))
         continue
       }
-      names[prefix.appending(segment)] = endpoints(entry.value, path: "\(path).\(entry.key)", problems)
+      names[prefix.appending(segment)] = service(entry.value, path: "\(path).\(entry.key)", problems)
     }
+  }
+
+  /// An endpoint, a list of them, or a mapping of what the service speaks and its endpoints.
+  private func service(_ node: Node, path: String, _ problems: ProblemList) -> Service {
+    guard case .mapping(let entries) = node.content, !entries.contains(where: { $0.key == "address" }) else {
+      return Service(endpoints: endpoints(node, path: path, problems))
+    }
+    let reader = Reader(node, path: path, problems: problems)
+    let (speaks, list) = (reader.text("protocol"), reader.node("endpoints"))
+    reader.finish()
+    if list == nil { reader.fault("endpoints", "missing: a list of addresses") }
+    var service = Service(endpoints: list.map { endpoints($0, path: "\(path).endpoints", problems) } ?? [])
+    if let speaks {
+      if let known = EndpointProtocol.declarable.first(where: { $0.rawValue == speaks }) {
+        service.speaks = known
+      } else {
+        let words = EndpointProtocol.declarable.map(\.rawValue).joined(separator: ", ")
+        reader.fault("protocol", "expected one of \(words), found \"\(speaks.prefix(80))\"")
+      }
+    }
+    return service
   }
 
   private func endpoints(_ node: Node, path: String, _ problems: ProblemList) -> [Endpoint] {

@@ -7,6 +7,8 @@ import Traffic
 /// Where the control side begins: what the program made before its loop runs.
 struct ControlStart: Sendable {
   var configuration: ProxyConfiguration
+  /// Of the configuration's listeners, in their order: the ports that the kernel chose where 0 was asked for.
+  var addresses: [SocketAddress]
   var identity: ProxyIdentity
   var log: Log
   var workers: [any WorkerPort]
@@ -96,7 +98,7 @@ final class ProxyControl {
     }
     machine = ControlStreamMachine(identity: start.identity)
     swap = TableSwap(workers: start.workers.count)
-    ledger = FactLedger(workers: start.workers.count)
+    ledger = FactLedger(workers: start.workers.count, listeners: start.addresses.count)
     reports = ReportQueue(instance: start.identity.instance, now: loop.now.milliseconds)
     hasConfiguration = start.configuration.isStandalone
     certificates = CertificateFiles.all(start.configuration)

@@ -99,8 +99,8 @@ public final class ProxyProgram: Sendable {
     listeners = zip(configuration.listeners, addresses).map { ($0.name, $1) }
     self.workers = workers
     let start = ControlStart(
-      configuration: configuration, identity: try Self.identity(configuration, addresses), log: log, workers: workers,
-      table: table,
+      configuration: configuration, addresses: addresses, identity: try Self.identity(configuration, addresses),
+      log: log, workers: workers, table: table,
       compiler: compiler, blocking: kept.executor, state: kept.keeper, restored: kept.state,
       meshIdentity: kept.identity)
     let (controlling, made) = try ServiceLoop.start(name: "control") { loop in
@@ -153,7 +153,7 @@ public final class ProxyProgram: Sendable {
       for (place, listener) in configuration.listeners.enumerated() {
         let socket: Socket
         do { socket = try Socket.listen(on: addresses[place], reusePort: configuration.workers > 1) } catch {
-          throw StartFailure(description: "\(listener.name).listen: \(addresses[place]): \(error)")
+          throw StartFailure(description: "\(listener.path).listen: \(addresses[place]): \(error)")
         }
         // With port 0 the kernel chose one for the first worker; the others share it.
         addresses[place] = socket.localAddress() ?? addresses[place]
@@ -213,7 +213,7 @@ public final class ProxyProgram: Sendable {
       node: configuration.node, instance: "\(String(plain.prefix(200)))-\(suffix)", version: ProxyVersion.text,
       namespace: configuration.namespace, labels: configuration.labels, zone: configuration.zone)
     for (listener, address) in zip(configuration.listeners, addresses) {
-      if let application = listener.policy.application { identity.inbound = (address.port, application.port) }
+      if let application = listener.policy.application { identity.inbounds.append((address.port, application.port)) }
     }
     return identity
   }

@@ -238,7 +238,8 @@ extension ProxyCore {
 
   /// The one classification of an answer: 5xx is a failure, retryable where the method is safe; of gRPC the codes that tell of the
   /// service and not of the call.
-  private mutating func classify(_ h: Handle) -> FactClass {
+  private mutating func classify(_ h: Handle) -> ResponseClass {
+    if let judged = downstreams[h].exchange.judged { return judged }
     let status = downstreams[h].exchange.responseStatus
     if status >= 500 { return downstreams[h].exchange.method.isSafe ? .retryable : .failure }
     guard downstreams[h].exchange.isGRPC, status == 200 else { return .success }

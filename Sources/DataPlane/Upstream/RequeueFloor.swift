@@ -17,6 +17,8 @@ struct RequeueFloor: Equatable {
     return true
   }
 
-  /// One worker's part, a second.
-  static func ofWorker(share: Double, workers: Int) -> Double { max(least, fleet * share / Double(max(1, workers))) }
+  /// One worker's part, a second, of what the fleet may do.
+  static func ofWorker(_ fleet: Double = RequeueFloor.fleet, share: Double, workers: Int) -> Double {
+    fleet > 0 ? max(least, fleet * share / Double(max(1, workers))) : 0
+  }
 }

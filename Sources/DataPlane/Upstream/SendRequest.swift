@@ -83,7 +83,7 @@ extension ProxyCore {
 
   // MARK: Attempts
 
-  private mutating func beginAttempt(_ h: Handle, on u: Handle) {
+  mutating func beginAttempt(_ h: Handle, on u: Handle) {
     let (c, e) = (upstreams[u].cluster, upstreams[u].endpoint)
     downstreams[h].phase = .exchanging(u)
     downstreams[h].exchange.cluster = c
@@ -95,15 +95,15 @@ extension ProxyCore {
   }
 
   /// Counts the attempt and takes its load off the endpoint. `responseClass` nil: the caller left.
-  mutating func endAttempt(_ h: Handle, as responseClass: FactClass?) {
+  mutating func endAttempt(_ h: Handle, as responseClass: ResponseClass?) {
     let c = downstreams[h].exchange.cluster
     guard c >= 0 else { return }
     downstreams[h].exchange.cluster = -1
     clusters[c].endpoints[Int(downstreams[h].exchange.endpoint)].outstanding -= 1
     if let responseClass {
       let elapsed = now.nanoseconds(since: downstreams[h].exchange.attemptStarted) / 1000
-      let tryKind: FactTry = downstreams[h].exchange.resends == 0 ? .first : .resend
-      facts.recordAttempt(downstreams[h].exchange.attemptSeries, responseClass, tryKind, microseconds: elapsed)
+      facts.recordAttempt(
+        downstreams[h].exchange.attemptSeries, responseClass, downstreams[h].exchange.sending, microseconds: elapsed)
     }
   }
 
@@ -165,6 +165,7 @@ extension ProxyCore {
         break
       }
       downstreams[h].exchange.resends += 1
+      downstreams[h].exchange.sending = .resend
       facts.recordRetry(downstreams[h].exchange.requestSeries, reason)
       guard case .ready(let u) = newConnection(c, e, for: h) else {
         tried = e
@@ -182,7 +183,7 @@ extension ProxyCore {
   }
 
   /// For a request that is sent again: idle connections may all be dead.
-  private mutating func newConnection(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
+  mutating func newConnection(_ c: ClusterIndex, _ e: EndpointIndex, for h: Handle) -> ConnectionFound {
     switch way(c, e, for: h) {
     case .connection: connect(c, e, for: h)
     case .stream(let kind): openStream(kind, c, e, for: h)

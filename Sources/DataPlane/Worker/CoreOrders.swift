@@ -29,6 +29,10 @@ extension ProxyCore {
   mutating func takeRequeueShare(_ share: Double) {
     requeueFloor = RequeueFloor.ofWorker(share: share, workers: workers)
     for c in clusters.live { clusters[c].requeues.setFloor(perSecond: requeueFloor) }
+    floorShare = share
+    for b in bindings.indices where !bindings[b].isFree {
+      bindings[b].policy?.setFloor(share: share, workers: workers)
+    }
   }
 
   /// Presents and trusts this in the mesh from now on; connections that stand keep what they began with.
@@ -46,6 +50,9 @@ extension ProxyCore {
     for c in clusters.live {
       let balance = clusters[c].requeues.balance(now: now.nanoseconds)
       collected.requeueBalances.append(BalanceFact(backend: clusters[c].text, balance: balance))
+    }
+    for index in 0..<listeners.slotCount {
+      if let l = listeners.handle(at: index) { collected.accepted.append(listeners[l].takeAccepted()) }
     }
     return collected
   }

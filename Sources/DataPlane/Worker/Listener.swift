@@ -17,6 +17,8 @@ struct Listener: ~Copyable {
   /// Spellings of hosts that came here: what they are bound to depends on the identifiers.
   var hosts: HostTable
   let hostComesFirst: Bool
+  /// Connections taken since the last collection.
+  var accepted: UInt64 = 0
   /// The application's binding, and its serial.
   var application: (binding: Int32, serial: UInt32) = (-1, 0)
 
@@ -71,6 +73,12 @@ struct Listener: ~Copyable {
     case .some(let socket): socket.accept()
     case .none: .wouldBlock
     }
+  }
+
+  /// Connections taken since it was last asked.
+  mutating func takeAccepted() -> UInt64 {
+    defer { accepted = 0 }
+    return accepted
   }
 
   /// What a connection that comes in here begins as. `l` is this listener's own handle.

@@ -37,6 +37,8 @@ struct ProxyCore: ~Copyable {
   var callerSessions = 0
   /// Sessions with frames to write at the loop's edge: those of one turn go out together.
   var dirtySessions: [Handle] = []
+  /// Requests that wait to be sent again.
+  var retries = Slab<PendingRetry>()
   /// Connections that carry something else than requests.
   var tunnels = Slab<Tunnel>()
   /// Tunnels, and requests that may become one.
@@ -58,6 +60,8 @@ struct ProxyCore: ~Copyable {
   var sequences = SequenceTable()
   /// This worker's part of the floor of each name's re-sends, a second.
   var requeueFloor: Double
+  /// This proxy's share of the fleet's floors, as the controller told it last.
+  var floorShare = 1.0
   var table: RoutingTable
   var changes = RecentChanges()
   /// Grows when a concrete name changes its state; routes compiled before are compiled anew.
@@ -115,6 +119,7 @@ enum TokenKind {
   static let session: UInt8 = 7
   static let tunnelCaller: UInt8 = 8
   static let tunnelService: UInt8 = 9
+  static let retry: UInt8 = 10
 }
 
 /// The worker's clusters, by concrete name.

@@ -64,6 +64,7 @@ final class Worker: LoopHandler {
     case TokenKind.upstream: core.upstreamExpired(Handle(bits: token))
     case TokenKind.session: core.sessionExpired(Handle(bits: token))
     case TokenKind.tunnelCaller: core.tunnelExpired(Handle(bits: token))
+    case TokenKind.retry: core.retryDue(Handle(bits: token))
     case TokenKind.housekeeping:
       core.disposeBindings(underPressure: false)
       core.disposeClusters()

@@ -420,6 +420,9 @@ public nonisolated struct Heddle_Mesh_V1_Hello: Sendable {
   /// Clears the value of `inbound`. Subsequent reads from it will return its default value.
   public mutating func clearInbound() {self._inbound = nil}
 
+  /// further ports where it takes it, for other applications; none without inbound
+  public var moreInbounds: [Heddle_Mesh_V1_Inbound] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1741,7 +1744,7 @@ nonisolated extension Heddle_Mesh_V1_ProxyMessage: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension Heddle_Mesh_V1_Hello: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Hello"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{3}instance_id\0\u{1}version\0\u{1}capabilities\0\u{1}namespace\0\u{1}labels\0\u{1}zone\0\u{1}last\0\u{1}address\0\u{1}inbound\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}node\0\u{3}instance_id\0\u{1}version\0\u{1}capabilities\0\u{1}namespace\0\u{1}labels\0\u{1}zone\0\u{1}last\0\u{1}address\0\u{1}inbound\0\u{3}more_inbounds\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1759,6 +1762,7 @@ nonisolated extension Heddle_Mesh_V1_Hello: SwiftProtobuf.Message, SwiftProtobuf
       case 8: try { try decoder.decodeSingularMessageField(value: &self._last) }()
       case 9: try { try decoder.decodeSingularStringField(value: &self.address) }()
       case 10: try { try decoder.decodeSingularMessageField(value: &self._inbound) }()
+      case 11: try { try decoder.decodeRepeatedMessageField(value: &self.moreInbounds) }()
       default: break
       }
     }
@@ -1799,6 +1803,9 @@ nonisolated extension Heddle_Mesh_V1_Hello: SwiftProtobuf.Message, SwiftProtobuf
     try { if let v = self._inbound {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 10)
     } }()
+    if !self.moreInbounds.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.moreInbounds, fieldNumber: 11)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1813,6 +1820,7 @@ nonisolated extension Heddle_Mesh_V1_Hello: SwiftProtobuf.Message, SwiftProtobuf
     if lhs._last != rhs._last {return false}
     if lhs.address != rhs.address {return false}
     if lhs._inbound != rhs._inbound {return false}
+    if lhs.moreInbounds != rhs.moreInbounds {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

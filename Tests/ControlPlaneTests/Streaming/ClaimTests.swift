@@ -57,6 +57,21 @@ import Testing
     #expect(mesh.counters.desyncCount(.endpoints) == 0)
   }
 
+  /// One proxy with a listener for each of two applications.
+  @Test func eachApplicationIsClaimedAtItsOwnPort() throws {
+    let mesh = try MeshHarness()
+    mesh.register("users-v1", ["10.0.0.1:8080", "10.0.0.1:9090", "10.0.0.1:7070"])
+    let watcher = watcher(mesh)
+    let taker = taker("taker")
+    var further = Heddle_Mesh_V1_Inbound()
+    further.port = 4144
+    further.applications = [9090, 8080]  // what is claimed twice is the first listener's
+    taker.moreInbounds = [further]
+    mesh.connect(taker, from: try peer())
+    let identity = "spiffe://heddle.local/ns/default/sa/users"
+    #expect(try told(watcher) == ["10.0.0.1:7070", "10.0.0.1:8080 4143 \(identity)", "10.0.0.1:9090 4144 \(identity)"])
+  }
+
   @Test func whoAsksLaterIsToldAtOnce() throws {
     let mesh = try MeshHarness()
     mesh.register("users-v1", ["10.0.0.1:8080"])
@@ -188,6 +203,11 @@ import Testing
     let mesh = try MeshHarness()
     let stream = mesh.connect(taker("p", port: port, applications), from: try peer())
     #expect(mesh.finished[stream]?.code == .invalidArgument)
+    // As a further one beside one that is well.
+    let proxy = taker("q")
+    proxy.moreInbounds = try [#require(taker("r", port: port, applications).inbound)]
+    let second = mesh.connect(proxy, from: try peer())
+    #expect(mesh.finished[second]?.code == .invalidArgument)
   }
 
   /// Whatever comes and goes, the index says what a plain look at all claims says.
@@ -205,7 +225,7 @@ import Testing
         guard let inbound = InboundClaims.Inbound(proxy.hello, try peer(host, name)) else { continue }
         _ = claims.set(id, inbound, isConnected: true)
         known.removeAll {
-          $0.id == id || !$0.isConnected && $0.inbound.host == host && $0.inbound.claim.identity == inbound.claim.identity
+          $0.id == id || !$0.isConnected && $0.inbound.host == host && $0.inbound.identity == inbound.identity
         }
         known.append((id, inbound, true))
       case 2:
@@ -217,7 +237,7 @@ import Testing
       }
       for address in ["10.0.0.1:80", "10.0.0.1:81", "10.0.0.2:80", "10.0.0.2:81"] {
         let those = known.filter { $0.inbound.addresses.contains(address) }
-        #expect(claims[address] == (those.last { $0.isConnected } ?? those.last)?.inbound.claim, "seed 0x1d, round \(round)")
+        #expect(claims[address] == (those.last { $0.isConnected } ?? those.last)?.inbound.claims[address], "seed 0x1d, round \(round)")
       }
     }
   }

@@ -256,6 +256,7 @@ final class TestProxy {
   var namespace = "default"
   var capabilities: [String] = []
   var inbound: Heddle_Mesh_V1_Inbound?
+  var moreInbounds: [Heddle_Mesh_V1_Inbound] = []
   var replica = ConfigurationReplica()
   var endpoints: [String: EndpointReplica] = [:]
   /// The same by name and address, as they came.
@@ -284,6 +285,7 @@ final class TestProxy {
     hello.namespace = namespace
     hello.capabilities = capabilities
     if let inbound { hello.inbound = inbound }
+    hello.moreInbounds = moreInbounds
     if let held = replica.held { hello.last = held.wire }
     return hello
   }

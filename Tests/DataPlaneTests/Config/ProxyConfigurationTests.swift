@@ -197,6 +197,29 @@ struct ProxyConfigurationTests {
     #expect(names.answer(try Path(parsing: "/#/io.l5d.k8s/a"), confirmed: 0) == nil)
   }
 
+  @Test("A list may say what its service speaks")
+  func declaredProtocols() throws {
+    for speaks in EndpointProtocol.declarable {
+      let names = try proxyConfiguration("registry: {a: {protocol: \(speaks.rawValue), endpoints: [127.0.0.1:1]}}").names
+      let found = try #require(names.answer(try Path(parsing: "/#/registry/a"), confirmed: 0))
+      #expect(found.serviceProtocol == speaks && found.endpoints.map(\.text) == ["127.0.0.1:1"])
+    }
+    let plain = try proxyConfiguration(
+      "namers: [{kind: io.l5d.static, names: {a: {endpoints: [{address: '127.0.0.1:1', weight: 2}]}, b: {address: '127.0.0.1:2'}}}]"
+    ).names
+    for (name, weight) in [("a", 2.0), ("b", 1.0)] {
+      let found = try #require(plain.answer(try Path(parsing: "/#/io.l5d.static/\(name)"), confirmed: 0))
+      #expect(found.serviceProtocol == .automatic && found.endpoints.map(\.weight) == [weight])
+    }
+    for (service, problem) in [
+      ("{protocol: automatic, endpoints: []}", "registry.a.protocol: expected one of http1, http2, tcp, thrift, mux, thriftmux"),
+      ("{protocol: thrift}", "registry.a.endpoints: missing"), ("{endpoint: [127.0.0.1:1]}", "registry.a.endpoint: unknown key"),
+      ("{endpoints: [127.0.0.1:1, x]}", "registry.a.endpoints[1]: expected an address"),
+    ] {
+      #expect(problems("registry: {a: \(service)}").contains { $0.hasPrefix(problem) }, "\(problems("registry: {a: \(service)}"))")
+    }
+  }
+
   @Test("docs/configuration-proxy.md holds the table (HEDDLE_UPDATE_DOCS=1 writes it)")
   func documentation() throws {
     let here = URL(fileURLWithPath: #filePath).resolvingSymlinksInPath()

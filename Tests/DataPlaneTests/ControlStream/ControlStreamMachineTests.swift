@@ -84,6 +84,23 @@ struct ControlStreamMachineTests {
     return set
   }
 
+  @Test("Hello says at which port each application is taken for")
+  func inbounds() throws {
+    for count in 0...2 {
+      var bench = Bench()
+      bench.machine.identity.inbounds = Array([(4143, 8080), (4144, 9090)].prefix(count))
+      bench.open()
+      guard case .send(let bytes)? = bench.machine.takeActions().first,
+        case .hello(let hello) = try Heddle_Mesh_V1_ProxyMessage.decode(bytes)
+      else {
+        Issue.record("no Hello")
+        continue
+      }
+      let said = (hello.hasInbound ? [hello.inbound] : []) + hello.moreInbounds
+      #expect(said.map { "\($0.port) \($0.applications)" } == ["4143 [8080]", "4144 [9090]"].prefix(count).map { $0 })
+    }
+  }
+
   @Test("Hello, snapshot, compile, and Ack only after it is applied; the next Hello tells what is held")
   func apply() throws {
     var bench = Bench()

@@ -1,5 +1,6 @@
 import Telemetry
 import Testing
+import Traffic
 
 @testable import DataPlane
 
@@ -58,7 +59,7 @@ struct FactBookTests {
   func places() {
     var book = FactBook()
     let series = book.attemptSeries(service: "s", split: "", branch: "", backend: "b", endpoint: "e")
-    for responseClass in FactClass.allCases {
+    for responseClass in ResponseClass.allCases {
       for tryKind in FactTry.allCases { book.recordAttempt(series, responseClass, tryKind, microseconds: 7) }
     }
     let facts = book.collect(now: 0)

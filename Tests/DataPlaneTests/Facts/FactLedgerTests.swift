@@ -21,7 +21,7 @@ func facts(service: String = "/svc/users", count: Int = 1, microseconds: UInt64 
 struct FactLedgerTests {
   @Test("Totals grow over workers and collections; gauges are the latest of each worker")
   func totals() throws {
-    var ledger = FactLedger(workers: 2)
+    var ledger = FactLedger(workers: 2, listeners: 2)
     ledger.add(facts(count: 2), worker: 0, now: 0)
     ledger.add(facts(count: 3), worker: 1, now: 0)
     ledger.add(facts(count: 1), worker: 0, now: 1000)
@@ -37,7 +37,7 @@ struct FactLedgerTests {
 
   @Test("What is unused for ten minutes leaves")
   func expiry() {
-    var ledger = FactLedger(workers: 1)
+    var ledger = FactLedger(workers: 1, listeners: 2)
     ledger.add(facts(service: "/svc/old"), worker: 0, now: 0)
     ledger.add(facts(service: "/svc/new"), worker: 0, now: 1)
     ledger.expire(now: FactLedger.idle)

@@ -1,6 +1,7 @@
 import MeshProtocol
 import SystemIO
 import TestSupport
+import Traffic
 
 @testable import DataPlane
 
@@ -52,7 +53,7 @@ extension ProxyHarness {
   /// A proxy for calls whose `/svc` and all below it is this service.
   convenience init(
     calls spoken: ListenerProtocol, to port: UInt16, limits: ProxyLimits = .patient, methodInName: Bool = false,
-    dtab: String? = nil
+    dtab: String? = nil, policies: PolicyTable = PolicyTable()
   ) throws {
     var policy = ListenerPolicy()
     policy.listenerProtocol = spoken
@@ -61,6 +62,7 @@ extension ProxyHarness {
     // The rules that calls bring along may lead to the tests' own services.
     var binding = BindingPolicy()
     binding.overrides.systemNames = [try Prefix(parsing: "/$/inet")]
+    binding.policies = policies
     try self.init(dtab: dtab ?? "/svc => /$/inet/127.0.0.1/\(port)", limits: limits, policy: policy, binding: binding)
   }
 

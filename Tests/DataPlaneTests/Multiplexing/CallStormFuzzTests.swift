@@ -1,7 +1,9 @@
+import MeshProtocol
 import RPC
 import TestSupport
 import Testing
 import Thrift
+import Traffic
 
 @testable import DataPlane
 
@@ -17,6 +19,7 @@ import Thrift
       if round % 25 == 0 { try storm.expectCleanAnswer(round) }
     }
     try storm.expectCleanAnswer(rounds)
+    #expect(try storm.retried() > 0, "nothing was tried again")
     try storm.expectNothingLeft()
     #expect(storm.served > rounds / 20, "too few calls came through to mean anything: \(storm.served)")
   }
@@ -45,7 +48,8 @@ private struct CallStorm {
     limits.highWater = 8192
     proxy = try ProxyHarness(
       calls: ListenerProtocol(rawValue: spoken.rawValue)!, to: 0, limits: limits, methodInName: true,
-      dtab: "/svc => /$/inet/127.0.0.1/\(wild.port) ; /svc/tame => /$/inet/127.0.0.1/\(tame.port)")
+      dtab: "/svc => /$/inet/127.0.0.1/\(wild.port) ; /svc/tame => /$/inet/127.0.0.1/\(tame.port)",
+      policies: PolicyTable([try Self.retries()]))
     clean = try proxy.framed()
     let corpus = spoken == .thrift ? Self.thrifts : spoken == .mux ? Self.muxes : Self.thrifts + Self.muxes
     messages = Mutator(corpus: corpus, alphabet: [0, 1, 2, 4, 11, 12, 64, 66, 0x7f, 0x80, 0x82, 0xfe, 0xff], seed: 0xca11)
@@ -69,6 +73,16 @@ private struct CallStorm {
     return framed(thrift(.reply, sequence: front.sequence, as: front.encoding))
   }
 
+  /// A declared exception, or an error of Mux.
+  private static func refusal(_ spoken: CallProtocol, _ message: [UInt8]) -> [UInt8] {
+    if spoken != .thrift {
+      return message.first == 2 ? mux(-2, message[1..<4].reduce(0) { $0 << 8 | Int($1) }, replyBody(1, bytes("no"))) : []
+    }
+    guard let front = try? ThriftMessage(message.span), front.kind == .call else { return [] }
+    let result: [UInt8] = front.encoding == .compact ? [0x1c, 0, 0] : [12, 0, 1, 0, 0]
+    return framed(thrift(.reply, sequence: front.sequence, as: front.encoding, result: result))
+  }
+
   /// Answers well, wrongly, with a refusal, not at all, or leaves.
   private static func service(_ spoken: CallProtocol) throws -> ScriptedServer {
     try ScriptedServer.framed { message, connection in
@@ -78,9 +92,26 @@ private struct CallStorm {
       case 1: return right.isEmpty ? [] : bytes("no answer\r\n\r\n")
       case 2 where spoken != .thrift && !right.isEmpty: return Array(right.prefix(8)) + [2, 0, 0]
       case 3: return framed(thrift(.reply, sequence: 12_345))
+      case 4: return refusal(spoken, message)
       default: return right
       }
     }
+  }
+
+  /// All that is refused is tried again, after pauses that callers come and go in.
+  private static func retries() throws -> TrafficPolicy {
+    var policy = TrafficPolicy(prefix: try Prefix(parsing: "/svc"))
+    (policy.classes.otherDeclared, policy.classes.error) = (.retryable, .retryable)
+    policy.retries.most = 3
+    policy.retries.floor = 1000
+    policy.retries.buffer = 10_000
+    (policy.retries.shortestPause, policy.retries.longestPause) = (0, 30_000_000)
+    return policy
+  }
+
+  /// How often that was.
+  func retried() throws -> UInt64 {
+    try proxy.collect(ticket: 1).retries.filter { $0.reason == .response }.reduce(0) { $0 + $1.count }
   }
 
   /// Messages that reached the wild service.

@@ -19,8 +19,10 @@ final class RunningProxy: Sendable {
     }
   }
 
-  init(_ yaml: String, workers: Int = 2) throws {
-    let listeners = "outbound: {listen: \"127.0.0.1:0\"}\nadmin: {listen: \"127.0.0.1:0\"}\nworkers: \(workers)\n"
+  /// - Parameter outbound: the list of further outbound listeners.
+  init(_ yaml: String, outbound: String = "[]", workers: Int = 2) throws {
+    let listeners =
+      "outbound: {listen: \"127.0.0.1:0\", listeners: \(outbound)}\nadmin: {listen: \"127.0.0.1:0\"}\nworkers: \(workers)\n"
     let log = Log(level: .error, clock: { 0 }, write: { _ in })
     program = try ProxyProgram(proxyConfiguration(listeners + yaml), log: log) { [hasDrained] in hasDrained.isSo = true
     }

@@ -68,7 +68,7 @@ import Testing
       facts.requeueBalances = balances
       return facts
     }
-    var ledger = FactLedger(workers: 2)
+    var ledger = FactLedger(workers: 2, listeners: 2)
     ledger.add(facts([BalanceFact(backend: "/#/a", balance: 3)]), worker: 0, now: 0)
     ledger.add(facts([BalanceFact(backend: "/#/a", balance: 4), BalanceFact(backend: "/#/b", balance: 1)]), worker: 1, now: 0)
     #expect(ledger.requeueBalances == [BalanceFact(backend: "/#/a", balance: 7), BalanceFact(backend: "/#/b", balance: 1)])

@@ -49,18 +49,5 @@ import Testing
     }
   }
 
-  @Test func randomBytesAreNeverACrash() {
-    var random = SeededRandom(seed: fuzzSeed &+ 42)
-    let seed = Self.hello([Self.name("web.example"), Self.protocols(["h2"])], most: 40)
-    for _ in 0..<fuzzRounds {
-      let input = random.mutated(seed, alphabet: [0, 1, 3, 0x16, 0xff])
-      // A prefix of what is malformed or complete may be undecided, never the other way round.
-      let whole = parse(input)
-      let half = parse(Array(input.prefix(random.below(input.count + 1))))
-      if whole == .needMore { #expect(half == .needMore) }
-      if case .complete = half { #expect(whole == half) }
-    }
-  }
-
   private struct Malformed: Error {}
 }

@@ -34,19 +34,4 @@ import Testing
     #expect(read(long) == .http1)
     #expect(read(Array(long.prefix(FirstBytes.limit - 1))) == .undecided)
   }
-
-  /// What was decided stays so, whatever comes.
-  @Test func neverChangesItsMind() {
-    var random = SeededRandom(seed: fuzzSeed &+ 41)
-    let seeds = ["GET / HTTP/1.1\r\n", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "\u{16}\u{3}\u{1}\u{0}\u{10}abc", "SSH-2.0-x y\r\n"]
-    for _ in 0..<fuzzRounds {
-      let input = random.mutated(bytes(seeds[random.below(seeds.count)]), alphabet: bytes("GETPRI \r\n/HTP.12\u{16}\u{3}"))
-      var decided: FirstBytes?
-      for count in 0...input.count {
-        let found = read(Array(input[..<count]))
-        if let decided { #expect(found == decided) }
-        if decided == nil, found != FirstBytes.undecided { decided = found }
-      }
-    }
-  }
 }
