@@ -34,7 +34,7 @@ import CNGHTTP2
 }
 
 /// Lists of free pieces by size. A piece is preceded by a header that says how large it is; a free one holds the next of its list.
-@unsafe private struct PiecePool: ~Copyable {
+@safe private struct PiecePool: ~Copyable {
   /// Sizes are multiples of this; the alignment is malloc's.
   private static let step = 64
   private static let largest = 1024
@@ -44,11 +44,11 @@ import CNGHTTP2
   private(set) var kept = 0
   private var free = unsafe [UnsafeMutableRawPointer?](repeating: nil, count: largest / step + 1)
 
-  init(keep: Int) { unsafe self.keep = keep }
+  init(keep: Int) { self.keep = keep }
 
   deinit {
-    for first in unsafe free {
-      var piece = unsafe first
+    for list in unsafe free.indices {
+      var piece = unsafe free[list]
       while let next = unsafe piece {
         unsafe piece = next.load(as: UnsafeMutableRawPointer?.self)
         unsafe (next - Self.header).deallocate()
@@ -67,7 +67,7 @@ import CNGHTTP2
     let list = capacity / Self.step
     if capacity <= Self.largest, let piece = unsafe free[list] {
       unsafe free[list] = piece.load(as: UnsafeMutableRawPointer?.self)
-      unsafe kept -= capacity
+      kept -= capacity
       return unsafe piece
     }
     let base = UnsafeMutableRawPointer.allocate(byteCount: capacity + Self.header, alignment: Self.header)
@@ -78,10 +78,10 @@ import CNGHTTP2
   mutating func giveBack(_ piece: UnsafeMutableRawPointer?) {
     guard let piece = unsafe piece else { return }
     let capacity = unsafe Self.capacity(of: piece)
-    guard unsafe capacity <= Self.largest && kept + capacity <= keep else { return unsafe (piece - Self.header).deallocate() }
+    guard capacity <= Self.largest && kept + capacity <= keep else { return unsafe (piece - Self.header).deallocate() }
     unsafe piece.storeBytes(of: free[capacity / Self.step], as: UnsafeMutableRawPointer?.self)
     unsafe free[capacity / Self.step] = piece
-    unsafe kept += capacity
+    kept += capacity
   }
 
   mutating func takeZeroed(_ count: Int, _ size: Int) -> UnsafeMutableRawPointer? {

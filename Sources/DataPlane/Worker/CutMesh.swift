@@ -11,7 +11,7 @@ extension ProxyCore {
     }
     for index in 0..<tunnels.slotCount {
       guard let t = tunnels.handle(at: index) else { continue }
-      if tunnels[t].caller.socket.showsIdentity || tunnels[t].service.socket.showsIdentity { cut.append(t) }
+      if tunnels[t].caller.link.showsIdentity || tunnels[t].service.link.showsIdentity { cut.append(t) }
     }
     for index in 0..<downstreams.slotCount {
       if let h = downstreams.handle(at: index), downstreams[h].link.showsIdentity { left.append(h) }
