@@ -1,4 +1,5 @@
 import JSONFormat
+import Memory
 import MeshProtocol
 import Serving
 
@@ -6,14 +7,14 @@ import Serving
 enum NamerdVersion {
   static func text(_ revision: UInt64) -> String {
     let bytes = (0..<8).reversed().map { UInt8(truncatingIfNeeded: revision >> (8 * UInt64($0))) }
-    return Base64.text(bytes)
+    return Base64.encoded(bytes)
   }
 
   /// nil when the text is none of ours. Quotes may stand around it.
   static func revision(_ text: String) -> UInt64? {
     let bare =
       text.hasPrefix("\"") && text.hasSuffix("\"") && text.count > 1 ? String(text.dropFirst().dropLast()) : text
-    guard let bytes = Base64.bytes(bare), bytes.count == 8 else { return nil }
+    guard let bytes = Base64.decoded(bare), bytes.count == 8 else { return nil }
     return bytes.reduce(0) { $0 << 8 | UInt64($1) }
   }
 }
@@ -132,36 +133,4 @@ extension NamespaceState {
 
 extension Dentry {
   var namerd: JSON { ["prefix": .string(prefix.description), "dst": .string(destination.description)] }
-}
-
-/// RFC 4648, section 4.
-enum Base64 {
-  private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-  static func text(_ bytes: [UInt8]) -> String {
-    var out: [UInt8] = []
-    for start in stride(from: 0, to: bytes.count, by: 3) {
-      let group = bytes[start..<min(start + 3, bytes.count)]
-      let bits = group.enumerated().reduce(UInt32(0)) { $0 | UInt32($1.element) << (16 - 8 * UInt32($1.offset)) }
-      for index in 0..<4 {
-        out.append(index <= group.count ? alphabet[Int(bits >> (18 - 6 * UInt32(index)) & 63)] : UInt8(ascii: "="))
-      }
-    }
-    return String(decoding: out, as: UTF8.self)
-  }
-
-  /// nil when it is no base64 with its padding.
-  static func bytes(_ text: String) -> [UInt8]? {
-    let digits = Array(text.utf8)
-    guard digits.count % 4 == 0, digits.count <= 64 else { return nil }
-    let padding = digits.suffix(2).count { $0 == UInt8(ascii: "=") }
-    var (bits, out): (UInt32, [UInt8]) = (0, [])
-    for (index, digit) in digits.enumerated() {
-      let isPadding = index >= digits.count - padding
-      guard let value = isPadding ? 0 : alphabet.firstIndex(of: digit) else { return nil }
-      bits = bits << 6 | UInt32(value)
-      if index % 4 == 3 { out += [16, 8, 0].map { UInt8(truncatingIfNeeded: bits >> $0) } }
-    }
-    return Array(out.dropLast(padding))
-  }
 }

@@ -11,11 +11,12 @@ struct WebSocketHandshake {
   private static let suffix = Array("258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8)
 
   /// - Parameter key: `Sec-WebSocket-Key` as it stands in the request.
-  init(key: [UInt8]) { accept = base64(SHA1.digest(key + Self.suffix)) }
+  init(key: [UInt8]) { accept = Array(Base64.encoded(SHA1.digest(key + Self.suffix)).utf8) }
 
   /// A key for a request whose caller has none.
   static func key(_ a: UInt64, _ b: UInt64) -> [UInt8] {
-    base64([a, b].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word &>> ($0 * 8)) } })
+    let bytes = [a, b].flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word &>> ($0 * 8)) } }
+    return Array(Base64.encoded(bytes).utf8)
   }
 }
 
@@ -70,16 +71,4 @@ extension FieldTable {
     }
     return found
   }
-}
-
-/// RFC 4648 §4, with padding.
-private func base64(_ bytes: [UInt8]) -> [UInt8] {
-  let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-  var text: [UInt8] = []
-  for start in stride(from: 0, to: bytes.count, by: 3) {
-    let part = bytes[start..<min(start + 3, bytes.count)]
-    let word = part.reduce(0) { $0 << 8 | Int($1) } << (8 * (3 - part.count))
-    for i in 0...3 { text.append(i <= part.count ? digits[word >> (18 - 6 * i) & 63] : UInt8(ascii: "=")) }
-  }
-  return text
 }

@@ -1,3 +1,4 @@
+import Memory
 import Serving
 import Settings
 import SystemIO

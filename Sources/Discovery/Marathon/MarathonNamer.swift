@@ -1,4 +1,5 @@
 import JSONFormat
+import Memory
 import MeshProtocol
 import Serving
 

@@ -1,4 +1,5 @@
 import Foundation
+import Memory
 import Serving
 import Synchronization
 import SystemIO

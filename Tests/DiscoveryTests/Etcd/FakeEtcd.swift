@@ -1,4 +1,5 @@
 import JSONFormat
+import Memory
 import Serving
 import Synchronization
 

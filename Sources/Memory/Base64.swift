@@ -1,6 +1,7 @@
 /// Base 64 with the usual alphabet and padding (RFC 4648 §4).
-enum Base64 {
-  static func encoded(_ bytes: some Collection<UInt8>) -> String {
+public enum Base64 {
+  /// The bytes as text.
+  public static func encoded(_ bytes: some Collection<UInt8>) -> String {
     var out: [UInt8] = []
     out.reserveCapacity((bytes.count + 2) / 3 * 4)
     var rest = bytes[...]
@@ -17,7 +18,7 @@ enum Base64 {
   }
 
   /// Nil for anything else; line ends within are passed over, as files have them.
-  static func decoded(_ text: String) -> [UInt8]? {
+  public static func decoded(_ text: String) -> [UInt8]? {
     let letters = text.utf8.filter { $0 != 0x0A && $0 != 0x0D }
     guard letters.count % 4 == 0 else { return nil }
     let padding = letters.reversed().prefix { $0 == UInt8(ascii: "=") }.count
