@@ -107,7 +107,8 @@ final class FaultyLink: Sendable {
     guard let server = try? Socket.connect(to: source) else { return }
     while isCurrent(generation) {
       guard let asked = hear(caller), push(asked, to: server) else { return }
-      guard let answered = hear(server), answer(answered, caller) else { return }
+      // Asked after it was heard: what the source says from `set` on goes nowhere.
+      guard let answered = hear(server), isCurrent(generation), answer(answered, caller) else { return }
       pause()
     }
   }
