@@ -3,9 +3,21 @@ import Testing
 
 /// What somebody sees who stands on the wire between two proxies of the mesh, and what the mesh's ports refuse to speak.
 @Suite(.serialized) struct WireTests {
-  /// The wire, as `recording_relay.py` keeps it.
+  /// The wire, as `recording_relay.py` keeps it: what comes to `address` goes on to the same port of 127.0.0.2.
   private struct Wire {
     let folder: String
+    let address: String
+    let port: Substring
+    private let relay: RunningProgram
+
+    init(of mesh: Mesh) throws {
+      folder = mesh.folder.path + "/wire"
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("recording_relay.py")
+      relay = try RunningProgram("/usr/bin/python3", [script.path, "127.0.0.2", folder])
+      address = try relay.address("listen")
+      port = try #require(address.split(separator: ":").last)
+    }
 
     var streams: [(name: String, bytes: [UInt8])] {
       get throws {
@@ -51,13 +63,7 @@ import Testing
   /// The address that callers are told leads to the wire, and the wire to the application's proxy.
   @Test func betweenTwoProxiesThereIsNothingButTLS() throws {
     let mesh = try Mesh(environment: ["HEDDLE_MESH_TLS": "required"])
-    let folder = mesh.folder.path + "/wire"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    let wire = Wire(folder: folder)
-    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("recording_relay.py")
-    let relay = try RunningProgram("/usr/bin/python3", [script.path, "127.0.0.2", folder])
-    let address = try relay.address("listen")
-    let port = try #require(address.split(separator: ":").last)
+    let wire = try Wire(of: mesh)
 
     // In the request's path, field and body, and in the answer.
     let (question, answer) = ("question-in-clear-61c0", "answer-in-clear-7d1f")
@@ -66,7 +72,7 @@ import Testing
     let application = try mesh.startProxy(
       "users",
       environment: [
-        "HEDDLE_JOIN_TOKEN": try token(mesh, "users"), "HEDDLE_INBOUND": "127.0.0.2:\(port)",
+        "HEDDLE_JOIN_TOKEN": try token(mesh, "users"), "HEDDLE_INBOUND": "127.0.0.2:\(wire.port)",
         "HEDDLE_APPLICATION": service.address,
       ])
     let caller = try mesh.startProxy("web", environment: ["HEDDLE_JOIN_TOKEN": try token(mesh, "web")])
@@ -102,17 +108,11 @@ import Testing
   /// The wire does keep what is in clear: else the test before could not fail.
   @Test func theWireSeesWhatIsInClear() throws {
     let mesh = try Mesh()
-    let folder = mesh.folder.path + "/wire"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    let wire = Wire(folder: folder)
-    let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("recording_relay.py")
-    let relay = try RunningProgram("/usr/bin/python3", [script.path, "127.0.0.2", folder])
-    let address = try relay.address("listen")
-    let port = try #require(address.split(separator: ":").last)
+    let wire = try Wire(of: mesh)
     let service = try mesh.startService("answer-in-clear-7d1f")
     _ = try mesh.startProxy(
-      "users", environment: ["HEDDLE_INBOUND": "127.0.0.2:\(port)", "HEDDLE_APPLICATION": service.address])
-    try eventually("it answers") { try curl("http://\(address)/question-in-clear-61c0").status == 200 ? () : nil }
+      "users", environment: ["HEDDLE_INBOUND": "127.0.0.2:\(wire.port)", "HEDDLE_APPLICATION": service.address])
+    try eventually("it answers") { try curl("http://\(wire.address)/question-in-clear-61c0").status == 200 ? () : nil }
     #expect(try wire.has("question-in-clear-61c0") && wire.has("answer-in-clear-7d1f"))
     #expect(try wire.streams.allSatisfy { Wire.records($0.bytes) == nil })
   }

@@ -46,3 +46,15 @@ extension SeededRandom {
     return copy
   }
 }
+
+/// What a connection comes to whose bytes arrive in these pieces: the first answer of `read` that is not `unsure`, which it gives while
+/// there are too few.
+public func fed<Found: Equatable>(_ pieces: [[UInt8]], unsure: Found, _ read: ([UInt8]) -> Found) -> Found {
+  var received: [UInt8] = []
+  for piece in pieces {
+    received += piece
+    let found = read(received)
+    if found != unsure { return found }
+  }
+  return unsure
+}

@@ -11,16 +11,7 @@ import Testing
 
   private func read(_ bytes: [UInt8]) -> FirstBytes { FirstBytes(bytes.span) }
 
-  /// What a connection is found to speak whose bytes arrive in these pieces: the first decision counts.
-  private func feed(_ pieces: [[UInt8]]) -> FirstBytes {
-    var received: [UInt8] = []
-    for piece in pieces {
-      received += piece
-      let found = read(received)
-      if found != .undecided { return found }
-    }
-    return .undecided
-  }
+  private func feed(_ pieces: [[UInt8]]) -> FirstBytes { fed(pieces, unsure: .undecided, read) }
 
   @Test func eachLineComesToWhatItSays() {
     #expect(corpus.count > 25)

@@ -13,16 +13,7 @@ import Testing
 
   private func parse(_ bytes: [UInt8]) -> ProxyHeader.Parse { ProxyHeader.parse(bytes.span) }
 
-  /// What a connection comes to whose bytes arrive in these pieces.
-  private func feed(_ pieces: [[UInt8]]) -> ProxyHeader.Parse {
-    var received: [UInt8] = []
-    for piece in pieces {
-      received += piece
-      let found = parse(received)
-      if found != .needMore { return found }
-    }
-    return .needMore
-  }
+  private func feed(_ pieces: [[UInt8]]) -> ProxyHeader.Parse { fed(pieces, unsure: .needMore, parse) }
 
   @Test func eachLineComesToWhatItSays() {
     #expect(corpus.count > 30)
