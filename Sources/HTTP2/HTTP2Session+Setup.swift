@@ -2,7 +2,7 @@ import CNGHTTP2
 
 extension HTTP2Session {
   /// A libnghttp2 session with our callbacks and limits; traps only when there is no memory.
-  static func makeSession(role: HTTP2Role, settings: HTTP2Settings, memory: HTTP2Memory?) -> OpaquePointer {
+  static func makeSession(role: HTTP2Role, settings: HTTP2Settings) -> OpaquePointer {
     let callbacks = unsafe makeCallbacks()
     let option = unsafe makeOption(role, settings)
     defer {
@@ -11,13 +11,11 @@ extension HTTP2Session {
       unsafe nghttp2_option_del(option)
     }
     var session: OpaquePointer?
-    func make(_ functions: UnsafeMutablePointer<nghttp2_mem>?) -> Int32 {
+    let result =
       switch role {
-      case .server: unsafe nghttp2_session_server_new3(&session, callbacks, nil, option, functions)
-      case .client: unsafe nghttp2_session_client_new3(&session, callbacks, nil, option, functions)
+      case .server: unsafe nghttp2_session_server_new2(&session, callbacks, nil, option)
+      case .client: unsafe nghttp2_session_client_new2(&session, callbacks, nil, option)
       }
-    }
-    let result = unsafe memory?.withFunctions { unsafe make($0) } ?? make(nil)
     guard result == 0, let session = unsafe session else { fatalError("no memory for an HTTP/2 session") }
     return unsafe session
   }

@@ -10,17 +10,10 @@ import Memory
   /// Owned: freed in `deinit`.
   let session: OpaquePointer
   var state: SessionState
-  /// libnghttp2's, which must not go before it.
-  private let memory: HTTP2Memory?
 
-  /// - Parameters:
-  ///   - now: monotonic milliseconds, as in `receive`.
-  ///   - memory: of the thread that alone uses the session; nil: the C library's.
-  public init(
-    role: HTTP2Role, settings: HTTP2Settings = HTTP2Settings(), at now: UInt64 = 0, memory: HTTP2Memory? = nil
-  ) {
-    self.memory = memory
-    unsafe session = Self.makeSession(role: role, settings: settings, memory: memory)
+  /// - Parameter now: monotonic milliseconds, as in `receive`.
+  public init(role: HTTP2Role, settings: HTTP2Settings = HTTP2Settings(), at now: UInt64 = 0) {
+    unsafe session = Self.makeSession(role: role, settings: settings)
     unsafe state = SessionState(session: session, role: role, settings: settings, at: now)
     submitSettings(role, settings)
   }

@@ -97,7 +97,7 @@ public struct HeaderList: Sendable {
   }
 
   /// The first digit of `:status` (RFC 9110 §15); nil where there is none.
-  var statusClass: UInt8? {
+  public var statusClass: UInt8? {
     guard let status = entries.first(where: { $0.kind == .status }), status.valueLength > 0 else { return nil }
     return bytes[status.value.lowerBound]
   }

@@ -76,7 +76,7 @@ extension ProxyCore {
 
   /// Writes a success of extended CONNECT as the switch of protocols that it is. Returns false, with nothing written, for any other answer.
   mutating func writeAgreement(_ u: Handle, _ fields: HeaderList) -> Bool {
-    guard fields[":status"]?.utf8.first == UInt8(ascii: "2") else { return false }
+    guard fields.statusClass == UInt8(ascii: "2") else { return false }
     let h = upstreams[u].caller
     let tokens = listeners[downstreams[h].origin.listener].policy.upgrades
     guard let name = tokens.name(of: downstreams[h].exchange.offer) else { return false }

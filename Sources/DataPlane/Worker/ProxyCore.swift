@@ -1,5 +1,4 @@
 import HTTP
-import HTTP2
 import Memory
 import MeshProtocol
 import SystemIO
@@ -49,8 +48,6 @@ struct ProxyCore: ~Copyable {
   let tunnelLimit: Int
   /// What the session that is being read received.
   var sessionInput = ByteBuffer()
-  /// Of the sessions of HTTP/2.
-  let http2Memory = HTTP2Memory()
   var clusters = ClusterTable()
   var bindings: BindingTable
   var uses = RouteUses()
