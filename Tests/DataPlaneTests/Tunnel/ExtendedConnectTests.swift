@@ -257,13 +257,14 @@ import Testing
       let stream = caller.openTunnel()
       caller.say("hello", on: stream)
       #expect(caller.expect("hello", on: stream))
+      try withExtendedLifetime(caller) { #expect(try back.gauges().tunnels == 1) }
     } else {
       let caller = try front.connect()
       try caller.send(Self.upgrade)
       #expect(RawAnswer.field("sec-websocket-accept", in: try caller.readHead()) == Self.accept)
       try caller.send("hello")
       #expect(try caller.expect("hello"))
+      try withExtendedLifetime(caller) { #expect(try back.gauges().tunnels == 1) }
     }
-    #expect(try back.gauges().tunnels == 1)
   }
 }
