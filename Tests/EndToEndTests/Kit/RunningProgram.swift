@@ -5,7 +5,8 @@ import SystemIO
 /// One of our programs (or a tool such as curl) as a real process, with its output kept. Killed when the test lets go of it.
 final class RunningProgram: Sendable {
   private let process: Mutex<Process>
-  private let output = Output()
+  /// A file, not a pipe: what an ended program said is whole in it at once.
+  private let output = URL(fileURLWithPath: NSTemporaryDirectory() + "heddle-output-" + UUID().uuidString)
   let name: String
 
   /// The folder of the built programs: `HEDDLE_BIN`, or where this test itself was built.
@@ -20,25 +21,21 @@ final class RunningProgram: Sendable {
     process.executableURL = FileManager.default.isExecutableFile(atPath: own.path) ? own : URL(fileURLWithPath: "/usr/bin/\(name)")
     process.arguments = arguments
     process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
+    try Data().write(to: output)
+    let handle = try FileHandle(forWritingTo: output)
+    process.standardOutput = handle
+    process.standardError = handle
     self.process = Mutex(process)
-    // The handler must not hold the program: it lives until the pipe closes, which is when the program ends.
-    pipe.fileHandleForReading.readabilityHandler = { [output] handle in
-      let data = handle.availableData
-      if data.isEmpty {
-        handle.readabilityHandler = nil
-        output.end()
-      }
-      output.append(String(decoding: data, as: UTF8.self))
-    }
     try process.run()
   }
 
-  deinit { kill() }
+  deinit {
+    kill()
+    try? FileManager.default.removeItem(at: output)
+  }
 
-  var text: String { output.all }
+  /// What it has said so far.
+  var text: String { (try? Data(contentsOf: output)).map { String(decoding: $0, as: UTF8.self) } ?? "" }
   var isRunning: Bool { process.withLock { $0.isRunning } }
   var identifier: Int32 { process.withLock { $0.processIdentifier } }
 
@@ -80,7 +77,7 @@ final class RunningProgram: Sendable {
 
   /// Waits for its end and gives its exit code; `text` is whole then.
   func exitCode() throws -> Int32 {
-    try eventually("\(name) ends") { isRunning || !output.isWhole ? nil : () }
+    try eventually("\(name) ends") { isRunning ? nil : () }
     return process.withLock { $0.terminationStatus }
   }
 
@@ -91,15 +88,6 @@ final class RunningProgram: Sendable {
       return line.split(separator: " ").first { $0.hasPrefix("\(key)=") }.map { String($0.dropFirst(key.count + 1)) }
     }
   }
-}
-
-private final class Output: Sendable {
-  private let text = Mutex<(all: String, isWhole: Bool)>(("", false))
-  func append(_ more: String) { text.withLock { $0.all += more } }
-  /// The program has closed it.
-  func end() { text.withLock { $0.isWhole = true } }
-  var all: String { text.withLock { $0.all } }
-  var isWhole: Bool { text.withLock { $0.isWhole } }
 }
 
 struct NeverHappened: Error, CustomStringConvertible {
