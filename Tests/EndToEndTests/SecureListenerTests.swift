@@ -75,6 +75,20 @@ import Testing
     }
   }
 
+  /// A caller that agrees on HTTP/2 and then speaks HTTP/1.1 (RFC 9113 §3.4) gets no answer of HTTP/1.1; one that agrees on that does.
+  @Test(arguments: [("h2", false), ("h2,http/1.1", false), ("http/1.1", true)])
+  func whatTheHandshakeSettledIsSpoken(_ offer: String, _ isAnswered: Bool) throws {
+    let world = try World()
+    let request = "GET / HTTP/1.1\\r\\nhost: web.test\\r\\nconnection: close\\r\\n\\r\\n"
+    let caller = try RunningProgram(
+      "/bin/sh",
+      ["-c", "printf '\(request)' | openssl s_client -quiet -alpn \(offer) -connect 127.0.0.1:\(world.port) -servername web.test"])
+    _ = try caller.exitCode()
+    #expect(caller.text.contains("HTTP/1.1 200") == isAnswered, "\(caller.text)")
+    #expect(caller.text.contains("HTTP/1.1") == isAnswered, "\(caller.text)")
+    #expect(try world.get("web.test", "--http2").status == 200)
+  }
+
   @Test func whatIsNoTLSIsRefusedAndCounted() throws {
     let world = try World()
     #expect(try curl("http://127.0.0.1:\(world.port)/").status == 0)

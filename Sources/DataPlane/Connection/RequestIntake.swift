@@ -85,6 +85,11 @@ extension ProxyCore {
   /// Tries to read a head from what has come. Returns whether the connection moved on.
   private mutating func takeHead(_ h: Handle) -> Bool {
     if downstreams[h].origin.greeting != .none { return takeGreeting(h) }
+    if hasAgreedOnHTTP2(h) {
+      facts.recordDetection(downstreams[h].origin.direction, .http2)
+      beginSession(h, .http2)
+      return false
+    }
     switch downstreams[h].parseHead(into: &head) {
     case .incomplete:
       if downstreams[h].phase == .idle {
@@ -107,6 +112,12 @@ extension ProxyCore {
       beginRequest(h, headLength: length)
       return downstreams.contains(h)
     }
+  }
+
+  /// The handshake has settled what the connection speaks (RFC 9113 §3.2): bytes that are something else are a fault of HTTP/2's.
+  private mutating func hasAgreedOnHTTP2(_ h: Handle) -> Bool {
+    downstreams[h].link.isSecure && downstreams[h].isFresh && protocolIsOpen(h)
+      && downstreams[h].link.applicationProtocol == "h2"
   }
 
   /// The listener leaves it to its callers whether they speak HTTP/1.1 or HTTP/2.
