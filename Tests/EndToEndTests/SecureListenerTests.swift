@@ -75,7 +75,7 @@ import Testing
     }
   }
 
-  /// A caller that agrees on HTTP/2 and then speaks HTTP/1.1 (RFC 9113 §3.4) gets no answer of HTTP/1.1; one that agrees on that does.
+  /// A caller that agrees on HTTP/2 and then speaks HTTP/1.1 is told GOAWAY (RFC 9113 §3.4); one that agrees on HTTP/1.1 is answered.
   @Test(arguments: [("h2", false), ("h2,http/1.1", false), ("http/1.1", true)])
   func whatTheHandshakeSettledIsSpoken(_ offer: String, _ isAnswered: Bool) throws {
     let world = try World()
@@ -85,6 +85,9 @@ import Testing
       ["-c", "printf '\(request)' | openssl s_client -quiet -alpn \(offer) -connect 127.0.0.1:\(world.port) -servername web.test"])
     _ = try caller.exitCode()
     #expect(caller.text.contains("HTTP/1.1 200") == isAnswered, "\(caller.text)")
+    // After stream 0, for PROTOCOL_ERROR.
+    let goAway = Frame.make(7, 0, 0, Frame.number(0) + Frame.number(1))
+    #expect(caller.text.contains(String(decoding: goAway, as: UTF8.self)) != isAnswered, "\(caller.text)")
     #expect(caller.text.contains("HTTP/1.1") == isAnswered, "\(caller.text)")
     #expect(try world.get("web.test", "--http2").status == 200)
   }
