@@ -49,8 +49,6 @@ let package = Package(
   targets: [
     // 0: C headers and shims
     .target(name: "CLinux", path: "Sources/CLinux"),
-    .systemLibrary(
-      name: "CNGHTTP2", path: "Sources/CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
     .systemLibrary(name: "COpenSSL", path: "Sources/COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CYAML", path: "Sources/CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
     // 1: the shared language, raw memory, counting
@@ -65,7 +63,7 @@ let package = Package(
     module("SystemIO", layer: 2, ["CLinux", "Memory"]),
     module("TLS", layer: 2, ["COpenSSL", "Memory"]),
     // 3: HTTP/2 sessions, pure decisions, event loops
-    module("HTTP2", layer: 3, ["CNGHTTP2", "HTTP", "Memory"]),
+    module("HTTP2", layer: 3, ["HTTP", "Memory"]),
     module("RPC", layer: 3, ["Thrift", "Mux", "HTTP", "Memory"]),
     module("Traffic", layer: 3, ["MeshProtocol", "HTTP", "Memory", hashTrees]),
     module("Workers", layer: 3, ["SystemIO", "TLS", "Memory"]),

@@ -4,7 +4,7 @@
 # Asks first, unless CI is set or the user is root. Does nothing, silently, when nothing is missing.
 set -eu
 
-build="libnghttp2-dev libssl-dev libsqlite3-dev libyaml-dev pkg-config openssl python3 python3-venv curl ca-certificates"
+build="libssl-dev libsqlite3-dev libyaml-dev pkg-config openssl python3 python3-venv curl ca-certificates"
 case "${1:-build}" in
   build) needs="$build" ;;
   # Servers of other people that the tests talk to.

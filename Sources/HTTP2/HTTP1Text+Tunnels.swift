@@ -13,7 +13,7 @@ extension HeaderList {
   /// Writes this CONNECT's head.
   /// - Returns: `none`; nil, with nothing written, when there is no authority, or `:protocol` is none.
   func writeTunnelHead(_ target: RequestTargetFields, into output: inout ByteBuffer) -> HTTP1Body? {
-    let spoken = entries.indices.first { entries[$0].kind == .otherPseudo && isNamed(":protocol", at: $0) }
+    let spoken = entries.indices.first { entries[$0].kind == .protocolName }
     guard let authority = target.authority, let destination = spoken == nil ? target.authority : target.path else {
       return nil
     }
@@ -81,10 +81,6 @@ extension OwnHeadText {
   public mutating func becomeTunnelAnswer(_ text: Span<UInt8>) {
     first = .tunnel
     drop("sec-websocket-accept", text)
-  }
-
-  private mutating func drop(_ name: StaticString, _ text: Span<UInt8>) {
-    lines.removeAll { equalsIgnoringCase(text.extracting($0.name), name) }
   }
 }
 

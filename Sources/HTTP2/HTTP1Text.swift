@@ -140,7 +140,7 @@ struct RequestTargetFields {
   var authority: Int?
   var host: Int?
   var firstCookie: Int?
-  /// Pseudo-fields come first (RFC 9113 §8.3; libnghttp2 sees to it).
+  /// Pseudo-fields come first (RFC 9113 §8.3; the session sees to it).
   var pseudoFields = 0
   private var hasSeveralHosts = false
 

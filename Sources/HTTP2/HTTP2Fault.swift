@@ -4,10 +4,10 @@ public enum HTTP2Fault: Error, Hashable, Sendable, CustomStringConvertible {
   case badPreface
   /// The peer spends our time with frames that do nothing; the limit that ended it is in `HTTP2Settings`.
   case flood(Flood)
-  /// libnghttp2 gave up; the number is its error code.
-  case library(Int32)
 
-  public enum Flood: Hashable, Sendable { case resets, idleFrames, emptyData, continuations, acknowledgements }
+  public enum Flood: Hashable, Sendable {
+    case resets, idleFrames, emptyData, continuations, acknowledgements, settings
+  }
 
   public var description: String {
     switch self {
@@ -16,8 +16,8 @@ public enum HTTP2Fault: Error, Hashable, Sendable, CustomStringConvertible {
     case .flood(.idleFrames): "the peer sends too many frames that carry nothing"
     case .flood(.emptyData): "the peer sends empty DATA frames"
     case .flood(.continuations): "the peer sends too many CONTINUATION frames"
+    case .flood(.settings): "the peer sends too many settings in one frame"
     case .flood(.acknowledgements): "the peer asks for acknowledgements and does not read them"
-    case .library(let code): "libnghttp2 failed with \(code)"
     }
   }
 }

@@ -18,11 +18,13 @@ public struct HTTP2Settings: Sendable {
   /// … and so many more each second.
   public var resetsPerSecond: UInt64 = 33
   /// Frames that cost us work and carry next to nothing (PING, SETTINGS, PRIORITY, WINDOW_UPDATE, DATA below
-  /// `smallDataBytes`): so many at once … (Frames of unknown types are not among them: libnghttp2 passes over those itself.)
+  /// `smallDataBytes`, frames of unknown types): so many at once …
   public var idleFrameBurst: UInt64 = 2000
   /// … and so many more each second: above what a chatty gRPC peer needs (a ping and a window update per message, 100 messages
   /// a second on three streams).
   public var idleFramesPerSecond: UInt64 = 1000
+  /// Settings in one SETTINGS frame; the RFC has ten. A change of the windows looks at every stream.
+  public var settingsPerFrame = 32
   /// A DATA frame below this counts as one that carries next to nothing (CVE-2019-9511 and small-frame floods), but for tunnels.
   public var smallDataBytes = 64
   /// A server takes extended CONNECT (SETTINGS_ENABLE_CONNECT_PROTOCOL, RFC 8441 §3); else such a request is a fault of its stream.

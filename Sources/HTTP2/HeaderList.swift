@@ -22,6 +22,14 @@ public struct HeaderList: Sendable {
       kind = FieldKind(name)
     }
 
+    /// A line whose kind is known.
+    init(start: Int, nameLength: Int, valueLength: Int, kind: FieldKind) {
+      self.start = UInt32(start)
+      self.nameLength = UInt32(nameLength)
+      self.valueLength = UInt32(valueLength)
+      self.kind = kind
+    }
+
     var name: Range<Int> { Int(start)..<Int(start + nameLength) }
     var value: Range<Int> { Int(start + nameLength + 2)..<Int(start + nameLength + 2 + valueLength) }
     /// Where the next line begins.
@@ -31,13 +39,10 @@ public struct HeaderList: Sendable {
   private(set) var bytes: [UInt8] = []
   private(set) var entries: [Entry] = []
 
-  public init() {}
+  /// Fields that a list has room for at once.
+  private static let ordinaryCount = 16
 
-  /// A list whose lines were gathered already.
-  init(lines: Span<UInt8>, entries: [Entry]) {
-    bytes = [UInt8](copying: lines)
-    self.entries = entries
-  }
+  public init() {}
 
   public init(_ fields: [(String, String)]) {
     for (name, value) in fields { append(name, value) }
@@ -66,6 +71,23 @@ public struct HeaderList: Sendable {
     bytes.append(0x0a)
     entries.append(
       Entry(start: start, name: bytes.span.extracting(start..<(start + name.count)), valueLength: value.count))
+  }
+
+  /// Forgets the fields, and keeps the storage where nobody else has it.
+  mutating func removeAll() {
+    bytes.removeAll(keepingCapacity: true)
+    entries.removeAll(keepingCapacity: true)
+  }
+
+  /// Adds a field whose line `setLines` will bring.
+  mutating func append(_ entry: Entry) {
+    if entries.capacity == 0 { entries.reserveCapacity(Self.ordinaryCount) }
+    entries.append(entry)
+  }
+
+  /// Gives an empty list the lines of all its fields.
+  mutating func setLines(_ lines: Span<UInt8>) {
+    unsafe lines.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
   }
 
   /// The name of field `index`; traps when out of range.

@@ -1,93 +1,53 @@
-import CNGHTTP2
 import HTTP
 import Memory
 
-/// A head's fields as libnghttp2 wants them: pointers into the text. It copies what it keeps, and writes names in lower case.
+// A head's fields as a field block: straight from the text, names in lower case.
 extension OwnHeadText {
-  /// Fields that the text has no lines for, at most.
-  private static let pseudoFields = 6
-
-  /// Lends the fields; `text` is what the head was read from.
-  @unsafe func withFields<Result>(
-    of text: Span<UInt8>, _ body: (UnsafePointer<nghttp2_nv>?, Int) -> Result
-  ) -> Result {
-    unsafe text.withUnsafeBufferPointer { buffer in
-      // libnghttp2 takes pointers to mutable bytes and does not change them. There is a first line, so there is an address.
-      let base = unsafe UnsafeMutablePointer(mutating: buffer.baseAddress.unsafelyUnwrapped)
-      let room = lines.count + Self.pseudoFields
-      return unsafe withUnsafeTemporaryAllocation(of: nghttp2_nv.self, capacity: room) { fields in
-        var list = unsafe FieldWriter(fields: fields, text: base)
-        switch first {
-        case .answer(let status): unsafe list.append(":status", status)
-        case .request(let method, let path, let scheme):
-          unsafe list.append(":method", method)
-          unsafe list.append(":scheme", scheme)
-          unsafe list.append(":path", path)
-          if let authority { unsafe list.append(":authority", authority) }
-        case .connect(let spoken, let path, let scheme):
-          unsafe list.append(":method", "CONNECT")
-          unsafe list.append(":protocol", spoken)
-          unsafe list.append(":scheme", scheme)
-          unsafe list.append(":path", path)
-          if let authority { unsafe list.append(":authority", authority) }
-        case .tunnel: unsafe list.append(":status", "200")
-        }
-        for line in lines {
-          let isUnique = line.name.count == 9 && equalsIgnoringCase(text.extracting(line.name), "l5d-reqid")
-          unsafe list.append(line, isUnique: isUnique)
-        }
-        if asksForTrailers { unsafe list.append("te", "trailers") }
-        return unsafe body(fields.baseAddress, list.count)
-      }
+  /// Appends the fields to a block; `text` is what the head was read from.
+  func encode(of text: Span<UInt8>, by encoder: inout HPACKEncoder, into output: inout ByteBuffer) {
+    switch first {
+    case .answer(let status): encoder.encode(.status, text.extracting(status), into: &output)
+    case .tunnel: withBytes(of: "200") { encoder.encode(.status, $0, into: &output) }
+    case .request(let method, let path, let scheme):
+      encoder.encode(.method, text.extracting(method), into: &output)
+      encode(scheme, path, text, &encoder, &output)
+    case .connect(let spoken, let path, let scheme):
+      withBytes(of: "CONNECT") { encoder.encode(.method, $0, into: &output) }
+      withBytes(of: ":protocol") { encoder.encode(name: $0, value: text.extracting(spoken), into: &output) }
+      encode(scheme, path, text, &encoder, &output)
+    }
+    for index in 0..<lines.count {
+      let line = lines[index]
+      let name = text.extracting(line.name)
+      // Nobody will say this again: it is not to push other fields out of the peer's table.
+      let isUnique = name.count == 9 && equalsIgnoringCase(name, "l5d-reqid")
+      encoder.encode(name: name, value: text.extracting(line.value), isUnique: isUnique, into: &output)
+    }
+    if asksForTrailers {
+      withBytes(of: "te") { name in withBytes(of: "trailers") { encoder.encode(name: name, value: $0, into: &output) } }
     }
   }
 
-  /// The fields in a list of their own, for tests and printing.
-  public func fields(of text: Span<UInt8>) -> HeaderList {
-    unsafe withFields(of: text) { first, count in
-      var list = HeaderList()
-      for index in 0..<count {
-        let field = unsafe first.unsafelyUnwrapped[index]
-        unsafe list.append(
-          name: Span(_unsafeStart: field.name, count: field.namelen),
-          value: Span(_unsafeStart: field.value, count: field.valuelen))
-      }
-      return list
-    }
-  }
-}
-
-@unsafe private struct FieldWriter {
-  let fields: UnsafeMutableBufferPointer<nghttp2_nv>
-  let text: UnsafeMutablePointer<UInt8>
-  var count = 0
-
-  mutating func append(_ name: StaticString, _ value: Range<Int>) {
-    unsafe add(pointer(name), name.utf8CodeUnitCount, text + value.lowerBound, value.count)
-  }
-
-  mutating func append(_ name: StaticString, _ value: StaticString) {
-    unsafe add(pointer(name), name.utf8CodeUnitCount, pointer(value), value.utf8CodeUnitCount)
-  }
-
-  /// - Parameter isUnique: nobody will say this again: it is not to push other fields out of the peer's table.
-  mutating func append(_ line: FieldLine, isUnique: Bool) {
-    let (name, value) = (line.name, line.value)
-    unsafe add(text + name.lowerBound, name.count, text + value.lowerBound, value.count, isUnique: isUnique)
-  }
-
-  private func pointer(_ text: StaticString) -> UnsafeMutablePointer<UInt8> {
-    unsafe UnsafeMutablePointer(mutating: text.utf8Start)
-  }
-
-  private mutating func add(
-    _ name: UnsafeMutablePointer<UInt8>, _ nameLength: Int, _ value: UnsafeMutablePointer<UInt8>, _ valueLength: Int,
-    isUnique: Bool = false
+  private func encode(
+    _ scheme: StaticString, _ path: Range<Int>, _ text: Span<UInt8>, _ encoder: inout HPACKEncoder,
+    _ output: inout ByteBuffer
   ) {
-    let flags = isUnique ? NGHTTP2_NV_FLAG_NO_INDEX.rawValue : NGHTTP2_NV_FLAG_NONE.rawValue
-    unsafe fields.initializeElement(
-      at: count,
-      to: nghttp2_nv(name: name, value: value, namelen: nameLength, valuelen: valueLength, flags: UInt8(flags)))
-    unsafe count += 1
+    withBytes(of: scheme) { encoder.encode(.scheme, $0, into: &output) }
+    encoder.encode(.path, text.extracting(path), into: &output)
+    if let authority { encoder.encode(.authority, text.extracting(authority), into: &output) }
+  }
+
+  /// The fields in a list of their own, for tests and printing: what a peer reads of them.
+  public func fields(of text: Span<UInt8>) -> HeaderList {
+    var block = ByteBuffer()
+    var encoder = HPACKEncoder()
+    encoder.begin(&block)
+    encode(of: text, by: &encoder, into: &block)
+    var decoder = HPACKDecoder()
+    var fields = FieldCollector()
+    fields.begin(limit: .max)
+    let isBlock = decoder.decode(block.span, into: &fields)
+    precondition(isBlock, "a block of ours")
+    return fields.take() ?? HeaderList()
   }
 }

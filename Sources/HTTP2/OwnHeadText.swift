@@ -11,7 +11,7 @@ public struct OwnHeadText: Sendable {
   /// Bytes of the head with the empty line at its end.
   public private(set) var length = 0
   /// Without the lines that HTTP/2 has no fields for: the host's, and those of the connection (RFC 9113 §8.2.2).
-  var lines: [FieldLine] = []
+  private(set) var lines = FieldLines()
   var first: FirstLine
   /// A field that the text has no line for: `te: trailers`.
   let asksForTrailers: Bool
@@ -29,9 +29,6 @@ public struct OwnHeadText: Sendable {
     /// The answer that a tunnel stands.
     case tunnel
   }
-
-  /// Lines that there is room for at once.
-  private static let ordinaryCount = 16
 
   /// Reads the answer's head at the front of `text`.
   /// - Parameter leavesOutLength: for gRPC, whose answers say none.
@@ -59,12 +56,7 @@ public struct OwnHeadText: Sendable {
   }
 
   private mutating func readLines(_ text: Span<UInt8>, _ reader: inout LineReader, leavesOutLength: Bool) {
-    lines.reserveCapacity(Self.ordinaryCount)
-    while true {
-      let line = reader.next(text)
-      if line.isEmpty { break }
-      take(FieldLine(line, in: text), text, leavesOutLength: leavesOutLength)
-    }
+    while let line = reader.nextField(text) { take(line, text, leavesOutLength: leavesOutLength) }
     length = reader.position
   }
 
@@ -90,6 +82,15 @@ public struct OwnHeadText: Sendable {
     lines.append(line)
   }
 
+  /// Leaves out the lines of this name.
+  mutating func drop(_ name: StaticString, _ text: Span<UInt8>) {
+    var kept = FieldLines()
+    for index in 0..<lines.count where !equalsIgnoringCase(text.extracting(lines[index].name), name) {
+      kept.append(lines[index])
+    }
+    lines = kept
+  }
+
   /// How the body after a request's head is framed.
   public var requestBody: BodyFraming { isChunked ? .chunked : bodyBytes == 0 ? .none : .length(bodyBytes) }
 
@@ -104,10 +105,7 @@ extension HeaderList {
   public init(ownTrailers text: Span<UInt8>) {
     self.init()
     var lines = LineReader()
-    while lines.position < text.count {
-      let line = lines.next(text)
-      if line.isEmpty { return }
-      let field = FieldLine(line, in: text)
+    while let field = lines.nextField(text) {
       append(name: text.extracting(field.name), value: text.extracting(field.value))
     }
   }
@@ -117,11 +115,38 @@ extension HeaderList {
 private struct LineReader {
   private(set) var position = 0
 
-  /// The next line without its end; empty at the end of a head.
+  /// The next line of a field; nil at the end of a head, which it then has passed.
+  mutating func nextField(_ text: Span<UInt8>) -> FieldLine? {
+    guard position < text.count, text[position] != 0x0d else {
+      position = min(position + 2, text.count)
+      return nil
+    }
+    let colon = end(of: UInt8(ascii: ":"), in: text, position..<text.count)
+    let stop = end(of: 0x0d, in: text, colon..<text.count)
+    defer { position = min(stop + 2, text.count) }
+    return FieldLine(start: position, colon: colon, stop: stop)
+  }
+
+  /// The next line without its end.
   mutating func next(_ text: Span<UInt8>) -> Range<Int> {
     let stop = end(of: 0x0d, in: text, position..<text.count)
     defer { position = min(stop + 2, text.count) }
     return position..<stop
+  }
+}
+
+/// Lines in order; those of an ordinary head without an allocation.
+struct FieldLines: Sendable {
+  private var front = InlineArray<24, FieldLine>(repeating: FieldLine())
+  private var others: [FieldLine] = []
+  private(set) var count = 0
+
+  // Through a span: an index into the array itself copies the array first.
+  subscript(index: Int) -> FieldLine { index < front.count ? front.span[index] : others[index - front.count] }
+
+  mutating func append(_ line: FieldLine) {
+    if count < front.count { front[count] = line } else { others.append(line) }
+    count += 1
   }
 }
 
@@ -132,13 +157,14 @@ struct FieldLine: Sendable {
   private let valueStart: UInt32
   private let stop: UInt32
 
-  fileprivate init(_ line: Range<Int>, in text: Span<UInt8>) {
-    let colon = end(of: UInt8(ascii: ":"), in: text, line)
-    start = UInt32(line.lowerBound)
+  fileprivate init(start: Int, colon: Int, stop: Int) {
+    self.start = UInt32(start)
     self.colon = UInt32(colon)
-    valueStart = UInt32(min(colon + 2, line.upperBound))
-    stop = UInt32(line.upperBound)
+    valueStart = UInt32(min(colon + 2, stop))
+    self.stop = UInt32(stop)
   }
+
+  fileprivate init() { self.init(start: 0, colon: 0, stop: 0) }
 
   var name: Range<Int> { Int(start)..<Int(colon) }
   var value: Range<Int> { Int(valueStart)..<Int(stop) }

@@ -7,6 +7,23 @@ extension ByteBuffer {
     unsafe unsafeCommit(1)
   }
 
+  /// Appends the low `count` bytes of a word, 0 to 8, the lowest first.
+  public mutating func append(word: UInt64, count: Int) {
+    reserve(8)
+    unsafe unsafeTail.storeBytes(of: word.littleEndian, as: UInt64.self)
+    unsafe unsafeCommit(min(count, 8))
+  }
+
+  /// Appends the bytes with ASCII capitals in lower case.
+  public mutating func append(lowercasing bytes: Span<UInt8>) {
+    var i = 0
+    while i &+ 8 <= bytes.count {
+      append(word: lowercased(word(bytes, at: i)), count: 8)
+      i &+= 8
+    }
+    append(word: lowercased(rest(bytes)), count: bytes.count & 7)
+  }
+
   /// Appends the bytes.
   public mutating func append(_ bytes: Span<UInt8>) {
     let n = bytes.count

@@ -71,11 +71,7 @@ public enum LengthPrefix: Hashable, Sendable {
 extension ByteBuffer {
   /// Appends the low `width` bytes of a number, 1 to 8, the highest first.
   public mutating func append(bigEndian value: UInt64, width: Int) {
-    var shift = (width &- 1) &* 8
-    while shift >= 0 {
-      append(UInt8(truncatingIfNeeded: value &>> UInt64(shift)))
-      shift &-= 8
-    }
+    append(word: (value &<< UInt64((8 &- width) &* 8)).byteSwapped, count: width)
   }
 
   /// Appends bytes behind their count, a number of `width` bytes. What the count has no room for is cut off.

@@ -5,6 +5,23 @@
   return unsafe UInt64(littleEndian: s.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: UInt64.self))
 }
 
+/// The bytes of `s` behind its last whole word, `s.count & 7` of them, the first in the lowest bits and zeros above: what is left after a
+/// loop by words, without one by bytes.
+@inlinable @inline(__always) public func rest(_ s: Span<UInt8>) -> UInt64 {
+  let n = s.count & 7
+  if n == 0 { return 0 }
+  if s.count > 8 { return word(s, at: s.count &- 8) &>> UInt64((8 &- n) &* 8) }
+  // Parts that overlap say the same where they do.
+  if n >= 4 {
+    let low = unsafe UInt32(littleEndian: s.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: 0, as: UInt32.self))
+    let high = unsafe UInt32(
+      littleEndian: s.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: n &- 4, as: UInt32.self))
+    return UInt64(low) | UInt64(high) &<< UInt64((n &- 4) &* 8)
+  }
+  let middle = n &>> 1
+  return UInt64(s[0]) | UInt64(s[middle]) &<< UInt64(middle &* 8) | UInt64(s[n &- 1]) &<< UInt64((n &- 1) &* 8)
+}
+
 /// `w` with each of its eight ASCII capitals in lower case, every other byte as it was.
 @inline(__always) public func lowercased(_ w: UInt64) -> UInt64 {
   let low = w & 0x7f7f_7f7f_7f7f_7f7f  // the sums below cannot carry into the next byte
@@ -16,19 +33,19 @@
 /// `byte` in lower case if it is an ASCII capital.
 @inline(__always) public func lowercased(_ byte: UInt8) -> UInt8 { byte &- 65 < 26 ? byte | 0x20 : byte }
 
-/// Where `byte` stands first in `s`, looked for from `start` up to `end`; `end` when it does not. Eight bytes at a time: the borrow of
-/// a subtraction marks a byte that became zero, and only the lowest mark, which is exact, is used.
+/// Where `byte` stands first in `s`, looked for from `start` up to `end`; `end` when it does not. Eight bytes at a time, of which the last
+/// may reach beyond `end`: the borrow of a subtraction marks a byte that became zero, and only the lowest mark, which is exact, is used.
 public func firstIndex(of byte: UInt8, in s: Span<UInt8>, from start: Int, to end: Int) -> Int {
   let pattern = UInt64(byte) &* 0x0101_0101_0101_0101
   var i = start
-  while i &+ 8 <= end {
+  while i < end, i &+ 8 <= s.count {
     let x = word(s, at: i) ^ pattern
     let mark = (x &- 0x0101_0101_0101_0101) & ~x & 0x8080_8080_8080_8080
-    if mark != 0 { return i &+ (mark.trailingZeroBitCount &>> 3) }
+    if mark != 0 { return min(end, i &+ (mark.trailingZeroBitCount &>> 3)) }
     i &+= 8
   }
   while i < end, s[i] != byte { i &+= 1 }
-  return i
+  return min(i, end)
 }
 
 /// True when both hold the same bytes. Its time tells where they differ: not for secrets.
@@ -40,17 +57,18 @@ public func bytesEqual(_ s: Span<UInt8>, _ o: Span<UInt8>) -> Bool {
     if word(s, at: i) != word(o, at: i) { return false }
     i &+= 8
   }
-  while i < n {
-    if s[i] != o[i] { return false }
-    i &+= 1
-  }
-  return true
+  return rest(s) == rest(o)
 }
 
 /// True when `s` holds exactly the bytes of the literal `t`.
 public func equals(_ s: Span<UInt8>, _ t: StaticString) -> Bool {
   let literal = unsafe Span(_unsafeStart: t.utf8Start, count: t.utf8CodeUnitCount)
   return bytesEqual(s, literal)
+}
+
+/// Lends the bytes of a literal.
+@inline(__always) public func withBytes<Result>(of literal: StaticString, _ body: (Span<UInt8>) -> Result) -> Result {
+  body(unsafe Span(_unsafeStart: literal.utf8Start, count: literal.utf8CodeUnitCount))
 }
 
 /// True when `s` holds the bytes of the literal `t` in any case; `t` must be in lower case (ASCII letters alone have
@@ -64,11 +82,7 @@ public func equalsIgnoringCase(_ s: Span<UInt8>, _ t: StaticString) -> Bool {
     if lowercased(word(s, at: i)) != word(literal, at: i) { return false }
     i &+= 8
   }
-  while i < n {
-    if lowercased(s[i]) != literal[i] { return false }
-    i &+= 1
-  }
-  return true
+  return lowercased(rest(s)) == rest(literal)
 }
 
 /// A 64-bit hash of the bytes that only who knows `seed` can predict: eight bytes a step through a folded 64×64→128
@@ -83,12 +97,7 @@ public func hash(_ s: Span<UInt8>, seed: UInt64) -> UInt64 {
     state = fold(state ^ word(s, at: i), factor)
     i &+= 8
   }
-  var rest: UInt64 = 0
-  while i < n {
-    rest = rest &<< 8 | UInt64(s[i])
-    i &+= 1
-  }
-  return fold(fold(state ^ rest, factor), 0xa076_1d64_78bd_642f)
+  return fold(fold(state ^ rest(s), factor), 0xa076_1d64_78bd_642f)
 }
 
 @inline(__always) private func fold(_ a: UInt64, _ b: UInt64) -> UInt64 {

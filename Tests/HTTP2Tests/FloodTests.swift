@@ -125,7 +125,7 @@ import Testing
     #expect(server.fault == .flood(.continuations))
   }
 
-  /// What nghttp2 itself refuses: the connection ends with the code that RFC 9113 names.
+  /// Faults of the connection: it ends with the code that RFC 9113 names.
   @Test(arguments: [
     ("a frame above 16 KiB", frame(0, 0, 1, [UInt8](repeating: 0, count: 20_000)), HTTP2ErrorCode.frameSizeError),
     ("DATA on stream 0", frame(0, 0, 0, [1]), .protocolError),

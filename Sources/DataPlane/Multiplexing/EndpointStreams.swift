@@ -46,7 +46,7 @@ extension ProxyCore {
   ) -> ConnectionFound {
     let machine: SessionMachine =
       switch kind {
-      case .http2: .http2(HTTP2Session(role: .client, settings: limits.http2, at: milliseconds))
+      case .http2: .http2(HTTP2Session(role: .client, settings: limits.http2, storage: fieldStorage, at: milliseconds))
       case .calls(let speaks): .calls(CallSession(.client, speaks: speaks, settings: limits.calls))
       }
     do {

@@ -101,6 +101,7 @@ extension ProxyCore {
         case .caller(let origin): takeCallerEvent(event, of: s, from: origin, http2)
         case .endpoint: takeEndpointEvent(event, http2)
         }
+        http2.recycle(event)
       }
     case .calls(let calls):
       while let event = calls.nextEvent() {

@@ -199,7 +199,7 @@ struct EndpointSlot {
   var idle = Handle.none
   /// HTTP/2 connections, those that take no more requests included.
   var sessions: [Handle] = []
-  /// Streams that the endpoint allowed on the last connection that it said so on; what libnghttp2 takes for granted before.
+  /// Streams that the endpoint allowed on the last connection that it said so on; 100 before, as `HTTP2Session.peerConcurrentStreams`.
   var allowedStreams = 100
   var backoff = ConnectBackoff()
 

@@ -1,4 +1,5 @@
 import HTTP
+import HTTP2
 import Memory
 import MeshProtocol
 import SystemIO
@@ -48,6 +49,8 @@ struct ProxyCore: ~Copyable {
   let tunnelLimit: Int
   /// What the session that is being read received.
   var sessionInput = ByteBuffer()
+  /// Where HTTP/2 sessions keep field lists that were acted on.
+  let fieldStorage = FieldStorage()
   var clusters = ClusterTable()
   var bindings: BindingTable
   var uses = RouteUses()

@@ -114,7 +114,7 @@ final class GRPCConnection: ServedConnection {
 
   private func advance() {
     let fault = wire?.feed(session, on: loop) ?? nil
-    if case .badPreface = fault { return refuseHTTP1() }
+    if case .badPreface = fault, isHTTP1 { return refuseHTTP1() }
     if case .flood = fault { server.counters.floods.count() }
     drainEvents()
     wire?.dropInput(on: loop)
@@ -128,7 +128,7 @@ final class GRPCConnection: ServedConnection {
       case .request(let fields, _): begin(fields, event)
       case .tooLarge: session.submitResponse(event.stream, [":status": "431"], endStream: true)
       case .data(let range): received(range, call, event.stream)
-      case .ended: ended(call)
+      case .ended: event.tag == 0 ? refuseOther(event.stream) : ended(call)
       case .endWritten: endWritten(call, event.stream)
       case .closed: closed(call)
       case .settings:
@@ -137,6 +137,14 @@ final class GRPCConnection: ServedConnection {
       default: break
       }
     }
+  }
+
+  /// The first line that came is a request's of HTTP/1.
+  private var isHTTP1: Bool {
+    wire?.withBuffers(on: loop) { input, _ in
+      let end = firstIndex(of: 0x0a, in: input.span, from: 0, to: input.count)
+      return end >= 9 && end < input.count && equals(input.span.extracting((end - 9)..<(end - 2)), "HTTP/1.")
+    } ?? false
   }
 
   /// A caller of the REST API has come to the wrong door.
@@ -158,10 +166,7 @@ final class GRPCConnection: ServedConnection {
     let stream = event.stream
     guard fields[":method"] == "POST", GRPCMessages.isGRPC(fields) else {
       server.counters.requestsRefused.count()
-      session.submitResponse(stream, [":status": "415", "content-type": "text/plain"], endStream: false)
-      session.send(
-        stream, Array("This is the mesh port: it speaks gRPC. The REST API is on another.\n".utf8), endStream: true)
-      return
+      return  // answered when it has ended: until then it may turn out to be malformed
     }
     server.counters.requests.count()
     let call = server.calls.insert(GRPCCall(connection: handle, stream: stream, limit: limits.messageBytes))
@@ -173,6 +178,15 @@ final class GRPCConnection: ServedConnection {
     calls.append(call)
     session.setTag(call.bits, on: event)
     session.submitResponse(stream, GRPCMessages.response, endStream: false)
+  }
+
+  /// Answers a request that is no call of gRPC. One that has an answer already is left alone.
+  private func refuseOther(_ stream: Int32) {
+    guard session.submitResponse(stream, [":status": "415", "content-type": "text/plain"], endStream: false) else {
+      return
+    }
+    session.send(
+      stream, Array("This is the mesh port: it speaks gRPC. The REST API is on another.\n".utf8), endStream: true)
   }
 
   private func refusal(_ call: Handle, _ fields: HeaderList) -> GRPCStatus? {
@@ -281,7 +295,7 @@ final class GRPCConnection: ServedConnection {
     guard hasSettings else { return timedOut() }
     let receivedAt = wire?.receivedAt ?? now
     if calls.isEmpty && now >= receivedAt + limits.idleTimeout {
-      session.goAway(.noError)
+      session.terminate(.noError)  // what is open is no call, and has come no further
       mark()
     }
     switch keepalive.check(receivedAt: receivedAt, at: now, limits: limits) {

@@ -77,7 +77,7 @@ final class HTTP2Conversation {
 
   private func begin(_ fields: HeaderList, _ event: HTTP2Event, at now: Instant) -> Step? {
     var headers = HeaderList()
-    // libnghttp2 has checked that the pseudo-fields are there, once each and well formed.
+    // The session has checked that the pseudo-fields are there, once each and well formed.
     let authority = fields[":authority"] ?? fields["host"]
     if let authority { headers.append("host", authority) }
     for (name, value) in fields.fields where !name.hasPrefix(":") && name != "host" { headers.append(name, value) }

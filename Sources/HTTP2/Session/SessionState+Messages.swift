@@ -1,0 +1,109 @@
+import Memory
+
+// Frames that carry field lists (RFC 9113 §6.2, §6.10), and what the lists say.
+extension SessionState {
+  mutating func takeHeaders(_ header: FrameHeader, _ payload: Span<UInt8>) {
+    guard header.stream != 0 else { return breakOff(.protocolError) }
+    var start = 0
+    var end = payload.count
+    if header.flags.contains(.padded) {
+      guard end > 0 else { return breakOff(.frameSizeError) }
+      start = 1
+      end &-= Int(payload[0])
+    }
+    if header.flags.contains(.priority) {
+      guard start &+ 5 <= payload.count else { return breakOff(.frameSizeError) }
+      if dependsOnItself(header, payload, at: start) { return breakOff(.protocolError) }
+      start &+= 5
+    }
+    guard start <= end else { return breakOff(.protocolError) }
+    let block = payload.extracting(start..<end)
+    if header.flags.contains(.endHeaders) { return takeBlock(header, block) }
+    reader.headers = header
+    reader.continuations = 0
+    reader.block.append(block)
+  }
+
+  mutating func takeContinuation(_ header: FrameHeader, _ payload: Span<UInt8>) {
+    guard let headers = reader.headers else { return breakOff(.protocolError) }
+    reader.continuations += 1
+    guard reader.continuations <= settings.continuations else { return fail(.flood(.continuations)) }
+    reader.block.append(payload)
+    guard header.flags.contains(.endHeaders) else { return }
+    reader.headers = nil
+    let block = reader.takeBlock()
+    takeBlock(headers, block.span)
+  }
+
+  /// Acts on a complete field block. It is decoded whatever becomes of it: the table is the connection's.
+  private mutating func takeBlock(_ header: FrameHeader, _ block: Span<UInt8>) {
+    storage.collector.value.begin(limit: settings.headerListBytes)
+    guard decoder.decode(block, into: &storage.collector.value) else { return breakOff(.compressionError) }
+    let isSound = storage.collector.value.isSound
+    let list = storage.collector.value.take()
+    let slot = slot(of: header.stream)
+    let ends = header.flags.contains(.endStream)
+    if slot == .none {
+      beginRequest(header.stream, list, isSound, ends)
+    } else if streams[slot].isEndedByPeer {
+      breakOff(.streamClosed)
+    } else if streams[slot].hasHead {
+      takeTrailers(slot, list, isSound, ends)
+    } else {
+      takeResponse(slot, list, isSound, ends)
+    }
+  }
+
+  /// A stream that is not open: a new request, or a frame that came late or out of order (RFC 9113 §5.1.1).
+  private mutating func beginRequest(_ id: Int32, _ list: HeaderList?, _ isSound: Bool, _ ends: Bool) {
+    if role == .server && id & 1 == 0 { return breakOff(.protocolError) }
+    guard isIdle(id) else {
+      switch closed.find(id) {
+      case .resetByUs: return
+      case .complete: return breakOff(.streamClosed)
+      case nil: return breakOff(.protocolError)
+      }
+    }
+    guard role == .server else { return breakOff(.protocolError) }
+    guard id <= lastAccepted else { return }  // its sender knows from our GOAWAY that it is not served
+    lastPeerStream = id
+    guard index.count < Int(clamping: settings.concurrentStreams) else { return refuse(id, .none, .refusedStream) }
+    var length: Int64 = -1
+    if let list {
+      guard isSound, let message = list.request(takesExtendedConnect: settings.takesExtendedConnect) else {
+        return refuse(id, .none, .protocolError)
+      }
+      length = message.length
+    }
+    let slot = open(id)
+    streams[slot].hasHead = true
+    streams[slot].expected = length
+    append(list.map { .request($0, ends: ends) } ?? .tooLarge, stream: id, slot: slot)
+    if ends { endedByPeer(slot) }
+  }
+
+  private mutating func takeResponse(_ slot: Handle, _ list: HeaderList?, _ isSound: Bool, _ ends: Bool) {
+    let id = streams[slot].id
+    guard let list else {
+      streams[slot].hasHead = true
+      append(.tooLarge, stream: id, slot: slot)
+      if ends { endedByPeer(slot) }
+      return
+    }
+    guard isSound, let message = list.response(to: streams[slot].method), !(message.isInterim && ends) else {
+      return refuse(id, slot, .protocolError)
+    }
+    if message.isInterim { return append(.informational(list), stream: id, slot: slot) }
+    streams[slot].hasHead = true
+    streams[slot].expected = message.length
+    append(.response(list, ends: ends), stream: id, slot: slot)
+    if ends { endedByPeer(slot) }
+  }
+
+  private mutating func takeTrailers(_ slot: Handle, _ list: HeaderList?, _ isSound: Bool, _ ends: Bool) {
+    let id = streams[slot].id
+    guard ends, isSound, list?.areTrailers ?? true else { return refuse(id, slot, .protocolError) }
+    append(list.map { .trailers($0) } ?? .tooLarge, stream: id, slot: slot)
+    endedByPeer(slot)
+  }
+}

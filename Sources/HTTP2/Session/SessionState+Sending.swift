@@ -1,0 +1,194 @@
+import Memory
+
+// From commands to frames.
+extension SessionState {
+  // MARK: Commands
+
+  var takesRequests: Bool {
+    role == .client && !isTerminated && !hasHeardGoAway && !hasSaidGoAway && nextOwnStream > 0
+  }
+
+  /// Opens the next stream of a client's; its HEADERS must follow at once, so that ids go out in order.
+  mutating func openRequest(tag: UInt64, _ method: Stream.Method) -> Handle? {
+    guard takesRequests else { return nil }
+    let slot = open(nextOwnStream, tag: tag)
+    streams[slot].method = method
+    nextOwnStream = nextOwnStream == .max ? -1 : nextOwnStream &+ 2
+    return slot
+  }
+
+  mutating func setTag(_ tag: UInt64, at slot: Handle) {
+    if streams.contains(slot) { streams[slot].tag = tag }
+  }
+
+  mutating func setTunnel(_ stream: Int32) {
+    let slot = slot(of: stream)
+    if slot != .none { streams[slot].isTunnel = true }
+  }
+
+  mutating func queuedBytes(_ stream: Int32) -> Int {
+    let slot = slot(of: stream)
+    return slot == .none ? 0 : streams[slot].queue.count
+  }
+
+  mutating func isEndedByPeer(_ stream: Int32) -> Bool {
+    let slot = slot(of: stream)
+    return slot == .none || streams[slot].isEndedByPeer
+  }
+
+  /// Queues body bytes. False when the stream is gone or its end was queued.
+  mutating func send(_ stream: Int32, _ bytes: [UInt8], endStream: Bool) -> Bool {
+    let slot = slot(of: stream)
+    guard slot != .none, !streams[slot].isEnding else { return false }
+    streams[slot].queue.append(bytes)
+    if endStream { streams[slot].isEnding = true }
+    schedule(slot)
+    return true
+  }
+
+  /// Queues the end, with trailers. False when the stream is gone or its end was queued.
+  mutating func end(_ stream: Int32, _ trailers: HeaderList) -> Bool {
+    let slot = slot(of: stream)
+    guard slot != .none, !streams[slot].isEnding else { return false }
+    streams[slot].isEnding = true
+    streams[slot].trailers = trailers
+    schedule(slot)
+    return true
+  }
+
+  mutating func reset(_ stream: Int32, _ code: HTTP2ErrorCode) {
+    let slot = slot(of: stream)
+    if slot != .none { refuse(stream, slot, code) }
+  }
+
+  // MARK: Heads
+
+  /// The slot of a stream on which an answer's head may go out; nil when it is gone, or has its answer.
+  mutating func slotForHead(_ stream: Int32) -> Handle? {
+    let slot = slot(of: stream)
+    return slot == .none || isTerminated || streams[slot].hasSentHead ? nil : slot
+  }
+
+  /// Begins a HEADERS frame in `frames`, whose fields are then encoded into it.
+  /// - Returns: where it begins.
+  mutating func beginHead(_ stream: Int32) -> Int {
+    let start = frames.count
+    frames.append(FrameHeader(.headers, .endHeaders, stream: stream, length: 0))
+    encoder.begin(&frames)
+    return start
+  }
+
+  /// The fields of the HEADERS frame that begins at `start` are there. What follows it may go out.
+  mutating func finishHead(_ slot: Handle, _ start: Int, endStream: Bool) {
+    frames.finishHead(start, streams[slot].id, endStream: endStream)
+    streams[slot].hasSentHead = true
+    guard endStream else { return schedule(slot) }
+    streams[slot].isEnding = true
+    endedByUs(slot)
+  }
+
+  /// As `finishHead`, of a head that another follows.
+  mutating func finishInformational(_ stream: Int32, _ start: Int) {
+    frames.finishHead(start, stream, endStream: false)
+  }
+
+  private mutating func endedByUs(_ slot: Handle) {
+    streams[slot].isEnded = true
+    if role == .server { append(.endWritten, stream: streams[slot].id, slot: slot) }
+    closeIfDone(slot)
+  }
+
+  mutating func writeFields(_ list: HeaderList) {
+    let bytes = list.bytes.span
+    for index in list.entries.indices {
+      encoder.encode(
+        name: bytes.extracting(list.entries[index].name), value: bytes.extracting(list.entries[index].value),
+        into: &frames)
+    }
+  }
+
+  // MARK: Output
+
+  var wantsWrite: Bool { !frames.isEmpty || (!isTerminated && !ready.isEmpty) }
+
+  /// Appends what waits, until the output holds `limit` bytes or nothing may go out.
+  mutating func write(into output: inout ByteBuffer, limit: Int) {
+    takeFrames(&output)
+    while output.count < limit, !isTerminated, let slot = ready.popFirst(in: &streams) {
+      streams[slot].place = .nowhere
+      writeData(slot, &output)
+      takeFrames(&output)  // the trailers; and a reset, if the stream ended in one
+    }
+  }
+
+  private mutating func takeFrames(_ output: inout ByteBuffer) {
+    if frames.isEmpty { return }
+    output.append(frames.span)
+    frames.removeAll()
+    if frames.capacity > Self.framesKept { frames.release() }
+    acknowledgements = 0
+  }
+
+  /// Storage of `frames` above this is given back. Why: an idle connection should not keep a burst's.
+  private static var framesKept: Int { 4096 }
+
+  /// Writes one DATA frame of the stream whose turn it is, or its end.
+  private mutating func writeData(_ slot: Handle, _ output: inout ByteBuffer) {
+    let waiting = streams[slot].queue.count
+    let n = min(waiting, streams[slot].sendWindow, sendWindow, FrameHeader.payloadLimit)
+    if waiting > 0 && n <= 0 {
+      if streams[slot].sendWindow > 0 {
+        streams[slot].place = .blocked
+        blocked.append(slot, in: &streams)
+      }
+      return
+    }
+    let isLast = n == waiting && streams[slot].isEnding
+    let hasTrailers = streams[slot].trailers != nil
+    if n > 0 || !hasTrailers {
+      let flags: FrameFlags = isLast && !hasTrailers ? .endStream : []
+      output.append(FrameHeader(.data, flags, stream: streams[slot].id, length: n))
+      streams[slot].queue.move(n, to: &output)
+      streams[slot].sendWindow &-= n
+      sendWindow &-= n
+      idleFrames.refund(2)  // the peer answers DATA with WINDOW_UPDATEs, at most two each; those are no flood
+    }
+    if isLast { finish(slot) } else { schedule(slot) }
+  }
+
+  /// After the last byte: the trailers, where there are any.
+  private mutating func finish(_ slot: Handle) {
+    if let trailers = streams[slot].trailers {
+      streams[slot].trailers = nil
+      let start = beginHead(streams[slot].id)
+      writeFields(trailers)
+      finishHead(slot, start, endStream: true)
+    } else {
+      endedByUs(slot)
+    }
+  }
+}
+
+extension ByteBuffer {
+  /// Says flags and length of the HEADERS frame that begins at `start`; a block that is too long for one goes on in CONTINUATION frames.
+  fileprivate mutating func finishHead(_ start: Int, _ stream: Int32, endStream: Bool) {
+    let length = count - start - FrameHeader.size
+    let end: FrameFlags = endStream ? .endStream : []
+    if length <= FrameHeader.payloadLimit {
+      setFrameLength(at: start)
+      return overwrite(at: start + 4, with: end.union(.endHeaders).rawValue)
+    }
+    let block = [UInt8](copying: span.extracting((start + FrameHeader.size)...))
+    removeLast(count - start)
+    var at = 0
+    while at < block.count {
+      let n = min(FrameHeader.payloadLimit, block.count - at)
+      let isLast: FrameFlags = at + n == block.count ? .endHeaders : []
+      append(
+        FrameHeader(at == 0 ? .headers : .continuation, at == 0 ? end.union(isLast) : isLast, stream: stream, length: n)
+      )
+      append(block.span.extracting(at..<at + n))
+      at += n
+    }
+  }
+}
