@@ -46,13 +46,19 @@ extension HTTP2Session {
   /// Queues a copy of body bytes.
   @discardableResult
   public func send(_ stream: Int32, copying bytes: Span<UInt8>, endStream: Bool = false) -> Bool {
-    state.value.send(stream, [UInt8](copying: bytes), endStream: endStream)
+    state.value.send(stream, copying: bytes, endStream: endStream)
   }
 
   /// Ends our side after what is queued, with trailers.
   @discardableResult
   public func submitTrailers(_ stream: Int32, _ fields: HeaderList) -> Bool {
     state.value.end(stream, fields)
+  }
+
+  /// Ends our side with the trailers in `text`, a section that this program wrote; as the other.
+  @discardableResult
+  public func submitTrailers(_ stream: Int32, own text: Span<UInt8>) -> Bool {
+    state.value.end(stream, ownTrailers: text)
   }
 
   /// Bytes queued on a stream that were not written yet; 0 when it is gone.

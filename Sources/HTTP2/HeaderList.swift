@@ -32,6 +32,8 @@ public struct HeaderList: Sendable {
 
     var name: Range<Int> { Int(start)..<Int(start + nameLength) }
     var value: Range<Int> { Int(start + nameLength + 2)..<Int(start + nameLength + 2 + valueLength) }
+    /// With the CR LF at its end.
+    var line: Range<Int> { Int(start)..<end }
     /// Where the next line begins.
     var end: Int { Int(start + nameLength + valueLength) + Self.padding }
   }

@@ -18,10 +18,9 @@ extension OwnHeadText {
     }
     for index in 0..<lines.count {
       let line = lines[index]
-      let name = text.extracting(line.name)
       // Nobody will say this again: it is not to push other fields out of the peer's table.
-      let isUnique = name.count == 9 && equalsIgnoringCase(name, "l5d-reqid")
-      encoder.encode(name: name, value: text.extracting(line.value), isUnique: isUnique, into: &output)
+      let isUnique = line.name.count == 9 && equalsIgnoringCase(text.extracting(line.name), "l5d-reqid")
+      encoder.encode(line: text.extracting(line.whole), nameLength: line.name.count, isUnique: isUnique, into: &output)
     }
     if asksForTrailers {
       withBytes(of: "te") { name in withBytes(of: "trailers") { encoder.encode(name: name, value: $0, into: &output) } }
@@ -35,6 +34,14 @@ extension OwnHeadText {
     withBytes(of: scheme) { encoder.encode(.scheme, $0, into: &output) }
     encoder.encode(.path, text.extracting(path), into: &output)
     if let authority { encoder.encode(.authority, text.extracting(authority), into: &output) }
+  }
+
+  /// Appends the fields of a trailer section that this program wrote.
+  static func encodeTrailers(_ text: Span<UInt8>, by encoder: inout HPACKEncoder, into output: inout ByteBuffer) {
+    var lines = LineReader()
+    while let line = lines.nextField(text) {
+      encoder.encode(line: text.extracting(line.whole), nameLength: line.name.count, into: &output)
+    }
   }
 
   /// The fields in a list of their own, for tests and printing: what a peer reads of them.

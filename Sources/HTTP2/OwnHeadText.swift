@@ -112,7 +112,7 @@ extension HeaderList {
 }
 
 /// Goes through lines that end in CR LF.
-private struct LineReader {
+struct LineReader {
   private(set) var position = 0
 
   /// The next line of a field; nil at the end of a head, which it then has passed.
@@ -123,7 +123,8 @@ private struct LineReader {
     }
     let colon = end(of: UInt8(ascii: ":"), in: text, position..<text.count)
     let stop = end(of: 0x0d, in: text, colon..<text.count)
-    defer { position = min(stop + 2, text.count) }
+    precondition(stop >= colon + 2 && stop + 2 <= text.count, "a line of ours has a colon, a space and CR LF")
+    defer { position = stop + 2 }
     return FieldLine(start: position, colon: colon, stop: stop)
   }
 
@@ -154,20 +155,20 @@ struct FieldLines: Sendable {
 struct FieldLine: Sendable {
   private let start: UInt32
   private let colon: UInt32
-  private let valueStart: UInt32
   private let stop: UInt32
 
   fileprivate init(start: Int, colon: Int, stop: Int) {
     self.start = UInt32(start)
     self.colon = UInt32(colon)
-    valueStart = UInt32(min(colon + 2, stop))
     self.stop = UInt32(stop)
   }
 
-  fileprivate init() { self.init(start: 0, colon: 0, stop: 0) }
+  fileprivate init() { self.init(start: 0, colon: 0, stop: 2) }
 
   var name: Range<Int> { Int(start)..<Int(colon) }
-  var value: Range<Int> { Int(valueStart)..<Int(stop) }
+  var value: Range<Int> { Int(colon) + 2..<Int(stop) }
+  /// With the CR LF at its end.
+  var whole: Range<Int> { Int(start)..<Int(stop) + 2 }
 }
 
 /// Where `byte` stands first in `range`; its end when it does not.

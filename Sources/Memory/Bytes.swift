@@ -33,16 +33,20 @@
 /// `byte` in lower case if it is an ASCII capital.
 @inline(__always) public func lowercased(_ byte: UInt8) -> UInt8 { byte &- 65 < 26 ? byte | 0x20 : byte }
 
-/// Where `byte` stands first in `s`, looked for from `start` up to `end`; `end` when it does not. Eight bytes at a time, of which the last
-/// may reach beyond `end`: the borrow of a subtraction marks a byte that became zero, and only the lowest mark, which is exact, is used.
+/// Where `byte` stands first in `s`, looked for from `start` up to `end`; `end` when it does not. Sixteen bytes at a time, of which the last
+/// may reach beyond `end`.
 public func firstIndex(of byte: UInt8, in s: Span<UInt8>, from start: Int, to end: Int) -> Int {
-  let pattern = UInt64(byte) &* 0x0101_0101_0101_0101
+  precondition(start >= 0 && end <= s.count)
+  let pattern = SIMD16(repeating: byte)
   var i = start
-  while i < end, i &+ 8 <= s.count {
-    let x = word(s, at: i) ^ pattern
-    let mark = (x &- 0x0101_0101_0101_0101) & ~x & 0x8080_8080_8080_8080
-    if mark != 0 { return min(end, i &+ (mark.trailingZeroBitCount &>> 3)) }
-    i &+= 8
+  while i < end, i &+ 16 <= s.count {
+    let bytes = unsafe s.bytes.unsafeLoadUnaligned(fromUncheckedByteOffset: i, as: SIMD16<UInt8>.self)
+    // A byte that is equal becomes 0xff, in two words: the lowest of them is where it stands.
+    let equal = unsafe unsafeBitCast(
+      SIMD16<UInt8>(repeating: 0).replacing(with: 0xff, where: bytes .== pattern), to: SIMD2<UInt64>.self)
+    if equal[0] != 0 { return min(end, i &+ (equal[0].littleEndian.trailingZeroBitCount &>> 3)) }
+    if equal[1] != 0 { return min(end, i &+ 8 &+ (equal[1].littleEndian.trailingZeroBitCount &>> 3)) }
+    i &+= 16
   }
   while i < end, s[i] != byte { i &+= 1 }
   return min(i, end)

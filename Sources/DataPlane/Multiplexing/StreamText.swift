@@ -87,11 +87,11 @@ struct StreamText {
       return consumed
     case .needMore(let consumed): return consumed
     case .trailers(let start, let end, let consumed):
-      http2.submitTrailers(id, HeaderList(ownTrailers: text.extracting(start..<end)))
+      http2.submitTrailers(id, own: text.extracting(start..<end))
       outgoing = .ended
       return consumed
     case .end(let consumed):
-      http2.send(id, [], endStream: true)
+      http2.send(id, copying: text.extracting(0..<0), endStream: true)
       outgoing = .ended
       return consumed
     case .fault:

@@ -53,12 +53,18 @@ struct HPACKEncoder: ~Copyable {
     output.append(integer: size, 0x20, prefix: 5)
   }
 
-  /// Appends a field.
+  /// Appends a field by its line: name, colon and space, value, CR and LF.
   /// - Parameters:
-  ///   - name: in any case.
+  ///   - nameLength: the name may be in any case.
   ///   - isUnique: nobody will say this again: it is not to push other fields out of the peer's table.
+  mutating func encode(line: Span<UInt8>, nameLength: Int, isUnique: Bool = false, into output: inout ByteBuffer) {
+    if encodeFollower(line, nameLength, &output) { return }
+    let value = line.extracting((nameLength &+ 2)..<(line.count &- 2))
+    encode(name: line.extracting(0..<nameLength), value: value, isUnique: isUnique, into: &output)
+  }
+
+  /// Appends a field.
   mutating func encode(name: Span<UInt8>, value: Span<UInt8>, isUnique: Bool = false, into output: inout ByteBuffer) {
-    if encodeFollower(name, value, &output) { return }
     let nameHash = hashName(name)
     let hash = hashField(nameHash, value)
     if encodeKnown(name, value, hash, &output) { return }
@@ -70,20 +76,18 @@ struct HPACKEncoder: ~Copyable {
   /// Appends a field whose name is the static table's.
   mutating func encode(_ name: StaticTable.Name, _ value: Span<UInt8>, into output: inout ByteBuffer) {
     staticTable.withName(name.rawValue) {
-      if encodeFollower($0, value, &output) { return }
       let nameHash = staticTable.entry(name.rawValue).nameHash
       let hash = hashField(nameHash, value)
-      if encodeKnown($0, value, hash, &output) { return }
+      if name != .path, encodeKnown($0, value, hash, &output) { return }
       encodeNew($0, nameHash, name.rawValue, value, hash, isUnique: false, &output)
     }
   }
 
   /// Appends the field that came after the last one before, if it is that again: mostly it is, and needs no hash then.
-  private mutating func encodeFollower(_ name: Span<UInt8>, _ value: Span<UInt8>, _ output: inout ByteBuffer) -> Bool {
-    guard let number = last < 0 ? first : table.follower(of: last), number >= table.oldest, isField(number, name, value)
-    else {
-      return false
-    }
+  private mutating func encodeFollower(_ line: Span<UInt8>, _ nameLength: Int, _ output: inout ByteBuffer) -> Bool {
+    guard let number = last < 0 ? first : table.follower(of: last), number >= table.oldest else { return false }
+    let entry = table.entry(number)
+    guard entry.nameLength == nameLength, table.isLine(entry, line) else { return false }
     last = number
     output.append(integer: wireIndex(number), 0x80, prefix: 7)
     return true

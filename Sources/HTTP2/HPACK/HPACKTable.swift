@@ -56,6 +56,12 @@ struct HPACKTable: ~Copyable {
     return equalsLowercased(lines.span.extracting(start..<start &+ entry.nameLength), name)
   }
 
+  /// Whether an entry's whole line is this one.
+  borrowing func isLine(_ entry: HPACKEntry, _ line: Span<UInt8>) -> Bool {
+    let start = entry.start &- dropped
+    return bytesEqual(lines.span.extracting(start..<start &+ entry.length), line)
+  }
+
   borrowing func isValue(_ entry: HPACKEntry, _ value: Span<UInt8>) -> Bool {
     let start = entry.start &- dropped
     return bytesEqual(lines.span.extracting(start &+ entry.valueStart..<start &+ entry.valueEnd), value)

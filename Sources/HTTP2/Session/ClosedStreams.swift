@@ -10,23 +10,20 @@ struct ClosedStreams: Sendable {
   /// Streams remembered. Of one closed before those, frames but HEADERS are passed over.
   static let limit = 128
 
-  private var ids: [Int32] = []
-  private var ends: [End] = []
+  private var streams: [(id: Int32, end: End)] = []
   private var next = 0
 
   mutating func append(_ id: Int32, _ end: End) {
-    if ids.count < Self.limit {
-      ids.append(id)
-      ends.append(end)
+    if streams.count < Self.limit {
+      streams.append((id, end))
     } else {
-      ids[next] = id
-      ends[next] = end
+      streams[next] = (id, end)
       next = (next &+ 1) % Self.limit
     }
   }
 
   /// How the stream ended, nil when that is forgotten.
   func find(_ id: Int32) -> End? {
-    ids.firstIndex(of: id).map { ends[$0] }
+    streams.first { $0.id == id }?.end
   }
 }

@@ -78,7 +78,7 @@ extension SessionState {
     let slot = open(id)
     streams[slot].hasHead = true
     streams[slot].expected = length
-    append(list.map { .request($0, ends: ends) } ?? .tooLarge, stream: id, slot: slot)
+    append(.request(ends: ends), list, stream: id, slot: slot)
     if ends { endedByPeer(slot) }
   }
 
@@ -93,17 +93,17 @@ extension SessionState {
     guard isSound, let message = list.response(to: streams[slot].method), !(message.isInterim && ends) else {
       return refuse(id, slot, .protocolError)
     }
-    if message.isInterim { return append(.informational(list), stream: id, slot: slot) }
+    if message.isInterim { return append(.informational, list, stream: id, slot: slot) }
     streams[slot].hasHead = true
     streams[slot].expected = message.length
-    append(.response(list, ends: ends), stream: id, slot: slot)
+    append(.response(ends: ends), list, stream: id, slot: slot)
     if ends { endedByPeer(slot) }
   }
 
   private mutating func takeTrailers(_ slot: Handle, _ list: HeaderList?, _ isSound: Bool, _ ends: Bool) {
     let id = streams[slot].id
     guard ends, isSound, list?.areTrailers ?? true else { return refuse(id, slot, .protocolError) }
-    append(list.map { .trailers($0) } ?? .tooLarge, stream: id, slot: slot)
+    append(.trailers, list, stream: id, slot: slot)
     endedByPeer(slot)
   }
 }

@@ -36,6 +36,36 @@ extension SessionState {
     return slot == .none || streams[slot].isEndedByPeer
   }
 
+  /// Sends a copy of body bytes, as the other.
+  mutating func send(_ stream: Int32, copying bytes: Span<UInt8>, endStream: Bool) -> Bool {
+    let slot = slot(of: stream)
+    guard slot != .none, !streams[slot].isEnding, maySendNow(slot, bytes.count) else {
+      return send(stream, [UInt8](copying: bytes), endStream: endStream)
+    }
+    frames.append(FrameHeader(.data, endStream ? .endStream : [], stream: stream, length: bytes.count))
+    frames.append(bytes)
+    sent(bytes.count, slot)
+    if endStream {
+      streams[slot].isEnding = true
+      endedByUs(slot)
+    }
+    return true
+  }
+
+  /// Whether bytes of a body may go out with the frames that wait already: where none wait on its stream, the windows are open, and it is
+  /// so little that no other stream would wait for it.
+  private mutating func maySendNow(_ slot: Handle, _ count: Int) -> Bool {
+    streams[slot].hasSentHead && streams[slot].place == .nowhere && streams[slot].queue.isEmpty && !isTerminated
+      && count <= min(streams[slot].sendWindow, sendWindow) && frames.count + count <= Self.framesKept
+  }
+
+  /// Counts bytes of a body that were written.
+  private mutating func sent(_ count: Int, _ slot: Handle) {
+    streams[slot].sendWindow &-= count
+    sendWindow &-= count
+    idleFrames.refund(2)  // the peer answers DATA with WINDOW_UPDATEs, at most two each; those are no flood
+  }
+
   /// Queues body bytes. False when the stream is gone or its end was queued.
   mutating func send(_ stream: Int32, _ bytes: [UInt8], endStream: Bool) -> Bool {
     let slot = slot(of: stream)
@@ -53,6 +83,18 @@ extension SessionState {
     streams[slot].isEnding = true
     streams[slot].trailers = trailers
     schedule(slot)
+    return true
+  }
+
+  /// As the other, with a trailer section that this program wrote.
+  mutating func end(_ stream: Int32, ownTrailers text: Span<UInt8>) -> Bool {
+    let slot = slot(of: stream)
+    guard slot != .none, !streams[slot].isEnding, maySendNow(slot, 0) else {
+      return end(stream, HeaderList(ownTrailers: text))
+    }
+    let start = beginHead(stream)
+    OwnHeadText.encodeTrailers(text, by: &encoder, into: &frames)
+    finishHead(slot, start, endStream: true)
     return true
   }
 
@@ -102,8 +144,8 @@ extension SessionState {
     let bytes = list.bytes.span
     for index in list.entries.indices {
       encoder.encode(
-        name: bytes.extracting(list.entries[index].name), value: bytes.extracting(list.entries[index].value),
-        into: &frames)
+        line: bytes.extracting(list.entries[index].line), nameLength: Int(list.entries[index].nameLength), into: &frames
+      )
     }
   }
 
@@ -149,9 +191,7 @@ extension SessionState {
       let flags: FrameFlags = isLast && !hasTrailers ? .endStream : []
       output.append(FrameHeader(.data, flags, stream: streams[slot].id, length: n))
       streams[slot].queue.move(n, to: &output)
-      streams[slot].sendWindow &-= n
-      sendWindow &-= n
-      idleFrames.refund(2)  // the peer answers DATA with WINDOW_UPDATEs, at most two each; those are no flood
+      sent(n, slot)
     }
     if isLast { finish(slot) } else { schedule(slot) }
   }

@@ -79,18 +79,24 @@ struct SessionState: ~Copyable {
     index.find(UInt32(bitPattern: stream)).map(Handle.init(bits:)) ?? .none
   }
 
-  mutating func append(_ kind: HTTP2Event.Kind, stream: Int32, slot: Handle) {
+  mutating func append(_ kind: PendingEvents.Kind, stream: Int32, slot: Handle) {
     events.append(PendingEvents.Item(stream: stream, slot: slot, kind: kind))
   }
 
+  /// Appends the head or the trailers of a message; without a list they were too large.
+  mutating func append(_ kind: PendingEvents.Kind, _ list: HeaderList?, stream: Int32, slot: Handle) {
+    guard let list else { return append(.tooLarge, stream: stream, slot: slot) }
+    events.append(PendingEvents.Item(stream: stream, slot: slot, kind: kind), list)
+  }
+
   mutating func nextEvent() -> HTTP2Event? {
-    guard let event = events.take() else { return nil }
-    guard streams.contains(event.slot) else {
-      return HTTP2Event(stream: event.stream, tag: 0, kind: event.kind, slot: event.slot)
+    guard let item = events.take() else { return nil }
+    var tag: UInt64 = 0
+    if streams.contains(item.slot) {
+      tag = streams[item.slot].tag
+      if case .closed = item.kind { _ = streams.remove(item.slot) }
     }
-    let tag = streams[event.slot].tag
-    if case .closed = event.kind { _ = streams.remove(event.slot) }
-    return HTTP2Event(stream: event.stream, tag: tag, kind: event.kind, slot: event.slot)
+    return HTTP2Event(stream: item.stream, tag: tag, kind: HTTP2Event.Kind(item.kind, from: &events), slot: item.slot)
   }
 
   // MARK: Streams
