@@ -17,44 +17,58 @@ struct FieldCollector: ~Copyable {
   /// Every field may stand in a message of HTTP/2 as it is.
   private(set) var isSound = true
   private var limit = 0
+  /// Of all fields, those that were left out among them.
+  private var size = 0
+  private var spelled = 0
   private var spare: [HeaderList] = []
 
   /// Lists whose storage is kept, and bytes that one of them has at most: an ordinary head.
   private static let spareLists = 64
   private static let spareBytes = 1024
+  /// Storage of `bytes` above this is given back.
+  private static let bytesKept = 16_384
 
   /// - Parameter limit: bytes, as `HeaderList.size` counts them.
   mutating func begin(limit: Int) {
-    if bytes.capacity > Self.spareLists * Self.spareBytes { bytes.release() } else { bytes.removeAll() }
     list = spare.popLast() ?? HeaderList()
     list.removeAll()
     self.limit = limit
+    (size, spelled) = (0, 0)
     isTooLarge = false
     isSound = true
   }
 
-  /// Adds the field whose line was appended to `bytes`; of `entry` the place does not count.
+  /// Whether the field's line is to be appended to `bytes`: not after the list became too large.
+  mutating func takes(_ entry: HPACKEntry) -> Bool {
+    size &+= entry.cost
+    if size > limit { isTooLarge = true }
+    return !isTooLarge
+  }
+
+  /// Counts a field that was put together from its parts.
+  mutating func countSpelled(_ entry: HPACKEntry) { spelled &+= entry.length }
+
+  /// Fields were put together that are several times what a list may hold.
+  var isFarTooLarge: Bool { spelled > 4 &* limit }
+
+  /// Adds a field, of which `takes` was asked; of `entry` the place does not count.
   mutating func finishLine(_ entry: HPACKEntry) {
     if !entry.isSound { isSound = false }
-    let start = bytes.count &- entry.length
-    let size = start &+ (32 &- HeaderList.Entry.padding) &* list.count
-    if isTooLarge || size &+ entry.cost > limit {
-      isTooLarge = true
-      bytes.removeLast(entry.length)
-      return
-    }
+    if isTooLarge { return }
     list.append(
       HeaderList.Entry(
-        start: start, nameLength: entry.nameLength, valueLength: entry.valueEnd &- entry.valueStart, kind: entry.kind))
+        start: bytes.count &- entry.length, nameLength: entry.nameLength,
+        valueLength: entry.valueEnd &- entry.valueStart,
+        kind: entry.kind))
   }
 
   /// The list, which is then forgotten; nil when it was too large.
   mutating func take() -> HeaderList? {
     var taken = HeaderList()
     swap(&taken, &list)
-    if isTooLarge { return nil }
-    taken.setLines(bytes.span)
-    return taken
+    if !isTooLarge { taken.setLines(bytes.span) }
+    if bytes.capacity > Self.bytesKept { bytes.release() } else { bytes.removeAll() }
+    return isTooLarge ? nil : taken
   }
 
   /// Keeps the storage of a list.

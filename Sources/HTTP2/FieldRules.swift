@@ -41,7 +41,7 @@ private let lengthDigits = 19
   return true
 }
 
-private func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 private func isDigit(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 }
 private func isLetterOrDigit(_ byte: UInt8) -> Bool { isDigit(byte) || (byte | 0x20) &- 0x61 < 26 }
 

@@ -73,6 +73,8 @@ extension HeaderList {
     output.append("HTTP/1.1 ")
     append(status, to: &output)
     output.append(" \r\n")
+    let isBodiless = isBodiless(status)
+    let hasBody = hasBody && !isBodiless  // its end may come in a frame of its own
     // A body whose length was said has no place for trailers, and of gRPC those say how the call ended.
     let dropsLength = hasBody && isGRPC
     var hasLength = false
@@ -91,7 +93,7 @@ extension HeaderList {
     }
     appendLines(first..<entries.count, to: &output)
     if hasBody && !hasLength { output.append("transfer-encoding: chunked\r\n") }
-    if !hasBody && !hasLength && saysLength && !isBodiless(status) { output.append("content-length: 0\r\n") }
+    if !hasBody && !hasLength && saysLength && !isBodiless { output.append("content-length: 0\r\n") }
     output.append("\r\n")
     return hasBody ? hasLength ? .length : .chunks : HTTP1Body.none
   }

@@ -6,7 +6,7 @@ public enum HTTP2Fault: Error, Hashable, Sendable, CustomStringConvertible {
   case flood(Flood)
 
   public enum Flood: Hashable, Sendable {
-    case resets, idleFrames, emptyData, continuations, acknowledgements, settings
+    case resets, idleFrames, emptyData, continuations, fields, acknowledgements, settings, unread
   }
 
   public var description: String {
@@ -16,6 +16,8 @@ public enum HTTP2Fault: Error, Hashable, Sendable, CustomStringConvertible {
     case .flood(.idleFrames): "the peer sends too many frames that carry nothing"
     case .flood(.emptyData): "the peer sends empty DATA frames"
     case .flood(.continuations): "the peer sends too many CONTINUATION frames"
+    case .flood(.fields): "the peer sends fields far above the limit of a list"
+    case .flood(.unread): "the peer causes answers and does not read them"
     case .flood(.settings): "the peer sends too many settings in one frame"
     case .flood(.acknowledgements): "the peer asks for acknowledgements and does not read them"
     }

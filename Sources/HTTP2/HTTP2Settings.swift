@@ -9,8 +9,13 @@ public struct HTTP2Settings: Sendable {
   /// Bytes in flight towards us on the whole connection before `consume`. 1 MiB: four streams at full window.
   public var connectionWindow: Int32 = 1 << 20
   /// Bytes of one decoded field list, counted while it is decoded: 100 fields of ordinary size. Above it, nothing more is
-  /// stored and the event says `tooLarge`; the connection goes on.
+  /// stored and the event says `tooLarge`; the connection goes on, unless the list goes on to four times as much.
   public var headerListBytes = 64 << 10
+  /// Bytes of field lists that wait for the driver, who takes them after each read. Above it a request is REFUSED_STREAM: a small read can say
+  /// much by the tables of HPACK.
+  public var pendingListBytes = 1 << 20
+  /// 1xx heads before an answer. Above it the stream is reset.
+  public var interims: UInt8 = 32
   /// CONTINUATION frames after one HEADERS frame: CVE-2024-27316 and its kin. 16 × 16 KiB hold any list we accept.
   public var continuations = 16
   /// Streams reset by the peer, or by us for the peer's fault (CVE-2023-44487, CVE-2025-8671): so many at once …
@@ -33,6 +38,8 @@ public struct HTTP2Settings: Sendable {
   public var emptyFrames = 10
   /// PING and SETTINGS acknowledgements that wait to be written (CVE-2019-9512): a peer that floods and does not read.
   public var pendingAcknowledgements = 1000
+  /// Bytes of heads and other frames that wait to be written, bodies not among them: a peer that asks and does not read.
+  public var unreadBytes = 1 << 20
 
   public init() {}
 }

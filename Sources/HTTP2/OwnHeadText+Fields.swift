@@ -17,10 +17,9 @@ extension OwnHeadText {
       encode(scheme, path, text, &encoder, &output)
     }
     for index in 0..<lines.count {
-      let line = lines[index]
       // Nobody will say this again: it is not to push other fields out of the peer's table.
-      let isUnique = line.name.count == 9 && equalsIgnoringCase(text.extracting(line.name), "l5d-reqid")
-      encoder.encode(line: text.extracting(line.whole), nameLength: line.name.count, isUnique: isUnique, into: &output)
+      let isUnique = lines[index].name.count == 9 && equalsIgnoringCase(text.extracting(lines[index].name), "l5d-reqid")
+      lines[index].encode(of: text, isUnique: isUnique, by: &encoder, into: &output)
     }
     if asksForTrailers {
       withBytes(of: "te") { name in withBytes(of: "trailers") { encoder.encode(name: name, value: $0, into: &output) } }
@@ -40,7 +39,7 @@ extension OwnHeadText {
   static func encodeTrailers(_ text: Span<UInt8>, by encoder: inout HPACKEncoder, into output: inout ByteBuffer) {
     var lines = LineReader()
     while let line = lines.nextField(text) {
-      encoder.encode(line: text.extracting(line.whole), nameLength: line.name.count, into: &output)
+      line.encode(of: text, isUnique: false, by: &encoder, into: &output)
     }
   }
 
@@ -52,9 +51,20 @@ extension OwnHeadText {
     encode(of: text, by: &encoder, into: &block)
     var decoder = HPACKDecoder()
     var fields = FieldCollector()
-    fields.begin(limit: .max)
-    let isBlock = decoder.decode(block.span, into: &fields)
-    precondition(isBlock, "a block of ours")
+    fields.begin(limit: .max / 8)
+    guard decoder.decode(block.span, into: &fields) == .whole else { preconditionFailure("a block of ours") }
     return fields.take() ?? HeaderList()
+  }
+}
+
+extension FieldLine {
+  fileprivate func encode(
+    of text: Span<UInt8>, isUnique: Bool, by encoder: inout HPACKEncoder, into output: inout ByteBuffer
+  ) {
+    if isPlain {
+      encoder.encode(line: text.extracting(whole), nameLength: name.count, isUnique: isUnique, into: &output)
+    } else {
+      encoder.encode(name: text.extracting(name), value: text.extracting(value), isUnique: isUnique, into: &output)
+    }
   }
 }

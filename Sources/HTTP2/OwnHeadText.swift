@@ -2,7 +2,7 @@ import HTTP
 import Memory
 
 /// A head of HTTP/1.1 that this program wrote, read for HTTP/2: known to be well formed, so it is split and not judged, and no limit of a
-/// parser applies.
+/// parser applies. Lines in it are as whoever sent them first wrote them, blanks around the value included.
 ///
 /// It says where in the text the fields stand; the text itself is not copied.
 public struct OwnHeadText: Sendable {
@@ -71,7 +71,7 @@ public struct OwnHeadText: Sendable {
       return
     case 10 where equalsIgnoringCase(name, "connection") || equalsIgnoringCase(name, "keep-alive"): return
     case 14 where equalsIgnoringCase(name, "content-length"):
-      bodyBytes = UInt64(number(text.extracting(line.value)))
+      bodyBytes = UInt64(truncatingIfNeeded: number(text.extracting(line.value)))
       if leavesOutLength { return }
     case 16 where equalsIgnoringCase(name, "proxy-connection"): return
     case 17 where equalsIgnoringCase(name, "transfer-encoding"):
@@ -121,11 +121,10 @@ struct LineReader {
       position = min(position + 2, text.count)
       return nil
     }
-    let colon = end(of: UInt8(ascii: ":"), in: text, position..<text.count)
-    let stop = end(of: 0x0d, in: text, colon..<text.count)
-    precondition(stop >= colon + 2 && stop + 2 <= text.count, "a line of ours has a colon, a space and CR LF")
-    defer { position = stop + 2 }
-    return FieldLine(start: position, colon: colon, stop: stop)
+    let line = next(text)
+    let colon = end(of: UInt8(ascii: ":"), in: text, line)
+    // What has no colon is no field: its name goes nowhere, and ends nothing.
+    return colon < line.upperBound ? FieldLine(line, colon: colon, in: text) : nextField(text)
   }
 
   /// The next line without its end.
@@ -155,20 +154,31 @@ struct FieldLines: Sendable {
 struct FieldLine: Sendable {
   private let start: UInt32
   private let colon: UInt32
-  private let stop: UInt32
+  private let valueStart: UInt32
+  private let valueEnd: UInt32
+  /// The line is name, colon and one blank, value, CR LF.
+  let isPlain: Bool
 
-  fileprivate init(start: Int, colon: Int, stop: Int) {
-    self.start = UInt32(start)
+  fileprivate init(_ line: Range<Int>, colon: Int, in text: Span<UInt8>) {
+    var valueStart = colon + 1
+    var valueEnd = line.upperBound
+    while valueStart < valueEnd, isBlank(text[valueStart]) { valueStart += 1 }
+    while valueEnd > valueStart, isBlank(text[valueEnd - 1]) { valueEnd -= 1 }
+    isPlain = valueStart == colon + 2 && valueEnd == line.upperBound && valueEnd + 2 <= text.count
+    start = UInt32(line.lowerBound)
     self.colon = UInt32(colon)
-    self.stop = UInt32(stop)
+    self.valueStart = UInt32(valueStart)
+    self.valueEnd = UInt32(valueEnd)
   }
 
-  fileprivate init() { self.init(start: 0, colon: 0, stop: 2) }
+  /// None.
+  fileprivate init() { (start, colon, valueStart, valueEnd, isPlain) = (0, 0, 0, 0, false) }
 
   var name: Range<Int> { Int(start)..<Int(colon) }
-  var value: Range<Int> { Int(colon) + 2..<Int(stop) }
-  /// With the CR LF at its end.
-  var whole: Range<Int> { Int(start)..<Int(stop) + 2 }
+  /// Without the blanks around it (RFC 9110 §5.5).
+  var value: Range<Int> { Int(valueStart)..<Int(valueEnd) }
+  /// With the CR LF at its end, where `isPlain`.
+  var whole: Range<Int> { Int(start)..<Int(valueEnd) + 2 }
 }
 
 /// Where `byte` stands first in `range`; its end when it does not.

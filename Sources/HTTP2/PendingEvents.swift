@@ -29,6 +29,8 @@ struct PendingEvents {
   /// The lists of those items that have one, in order.
   private var lists: [HeaderList] = []
   private var nextList = 0
+  /// Bytes of those lists that were not taken.
+  private(set) var listBytes = 0
 
   /// More storage is given back when all were taken: a burst's is not kept by an idle connection.
   private static let kept = 64
@@ -39,6 +41,7 @@ struct PendingEvents {
   mutating func append(_ item: Item, _ list: HeaderList) {
     items.append(item)
     lists.append(list)
+    listBytes += list.bytes.count
   }
 
   mutating func take() -> Item? {
@@ -63,6 +66,7 @@ struct PendingEvents {
     var list = HeaderList()
     swap(&list, &lists[nextList])
     nextList &+= 1
+    listBytes -= list.bytes.count
     return list
   }
 }

@@ -76,7 +76,7 @@ extension ByteBuffer {
 
   /// Appends bytes behind their count, a number of `width` bytes. What the count has no room for is cut off.
   public mutating func append(counted bytes: Span<UInt8>, width: Int) {
-    let count = min(bytes.count, (1 &<< (width &* 8)) &- 1)
+    let count = width < 8 ? min(bytes.count, (1 &<< (width &* 8)) &- 1) : bytes.count
     append(bigEndian: UInt64(count), width: width)
     append(bytes.extracting(0..<count))
   }

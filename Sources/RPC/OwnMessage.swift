@@ -66,7 +66,7 @@ struct OwnMessage: ~Copyable {
     }
     if status >= 100, status < 200 { return lineStart &+ 2 }  // interim: the answer follows
     hasHead = true
-    reader = BodyReader(framing)
+    reader = BodyReader(framing, isOwn: true)
     isDone = reader.isDone
     return lineStart &+ 2
   }

@@ -111,3 +111,32 @@ final class BackToBack {
 let getFields: HeaderList = [":method": "GET", ":scheme": "http", ":authority": "users", ":path": "/a?b"]
 let postFields: HeaderList = [":method": "POST", ":scheme": "http", ":authority": "users", ":path": "/a"]
 let okFields: HeaderList = [":status": "200"]
+
+/// A frame by hand.
+func wire(_ type: UInt8, _ flags: UInt8, _ stream: UInt32, _ payload: [UInt8]) -> [UInt8] {
+  let n = payload.count
+  return [UInt8(n >> 16), UInt8(n >> 8 & 255), UInt8(n & 255), type, flags]
+    + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: stream >> UInt32($0)) } + payload
+}
+
+/// What a client says first, with these settings.
+func opening(_ settings: [UInt8] = []) -> [UInt8] { bytes("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") + wire(4, 0, 0, settings) }
+
+/// SETTINGS_INITIAL_WINDOW_SIZE.
+func windowSetting(_ size: UInt32) -> [UInt8] { [0, 4] + [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: size >> UInt32($0)) } }
+
+/// `GET / HTTP/2` of the authority `a`, by the static table.
+let getBlock: [UInt8] = [0x82, 0x86, 0x84, 0x41, 1, 0x61]
+
+/// The frames in what a session has written.
+func frames(_ output: [UInt8]) -> [(type: UInt8, flags: UInt8, stream: UInt32, payload: [UInt8])] {
+  var frames: [(type: UInt8, flags: UInt8, stream: UInt32, payload: [UInt8])] = []
+  var at = 0
+  while at + 9 <= output.count {
+    let length = output[at..<at + 3].reduce(0) { $0 << 8 | Int($1) }
+    let stream = output[(at + 5)..<(at + 9)].reduce(0) { $0 << 8 | UInt32($1) }
+    frames.append((output[at + 3], output[at + 4], stream, Array(output[(at + 9)..<(at + 9 + length)])))
+    at += 9 + length
+  }
+  return frames
+}

@@ -151,6 +151,33 @@ import Testing
     #expect(answer.requestBody == .chunked)
   }
 
+  /// Lines go on as a caller wrote them: blanks around a value, more or fewer than one, are none of it (RFC 9110 §5.5).
+  @Test func blanksAreNoPartOfAValue() {
+    let text = bytes(
+      "POST / HTTP/1.1\r\nHost:xadmin.internal\r\nAuthorization:Bearer t\r\nempty:\r\nblank:  \r\nX-Two:  a b\r\ntab:\tc\r\nend: d \t\r\n"
+        + "no colon\r\nlast: e\r\nContent-Length:15\r\n\r\n")
+    let request = OwnHeadText(request: text.span, scheme: "http")
+    #expect(
+      lines(request.fields(of: text.span)) == [
+        ":method: POST", ":scheme: http", ":path: /", ":authority: xadmin.internal", "authorization: Bearer t", "empty: ", "blank: ",
+        "x-two: a b", "tab: c", "end: d", "last: e", "content-length: 15",
+      ])
+    #expect(request.requestBody == .length(15))
+    #expect(request.length == text.count)
+    let large = bytes("HTTP/1.1 200 OK\r\nContent-Length:  9223372036854775807\r\n\r\n")
+    #expect(OwnHeadText(answer: large.span).requestBody == .length(UInt64(Int64.max)))
+    let trailers = bytes("a:1\r\nb:\r\n\r\n")
+    #expect(lines(HeaderList(ownTrailers: trailers.span)) == ["a: 1", "b: "])
+  }
+
+  /// Its end may come in a frame of its own; there is no body all the same.
+  @Test(arguments: ["204", "304"]) func anAnswerWithoutABodyHasNoFraming(_ status: String) {
+    var output = ByteBuffer()
+    let body = HeaderList([(":status", status)]).writeResponseHead(hasBody: true, saysLength: true, into: &output)
+    #expect(body == HTTP1Body.none)
+    #expect(string(output) == "HTTP/1.1 \(status) \r\n\r\n")
+  }
+
   @Test func aRequestsHostIsItsAuthority() {
     let head = bytes("POST /a?b HTTP/1.1\r\nAccept: */*\r\nHost: users:80\r\nContent-Length: 7\r\nConnection: close\r\n\r\n")
     let text = head + bytes("payload")

@@ -211,7 +211,7 @@ extension Downstream {
     } else if head.status < 200 {
       http2.submitInformational(stream.id, head, of: output.span)
     } else {
-      let body = BodyReader(head.answerBody(to: exchange.method))
+      let body = BodyReader(head.answerBody(to: exchange.method), isOwn: true)
       http2.submitResponse(stream.id, head, of: output.span, endStream: body.isDone)
       stream.sentHead(body)
     }

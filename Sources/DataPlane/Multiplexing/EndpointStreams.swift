@@ -183,7 +183,10 @@ extension ProxyCore {
     buffers.lend(&upstreams[u].input)
     if case .tunnel = upstreams[u].stream.outgoing, writeAgreement(u, fields) { return takeAnswerText(u) }
     let isHead = downstreams[upstreams[u].caller].exchange.method == .head
-    guard let body = fields.writeResponseHead(hasBody: hasBody, saysLength: !isHead, into: &upstreams[u].input) else {
+    // The end of an answer to HEAD may come in a frame of its own; of a body the session lets no byte through.
+    guard
+      let body = fields.writeResponseHead(hasBody: hasBody && !isHead, saysLength: !isHead, into: &upstreams[u].input)
+    else {
       return breakAnswer(u, .badStatusLine)
     }
     upstreams[u].stream.incoming = body
@@ -245,7 +248,12 @@ extension ProxyCore {
     gone.output.removeAll()
     buffers.reclaim(&gone.input)
     buffers.reclaim(&gone.output)
-    let isComplete = gone.hasHead && gone.body.isDone && gone.stream.isRequestSent
+    // Text that became frames may still wait for the endpoint's window.
+    let isSent =
+      gone.stream.isRequestSent
+      && (!sessions.contains(gone.stream.session)
+        || sessions[gone.stream.session].machine.queuedBytes(gone.stream.id) == 0)
+    let isComplete = gone.hasHead && gone.body.isDone && isSent
     forget(gone.stream, isComplete ? nil : .cancel)
   }
 }
@@ -288,7 +296,7 @@ extension Upstream {
     var head = OwnHeadText(request: output.span.extracting(sent...), scheme: "http", asksForTrailers: isGRPC)
     if head.upgrade != nil, offer == .undecided { return .offers }
     if offer == .extendedConnect { head.becomeExtendedConnect(output.span.extracting(sent...)) }
-    let body = BodyReader(head.requestBody)
+    let body = BodyReader(head.requestBody, isOwn: true)
     let ends = body.isDone && offer != .extendedConnect
     guard let id = http2.submitRequest(head, of: output.span.extracting(sent...), endStream: ends, tag: tag) else {
       return .refused

@@ -144,6 +144,11 @@ enum SessionMachine {
     }
   }
 
+  /// Bytes of a stream that wait for the peer's window.
+  func queuedBytes(_ stream: Int32) -> Int {
+    if case .http2(let http2) = self { http2.queuedBytes(stream) } else { 0 }
+  }
+
   /// The peer may send so many bytes more on a stream.
   func consume(_ stream: Int32, _ bytes: Int) {
     if case .http2(let http2) = self { http2.consume(stream, bytes) }

@@ -6,23 +6,32 @@ struct HPACKDecoder: ~Copyable {
   /// What SETTINGS_HEADER_TABLE_SIZE said; the peer may use less.
   private static let limit = HPACKTable.initialLimit
 
+  /// What became of a block.
+  enum Outcome {
+    case whole
+    /// It cannot be decoded: COMPRESSION_ERROR.
+    case malformed
+    /// What it spells is far above what a list may hold: two bytes can join a name of 4 KiB to a value, and each time we copy it.
+    case tooMuch
+  }
+
   /// Decodes a whole block; all of it even where `fields` takes no more, for the table's sake.
-  /// - Returns: false for one that cannot be: COMPRESSION_ERROR.
-  mutating func decode(_ block: Span<UInt8>, into fields: inout FieldCollector) -> Bool {
+  mutating func decode(_ block: Span<UInt8>, into fields: inout FieldCollector) -> Outcome {
     var at = 0
     var mayResize = true
     while at < block.count {
       let first = block[at]
       if first & 0xe0 == 0x20 {
-        guard mayResize, resize(block, &at) else { return false }
+        guard mayResize, resize(block, &at) else { return .malformed }
         continue
       }
       mayResize = false
       guard first & 0x80 != 0 ? addIndexed(block, &at, &fields) : addLiteral(block, &at, first, &fields) else {
-        return false
+        return .malformed
       }
+      if fields.isFarTooLarge { return .tooMuch }
     }
-    return true
+    return .whole
   }
 
   /// A size update (RFC 7541 §6.3).
@@ -36,16 +45,15 @@ struct HPACKDecoder: ~Copyable {
   /// A field that stands in a table (RFC 7541 §6.1).
   private mutating func addIndexed(_ block: Span<UInt8>, _ at: inout Int, _ fields: inout FieldCollector) -> Bool {
     guard let index = integer(block, &at, prefix: 7), index > 0 else { return false }
-    let entry: HPACKEntry
     if index <= StaticTable.count {
-      entry = staticTable.entry(index &- 1)
-      staticTable.copy(index &- 1, entry.length, to: &fields.bytes)
+      let entry = staticTable.entry(index &- 1)
+      if fields.takes(entry) { staticTable.copy(index &- 1, entry.length, to: &fields.bytes) }
+      fields.finishLine(entry)
     } else {
-      guard let found = dynamic(index) else { return false }
-      entry = found
-      table.copy(entry, entry.length, to: &fields.bytes)
+      guard let entry = dynamic(index) else { return false }
+      if fields.takes(entry) { table.copy(entry, entry.length, to: &fields.bytes) }
+      fields.finishLine(entry)
     }
-    fields.finishLine(entry)
     return true
   }
 
@@ -71,8 +79,11 @@ struct HPACKDecoder: ~Copyable {
     let isSound = name.isSound && isSoundValue(name.kind, fields.bytes.span.extracting(value...))
     fields.bytes.append("\r\n")
     let entry = HPACKEntry(
-      start: 0, length: fields.bytes.count &- start, nameLength: value &- 2 &- start, kind: name.kind, isSound: isSound)
+      start: 0, length: fields.bytes.count &- start, nameLength: value &- 2 &- start, kind: name.kind, isSound: isSound,
+      isNameSound: name.isSound)
     if isKept { keep(fields.bytes.span.extracting(start...), entry) }
+    fields.countSpelled(entry)
+    if !fields.takes(entry) { fields.bytes.removeLast(entry.length) }
     fields.finishLine(entry)
     return true
   }
@@ -102,10 +113,7 @@ struct HPACKDecoder: ~Copyable {
     }
     guard let entry = dynamic(index) else { return nil }
     table.copy(entry, entry.valueStart, to: &output)
-    return (
-      entry.kind,
-      isSoundName(entry.kind, output.span.extracting((output.count &- entry.valueStart)..<(output.count &- 2)))
-    )
+    return (entry.kind, entry.isNameSound)
   }
 
   /// Appends a string (RFC 7541 §5.2).

@@ -130,6 +130,7 @@ struct HPACKEncoder: ~Copyable {
     case .authorization, .proxyAuthorization: return .never
     case .cookie where value.count < Self.guessableBytes: return .never
     case .path, .age, .contentLength, .etag, .ifModifiedSince, .ifNoneMatch, .location, .setCookie: return .plain
+    case nil where isSecret(name): return .never
     default: return name.count &+ value.count &+ 32 > table.limit / 2 ? .plain : .indexed
     }
   }
@@ -191,4 +192,18 @@ extension ByteBuffer {
     }
     append(UInt8(truncatingIfNeeded: rest))
   }
+}
+
+private let secretWords: [StaticString] = ["token", "secret", "api-key", "password", "auth"]
+
+/// Whether the name of a field tells that its value is a secret: who can make requests of their own on the connection must not be able to
+/// guess it by sizes (RFC 7541 §7.1).
+private func isSecret(_ name: Span<UInt8>) -> Bool {
+  for start in name.indices {
+    for word in secretWords {
+      let end = start &+ word.utf8CodeUnitCount
+      if end <= name.count, equalsIgnoringCase(name.extracting(start..<end), word) { return true }
+    }
+  }
+  return false
 }

@@ -3,12 +3,14 @@ import Memory
 /// A field in a table, and what was found out about it once.
 struct HPACKEntry: Sendable {
   /// Where its line begins, counted from the first byte that the table ever held.
-  let start: Int
+  var start: Int
   /// Bytes of the line, `name: value` with CR LF.
   let length: Int
   let nameLength: Int
   let kind: FieldKind
+  /// The field may stand in a message; its name may, whatever its value.
   let isSound: Bool
+  let isNameSound: Bool
   /// Of an encoder's, to find it by; 0 of a decoder's.
   var nameHash: UInt32 = 0
   var fieldHash: UInt32 = 0
@@ -104,7 +106,7 @@ struct HPACKTable: ~Copyable {
   /// Adds a field for which there is room, by its whole line; of `entry` the place does not count.
   mutating func append(_ line: Span<UInt8>, _ entry: HPACKEntry) {
     lines.append(line)
-    add(nameLength: entry.nameLength, length: line.count, kind: entry.kind, isSound: entry.isSound, 0, 0)
+    add(entry, at: lines.count &- line.count)
   }
 
   /// Adds a field for which there is room, and which is to be found by its hashes.
@@ -115,16 +117,16 @@ struct HPACKTable: ~Copyable {
     lines.append(": ")
     lines.append(value)
     lines.append("\r\n")
-    add(nameLength: name.count, length: lines.count &- start, kind: .other, isSound: true, nameHash, fieldHash)
+    add(
+      HPACKEntry(
+        start: 0, length: lines.count &- start, nameLength: name.count, kind: .other, isSound: true, isNameSound: true,
+        nameHash: nameHash, fieldHash: fieldHash), at: start)
   }
 
-  private mutating func add(
-    nameLength: Int, length: Int, kind: FieldKind, isSound: Bool, _ nameHash: UInt32, _ fieldHash: UInt32
-  ) {
-    let entry = HPACKEntry(
-      start: dropped &+ lines.count &- length, length: length, nameLength: nameLength, kind: kind, isSound: isSound,
-      nameHash: nameHash,
-      fieldHash: fieldHash)
+  /// Adds the entry of a line that begins at `start` of `lines`.
+  private mutating func add(_ entry: HPACKEntry, at start: Int) {
+    var entry = entry
+    entry.start = dropped &+ start
     entries.append(entry)
     added &+= 1
     size &+= entry.cost

@@ -24,7 +24,8 @@ struct StaticTable: ~Copyable, Sendable {
       let hash = hashName(name.span)
       let entry = HPACKEntry(
         start: start, length: lines.count - start, nameLength: name.count, kind: kind,
-        isSound: isSoundName(kind, name.span) && isSoundValue(kind, value.span), nameHash: hash,
+        isSound: isSoundName(kind, name.span) && isSoundValue(kind, value.span),
+        isNameSound: isSoundName(kind, name.span), nameHash: hash,
         fieldHash: hashField(hash, value.span))
       _ = entries.insert(entry)
       fields.set(entry.fieldHash, UInt64(index))

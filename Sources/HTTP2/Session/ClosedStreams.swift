@@ -5,25 +5,29 @@ struct ClosedStreams: Sendable {
     case resetByUs
     /// By both sides, or by the peer's reset: nothing more may come.
     case complete
+    /// One or the other, too long ago to know: what comes is passed over.
+    case forgotten
   }
 
-  /// Streams remembered. Of one closed before those, frames but HEADERS are passed over.
+  /// Streams remembered.
   static let limit = 128
 
   private var streams: [(id: Int32, end: End)] = []
   private var next = 0
+  private var highestForgotten: Int32 = 0
 
   mutating func append(_ id: Int32, _ end: End) {
     if streams.count < Self.limit {
       streams.append((id, end))
     } else {
+      highestForgotten = max(highestForgotten, streams[next].id)
       streams[next] = (id, end)
       next = (next &+ 1) % Self.limit
     }
   }
 
-  /// How the stream ended, nil when that is forgotten.
+  /// How the stream ended; nil of one that never began.
   func find(_ id: Int32) -> End? {
-    streams.first { $0.id == id }?.end
+    streams.first { $0.id == id }?.end ?? (id <= highestForgotten ? .forgotten : nil)
   }
 }

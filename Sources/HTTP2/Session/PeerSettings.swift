@@ -2,9 +2,10 @@ import Memory
 
 /// What the peer has said of itself (RFC 9113 §6.5.2), and what holds before it has.
 struct PeerSettings: Sendable {
-  /// Of SETTINGS_MAX_CONCURRENT_STREAMS. Unlimited by the RFC before it was said; a hundred, which it recommends as the least, is sure
-  /// to be taken.
-  private(set) var concurrentStreams = 100
+  /// SETTINGS_MAX_CONCURRENT_STREAMS; unlimited by the RFC until it was said.
+  private(set) var streamLimit = Int.max
+  /// Streams that are sure to be taken: a hundred, which the RFC recommends as the least, until the limit was said.
+  var concurrentStreams: Int { streamLimit == .max ? 100 : streamLimit }
   private(set) var initialWindow = FlowWindow.initialSize
   private(set) var takesExtendedConnect = false
 
@@ -12,8 +13,6 @@ struct PeerSettings: Sendable {
   enum Change {
     case none
     case headerTable(UInt32)
-    /// The windows of all streams change by so many bytes.
-    case windows(by: Int)
     case fault(HTTP2ErrorCode)
   }
 
@@ -21,11 +20,10 @@ struct PeerSettings: Sendable {
     switch id {
     case 1: return .headerTable(value)
     case 2: if value > 1 || (value == 1 && role == .server) { return .fault(.protocolError) }
-    case 3: concurrentStreams = Int(value)
+    case 3: streamLimit = Int(value)
     case 4:
       guard value <= UInt32(FlowWindow.largest) else { return .fault(.flowControlError) }
-      defer { initialWindow = Int(value) }
-      return .windows(by: Int(value) - initialWindow)
+      initialWindow = Int(value)
     case 5:  // it may allow more than we send
       guard value >= UInt32(FrameHeader.payloadLimit), value < 1 &<< 24 else { return .fault(.protocolError) }
     case 8:

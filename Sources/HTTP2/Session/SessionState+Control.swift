@@ -12,14 +12,19 @@ extension SessionState {
     }
     guard payload.count % 6 == 0 else { return breakOff(.frameSizeError) }
     guard payload.count / 6 <= settings.settingsPerFrame else { return fail(.flood(.settings)) }
+    let windowBefore = peer.initialWindow
+    var widest = windowBefore
     for at in stride(from: 0, to: payload.count, by: 6) {
       let id = UInt16(payload[at]) &<< 8 | UInt16(payload[at &+ 1])
       switch peer.apply(id, number(payload, at: at &+ 2), from: role == .server ? .client : .server) {
       case .none: break
       case .headerTable(let bytes): encoder.setLimit(bytes)
-      case .windows(let change): guard moveWindows(by: change) else { return breakOff(.flowControlError) }
       case .fault(let code): return breakOff(code)
       }
+      widest = max(widest, peer.initialWindow)
+    }
+    guard moveWindows(by: peer.initialWindow - windowBefore, atMost: widest - windowBefore) else {
+      return breakOff(.flowControlError)
     }
     guard acknowledge() else { return }
     frames.append(FrameHeader(.settings, .acknowledgement, stream: 0, length: 0))
@@ -34,18 +39,21 @@ extension SessionState {
     }
   }
 
-  /// False when a window would be above 2³¹ − 1 (RFC 9113 §6.9.2).
-  private mutating func moveWindows(by change: Int) -> Bool {
-    if change == 0 { return true }
+  /// Moves the windows of all streams, once for all settings of a frame. `atMost` is the most by which they were wider in between.
+  /// - Returns: false when a window would be above 2³¹ − 1 (RFC 9113 §6.9.2).
+  private mutating func moveWindows(by change: Int, atMost: Int) -> Bool {
+    if change == 0 && atMost == 0 { return true }
     for place in 0..<streams.slotCount {
-      guard let slot = streams.handle(at: place) else { continue }
-      let window = streams[slot].sendWindow + change
-      guard window <= FlowWindow.largest else { return false }
-      streams[slot].sendWindow = window
+      guard let slot = streams.handle(at: place), isOpen(slot) else { continue }
+      guard streams[slot].sendWindow + atMost <= FlowWindow.largest else { return false }
+      streams[slot].sendWindow += change
       if change > 0 { schedule(slot) }
     }
     return true
   }
+
+  /// Whether the stream in a slot is open: not one whose `closed` event waits to be taken.
+  private mutating func isOpen(_ slot: Handle) -> Bool { self.slot(of: streams[slot].id) == slot }
 
   mutating func takePing(_ header: FrameHeader, _ payload: Span<UInt8>) {
     guard header.stream == 0 else { return breakOff(.protocolError) }
@@ -82,8 +90,7 @@ extension SessionState {
     append(.goAway(last: last, HTTP2ErrorCode(rawValue: number(payload, at: 4))), stream: 0, slot: .none)
     guard role == .client else { return }
     for place in 0..<streams.slotCount {
-      guard let slot = streams.handle(at: place), streams[slot].id > last, self.slot(of: streams[slot].id) == slot
-      else { continue }
+      guard let slot = streams.handle(at: place), streams[slot].id > last, isOpen(slot) else { continue }
       close(slot, .refusedStream, .resetByUs)
     }
   }
@@ -155,8 +162,6 @@ extension SessionState {
     if isTerminated { return }
     frames.append(FrameHeader(.reset, [], stream: stream, length: 4))
     frames.append(bigEndian: UInt64(code.rawValue), width: 4)
-    // A reset that the peer made us send counts like one that it sent (CVE-2025-8671).
-    if role == .server, code != .noError, code != .cancel, !resets.spend(at: now) { fail(.flood(.resets)) }
   }
 
   /// Gives credit for bytes of a body that were taken: to the connection, and to the stream while it is open.

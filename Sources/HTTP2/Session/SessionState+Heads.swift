@@ -54,7 +54,9 @@ extension SessionState {
 
   // MARK: The connection
 
-  mutating func announceShutdown() { writeGoAway(.max, .noError) }
+  mutating func announceShutdown() {
+    if !hasSaidGoAway { writeGoAway(.max, .noError) }  // what was said may not be taken back (RFC 9113 §6.8)
+  }
 
   mutating func goAway(_ code: HTTP2ErrorCode) {
     lastAccepted = lastPeerStream

@@ -38,9 +38,14 @@ extension SessionState {
   /// Acts on a complete field block. It is decoded whatever becomes of it: the table is the connection's.
   private mutating func takeBlock(_ header: FrameHeader, _ block: Span<UInt8>) {
     storage.collector.value.begin(limit: settings.headerListBytes)
-    guard decoder.decode(block, into: &storage.collector.value) else { return breakOff(.compressionError) }
+    let outcome = decoder.decode(block, into: &storage.collector.value)
     let isSound = storage.collector.value.isSound
     let list = storage.collector.value.take()
+    switch outcome {
+    case .whole: break
+    case .malformed: return breakOff(.compressionError)
+    case .tooMuch: return fail(.flood(.fields))
+    }
     let slot = slot(of: header.stream)
     let ends = header.flags.contains(.endStream)
     if slot == .none {
@@ -57,20 +62,27 @@ extension SessionState {
   /// A stream that is not open: a new request, or a frame that came late or out of order (RFC 9113 §5.1.1).
   private mutating func beginRequest(_ id: Int32, _ list: HeaderList?, _ isSound: Bool, _ ends: Bool) {
     if role == .server && id & 1 == 0 { return breakOff(.protocolError) }
+    guard id <= lastAccepted else {  // its sender knows from our GOAWAY that it is not served
+      highestPeerStream = max(highestPeerStream, id)
+      return chargeLate()
+    }
     guard isIdle(id) else {
       switch closed.find(id) {
-      case .resetByUs: return
+      case .resetByUs, .forgotten: return chargeLate()
       case .complete: return breakOff(.streamClosed)
       case nil: return breakOff(.protocolError)
       }
     }
     guard role == .server else { return breakOff(.protocolError) }
-    guard id <= lastAccepted else { return }  // its sender knows from our GOAWAY that it is not served
+    highestPeerStream = id
     lastPeerStream = id
     guard index.count < Int(clamping: settings.concurrentStreams) else { return refuse(id, .none, .refusedStream) }
+    guard events.listBytes < settings.pendingListBytes else { return refuse(id, .none, .refusedStream) }
     var length: Int64 = -1
     if let list {
-      guard isSound, let message = list.request(takesExtendedConnect: settings.takesExtendedConnect) else {
+      guard isSound, let message = list.request(takesExtendedConnect: settings.takesExtendedConnect),
+        !ends || message.length <= 0
+      else {
         return refuse(id, .none, .protocolError)
       }
       length = message.length
@@ -80,6 +92,11 @@ extension SessionState {
     streams[slot].expected = length
     append(.request(ends: ends), list, stream: id, slot: slot)
     if ends { endedByPeer(slot) }
+  }
+
+  /// Charges a field block that nobody wants: it was decoded all the same.
+  private mutating func chargeLate() {
+    if !idleFrames.spend(at: now) { fail(.flood(.idleFrames)) }
   }
 
   private mutating func takeResponse(_ slot: Handle, _ list: HeaderList?, _ isSound: Bool, _ ends: Bool) {
@@ -93,7 +110,12 @@ extension SessionState {
     guard isSound, let message = list.response(to: streams[slot].method), !(message.isInterim && ends) else {
       return refuse(id, slot, .protocolError)
     }
-    if message.isInterim { return append(.informational, list, stream: id, slot: slot) }
+    if message.isInterim {
+      streams[slot].interims &+= 1
+      guard streams[slot].interims <= settings.interims else { return refuse(id, slot, .enhanceYourCalm) }
+      return append(.informational, list, stream: id, slot: slot)
+    }
+    guard !ends || message.length <= 0 else { return refuse(id, slot, .protocolError) }
     streams[slot].hasHead = true
     streams[slot].expected = message.length
     append(.response(ends: ends), list, stream: id, slot: slot)
@@ -102,7 +124,10 @@ extension SessionState {
 
   private mutating func takeTrailers(_ slot: Handle, _ list: HeaderList?, _ isSound: Bool, _ ends: Bool) {
     let id = streams[slot].id
-    guard ends, isSound, list?.areTrailers ?? true else { return refuse(id, slot, .protocolError) }
+    guard ends, isSound, list?.areTrailers ?? true, streams[slot].isAsLongAsSaid else {
+      return refuse(id, slot, .protocolError)
+    }
+    if list == nil, role == .server { return refuse(id, slot, .enhanceYourCalm) }  // no status could say it any more
     append(.trailers, list, stream: id, slot: slot)
     endedByPeer(slot)
   }

@@ -65,6 +65,7 @@ extension SessionState {
   /// What can be said of a frame by its header, before its payload has come. False when the connection ends by it.
   private mutating func begins(_ header: FrameHeader) -> Bool {
     guard header.length <= FrameHeader.payloadLimit else { return broken(.frameSizeError) }
+    guard frames.count <= settings.unreadBytes else { return flooded(.unread) }
     if reader.isFirst {
       guard header.type == .settings, !header.flags.contains(.acknowledgement) else { return broken(.protocolError) }
       reader.isFirst = false
@@ -161,7 +162,7 @@ extension SessionState {
   /// Whether nobody has begun the stream yet.
   func isIdle(_ id: Int32) -> Bool {
     let isOwn = (id & 1 == 1) == (role == .client)
-    return isOwn ? id >= nextOwnStream : id > lastPeerStream
+    return isOwn ? nextOwnStream > 0 && id >= nextOwnStream : id > highestPeerStream
   }
 
   /// Takes what is there of a DATA frame.
@@ -216,9 +217,7 @@ extension SessionState {
   /// END_STREAM came: the message is complete, if it is as long as it said (RFC 9113 §8.1.1).
   mutating func endedByPeer(_ slot: Handle) {
     let id = streams[slot].id
-    guard streams[slot].expected < 0 || streams[slot].expected == streams[slot].received else {
-      return refuse(id, slot, .protocolError)
-    }
+    guard streams[slot].isAsLongAsSaid else { return refuse(id, slot, .protocolError) }
     streams[slot].isEndedByPeer = true
     append(.ended, stream: id, slot: slot)
     closeIfDone(slot)

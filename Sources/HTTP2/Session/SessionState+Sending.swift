@@ -10,7 +10,7 @@ extension SessionState {
 
   /// Opens the next stream of a client's; its HEADERS must follow at once, so that ids go out in order.
   mutating func openRequest(tag: UInt64, _ method: Stream.Method) -> Handle? {
-    guard takesRequests else { return nil }
+    guard takesRequests, index.count < peer.streamLimit, frames.count <= settings.unreadBytes else { return nil }
     let slot = open(nextOwnStream, tag: tag)
     streams[slot].method = method
     nextOwnStream = nextOwnStream == .max ? -1 : nextOwnStream &+ 2
@@ -44,7 +44,7 @@ extension SessionState {
     }
     frames.append(FrameHeader(.data, endStream ? .endStream : [], stream: stream, length: bytes.count))
     frames.append(bytes)
-    sent(bytes.count, slot)
+    sent(bytes.count, slot, isCut: false)
     if endStream {
       streams[slot].isEnding = true
       endedByUs(slot)
@@ -56,14 +56,17 @@ extension SessionState {
   /// so little that no other stream would wait for it.
   private mutating func maySendNow(_ slot: Handle, _ count: Int) -> Bool {
     streams[slot].hasSentHead && streams[slot].place == .nowhere && streams[slot].queue.isEmpty && !isTerminated
-      && count <= min(streams[slot].sendWindow, sendWindow) && frames.count + count <= Self.framesKept
+      && (count == 0 || count <= min(streams[slot].sendWindow, sendWindow)) && frames.count + count <= Self.framesKept
   }
 
   /// Counts bytes of a body that were written.
-  private mutating func sent(_ count: Int, _ slot: Handle) {
+  /// - Parameter isCut: the peer's window left no room for more.
+  private mutating func sent(_ count: Int, _ slot: Handle, isCut: Bool) {
     streams[slot].sendWindow &-= count
     sendWindow &-= count
-    idleFrames.refund(2)  // the peer answers DATA with WINDOW_UPDATEs, at most two each; those are no flood
+    // The peer answers DATA with WINDOW_UPDATEs, at most two each; those are no flood. But they are where it asks for a body byte by byte
+    // (CVE-2019-9511).
+    if !isCut || count >= settings.smallDataBytes { idleFrames.refund(2) }
   }
 
   /// Queues body bytes. False when the stream is gone or its end was queued.
@@ -100,7 +103,9 @@ extension SessionState {
 
   mutating func reset(_ stream: Int32, _ code: HTTP2ErrorCode) {
     let slot = slot(of: stream)
-    if slot != .none { refuse(stream, slot, code) }
+    guard slot != .none else { return }
+    writeReset(stream, code)
+    close(slot, code, .resetByUs)
   }
 
   // MARK: Heads
@@ -177,8 +182,9 @@ extension SessionState {
   /// Writes one DATA frame of the stream whose turn it is, or its end.
   private mutating func writeData(_ slot: Handle, _ output: inout ByteBuffer) {
     let waiting = streams[slot].queue.count
-    let n = min(waiting, streams[slot].sendWindow, sendWindow, FrameHeader.payloadLimit)
-    if waiting > 0 && n <= 0 {
+    // A window is below 0 after the peer made it smaller; an end without bytes needs none.
+    let n = max(0, min(waiting, streams[slot].sendWindow, sendWindow, FrameHeader.payloadLimit))
+    if waiting > 0 && n == 0 {
       if streams[slot].sendWindow > 0 {
         streams[slot].place = .blocked
         blocked.append(slot, in: &streams)
@@ -191,7 +197,7 @@ extension SessionState {
       let flags: FrameFlags = isLast && !hasTrailers ? .endStream : []
       output.append(FrameHeader(.data, flags, stream: streams[slot].id, length: n))
       streams[slot].queue.move(n, to: &output)
-      sent(n, slot)
+      sent(n, slot, isCut: n < waiting)
     }
     if isLast { finish(slot) } else { schedule(slot) }
   }

@@ -14,7 +14,8 @@ struct SessionState: ~Copyable {
   /// Where in `streams` those are that are open, by id.
   var index = NumberTable()
   var closed = ClosedStreams()
-  /// The highest stream that the peer has begun, and whose request was taken.
+  /// The highest stream that the peer has begun; and of those whose request was taken.
+  var highestPeerStream: Int32 = 0
   var lastPeerStream: Int32 = 0
   /// The next stream that a client opens.
   var nextOwnStream: Int32 = 1
@@ -113,6 +114,7 @@ struct SessionState: ~Copyable {
     let id = streams[slot].id
     leaveQueue(slot)
     streams[slot].queue.removeAll()
+    streams[slot].isEnded = true  // nothing of it is sent any more, whatever a window does until its slot is free
     index.remove(UInt32(bitPattern: id))
     closed.append(id, end)
     append(.closed(code), stream: id, slot: slot)
@@ -167,6 +169,8 @@ struct SessionState: ~Copyable {
   /// The peer broke a rule of one stream: it is reset, and the connection goes on (RFC 9113 §5.4.2).
   mutating func refuse(_ id: Int32, _ slot: Handle, _ code: HTTP2ErrorCode) {
     writeReset(id, code)
+    // A reset that the peer made us send counts like one that it sent (CVE-2025-8671).
+    if role == .server, !isTerminated, !resets.spend(at: now) { fail(.flood(.resets)) }
     if slot != .none { close(slot, code, .resetByUs) } else { closed.append(id, .resetByUs) }
   }
 }

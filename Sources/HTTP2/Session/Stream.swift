@@ -14,6 +14,8 @@ struct Stream {
   /// What `content-length` says, -1 when it says nothing or does not count.
   var expected: Int64 = -1
   var received: Int64 = 0
+  /// 1xx heads that came.
+  var interims: UInt8 = 0
   /// See `HTTP2Session.setTunnel`.
   var isTunnel = false
   /// Of a client's request, as far as the body of the answer depends on it.
@@ -45,6 +47,9 @@ struct Stream {
     self.window = window
     self.sendWindow = sendWindow
   }
+
+  /// The body that came is as long as its head said (RFC 9113 §8.1.1).
+  var isAsLongAsSaid: Bool { expected < 0 || expected == received }
 
   /// It has something that its own window lets out.
   var isSendable: Bool { hasSentHead && (queue.isEmpty ? isEnding && !isEnded : sendWindow > 0) }

@@ -19,7 +19,8 @@ extension Wire {
   mutating func flush(_ session: HTTP2Session, limit: Int, on loop: ServiceLoop) -> Flushed {
     for _ in 0..<Self.rounds {
       willAppend(on: loop)
-      session.write(into: &output, limit: limit)
+      // What the kernel has not taken yet goes first: the session counts what it still holds.
+      if output.isEmpty { session.write(into: &output, limit: limit) }
       let isDry = output.isEmpty
       let flushed = flush(on: loop)
       if isDry || flushed != .done { return flushed }

@@ -41,7 +41,8 @@ final class GRPCConnection: ServedConnection {
     openedAt = server.loop.now
     var settings = HTTP2Settings()
     settings.concurrentStreams = UInt32(clamping: server.limits.concurrentStreams)
-    session = HTTP2Session(role: .server, settings: settings, at: openedAt.milliseconds)
+    session = HTTP2Session(
+      role: .server, settings: settings, storage: server.loop.fieldStorage, at: openedAt.milliseconds)
   }
 
   /// False when the kernel refuses to watch the socket.

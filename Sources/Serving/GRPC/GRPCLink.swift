@@ -42,7 +42,7 @@ final class GRPCLink {
     self.security = security
     self.token = token
     openedAt = client.loop.now
-    session = HTTP2Session(role: .client, at: openedAt.milliseconds)
+    session = HTTP2Session(role: .client, storage: client.loop.fieldStorage, at: openedAt.milliseconds)
     wire = try Wire(socket, peer: address, token: token, interest: .write, on: client.loop)
     arm(openedAt + limits.headTimeout)
   }

@@ -39,10 +39,10 @@ final class HTTP2Conversation {
   private let budget: BodyBudget
   private let peer: SocketAddress
 
-  init(limits: ServingLimits, budget: BodyBudget, peer: SocketAddress, at now: Instant) {
+  init(limits: ServingLimits, budget: BodyBudget, peer: SocketAddress, storage: FieldStorage, at now: Instant) {
     var settings = HTTP2Settings()
     settings.concurrentStreams = UInt32(clamping: limits.concurrentStreams)
-    session = HTTP2Session(role: .server, settings: settings, at: now.milliseconds)
+    session = HTTP2Session(role: .server, settings: settings, storage: storage, at: now.milliseconds)
     self.limits = limits
     self.budget = budget
     self.peer = peer

@@ -98,7 +98,9 @@ final class HTTPConnection: ServedConnection {
     let peer = wire?.peer ?? server.localAddress
     switch preface {
     case .undecided, nil: return
-    case .http2: speech = .http2(HTTP2Conversation(limits: limits, budget: server.budget, peer: peer, at: loop.now))
+    case .http2:
+      speech = .http2(
+        HTTP2Conversation(limits: limits, budget: server.budget, peer: peer, storage: loop.fieldStorage, at: loop.now))
     case .other: speech = .http1(HTTP1Conversation(limits: limits, budget: server.budget, at: openedAt))
     }
     advance()

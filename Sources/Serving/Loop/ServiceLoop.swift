@@ -1,3 +1,4 @@
+import HTTP2
 import Memory
 import Synchronization
 import SystemIO
@@ -23,6 +24,7 @@ public final class ServiceLoop: LoopHandler {
   public let executor: LoopExecutor
   /// Storage that idle connections do not hold.
   var buffers = BufferPool()
+  let fieldStorage = FieldStorage()
 
   private var sources: [(any LoopSource)?] = []
   private var clientTable: GRPCClientTable?

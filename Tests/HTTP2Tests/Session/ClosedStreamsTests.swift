@@ -8,7 +8,7 @@ import Testing
     let count = Int32(ClosedStreams.limit) * 2 + 5
     for id in 1...count { closed.append(id, id % 2 == 0 ? .resetByUs : .complete) }
     for id in count - Int32(ClosedStreams.limit) + 1...count { #expect(closed.find(id) == (id % 2 == 0 ? .resetByUs : .complete)) }
-    #expect(closed.find(count - Int32(ClosedStreams.limit)) == nil)
+    #expect(closed.find(count - Int32(ClosedStreams.limit)) == .forgotten)
     #expect(closed.find(count + 1) == nil)
   }
 }

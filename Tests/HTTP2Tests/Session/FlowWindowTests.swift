@@ -51,8 +51,8 @@ import Testing
   /// the windows allow.
   @Test func aPeerThatMovesItsWindowsGetsTheBodyWhole() {
     let server = End(.server)
-    server.receive(bytes("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") + wire(4, 0, 0, [0, 4, 0, 0, 0, 10]))
-    server.receive(wire(1, 5, 1, [0x82, 0x86, 0x84, 0x41, 1, 0x61]))
+    server.receive(opening(windowSetting(10)))
+    server.receive(wire(1, 5, 1, getBlock))
     let body = (0..<5000).map { UInt8(truncatingIfNeeded: $0) }
     server.session.submitResponse(1, okFields, endStream: false)
     server.session.send(1, body, endStream: true)
@@ -62,7 +62,7 @@ import Testing
     for _ in 0..<200 {
       let window = random.below(6000)  // of which what it has got already is used
       server.now += 1000  // no flood
-      server.receive(wire(4, 0, 0, [0, 4, 0, 0, UInt8(window >> 8), UInt8(window & 255)]))
+      server.receive(wire(4, 0, 0, windowSetting(UInt32(window))))
       let piece = bodyBytes(server.output())
       #expect(piece.count == max(0, min(window, body.count) - got.count))
       got += piece
@@ -74,19 +74,6 @@ import Testing
     #expect(got == body)
   }
 
-  private func wire(_ type: UInt8, _ flags: UInt8, _ stream: UInt8, _ payload: [UInt8]) -> [UInt8] {
-    [0, 0, UInt8(payload.count), type, flags, 0, 0, 0, stream] + payload
-  }
-
   /// The payloads of all DATA frames.
-  private func bodyBytes(_ output: [UInt8]) -> [UInt8] {
-    var body: [UInt8] = []
-    var at = 0
-    while at + 9 <= output.count {
-      let length = Int(output[at]) << 16 | Int(output[at + 1]) << 8 | Int(output[at + 2])
-      if output[at + 3] == 0 { body += output[(at + 9)..<(at + 9 + length)] }
-      at += 9 + length
-    }
-    return body
-  }
+  private func bodyBytes(_ output: [UInt8]) -> [UInt8] { frames(output).filter { $0.type == 0 }.flatMap(\.payload) }
 }
