@@ -17,9 +17,10 @@ extension OwnHeadText {
       encode(scheme, path, text, &encoder, &output)
     }
     for index in 0..<lines.count {
+      let line = lines[index]
       // Nobody will say this again: it is not to push other fields out of the peer's table.
-      let isUnique = lines[index].name.count == 9 && equalsIgnoringCase(text.extracting(lines[index].name), "l5d-reqid")
-      lines[index].encode(of: text, isUnique: isUnique, by: &encoder, into: &output)
+      let isUnique = line.name.count == 9 && equalsIgnoringCase(text.extracting(line.name), "l5d-reqid")
+      line.encode(of: text, isUnique: isUnique, by: &encoder, into: &output)
     }
     if asksForTrailers {
       withBytes(of: "te") { name in withBytes(of: "trailers") { encoder.encode(name: name, value: $0, into: &output) } }
@@ -58,7 +59,7 @@ extension OwnHeadText {
 }
 
 extension FieldLine {
-  fileprivate func encode(
+  @inline(__always) fileprivate func encode(
     of text: Span<UInt8>, isUnique: Bool, by encoder: inout HPACKEncoder, into output: inout ByteBuffer
   ) {
     if isPlain {

@@ -137,7 +137,7 @@ struct LineReader {
 
 /// Lines in order; those of an ordinary head without an allocation.
 struct FieldLines: Sendable {
-  private var front = InlineArray<24, FieldLine>(repeating: FieldLine())
+  private var front = InlineArray<16, FieldLine>(repeating: FieldLine())
   private var others: [FieldLine] = []
   private(set) var count = 0
 
@@ -159,16 +159,23 @@ struct FieldLine: Sendable {
   /// The line is name, colon and one blank, value, CR LF.
   let isPlain: Bool
 
-  fileprivate init(_ line: Range<Int>, colon: Int, in text: Span<UInt8>) {
-    var valueStart = colon + 1
-    var valueEnd = line.upperBound
-    while valueStart < valueEnd, isBlank(text[valueStart]) { valueStart += 1 }
-    while valueEnd > valueStart, isBlank(text[valueEnd - 1]) { valueEnd -= 1 }
-    isPlain = valueStart == colon + 2 && valueEnd == line.upperBound && valueEnd + 2 <= text.count
-    start = UInt32(line.lowerBound)
-    self.colon = UInt32(colon)
-    self.valueStart = UInt32(valueStart)
-    self.valueEnd = UInt32(valueEnd)
+  @inline(__always) fileprivate init(_ line: Range<Int>, colon: Int, in text: Span<UInt8>) {
+    var value = (start: colon &+ 2, end: line.upperBound)
+    let isOrdinary =
+      value.start < value.end && text[colon &+ 1] == 0x20 && text[value.start] > 0x20 && text[value.end &- 1] > 0x20
+    if !isOrdinary { value = Self.trimmed((colon &+ 1)..<line.upperBound, text) }
+    isPlain = value.start == colon &+ 2 && value.end == line.upperBound && value.end &+ 2 <= text.count
+    start = UInt32(truncatingIfNeeded: line.lowerBound)
+    self.colon = UInt32(truncatingIfNeeded: colon)
+    valueStart = UInt32(truncatingIfNeeded: value.start)
+    valueEnd = UInt32(truncatingIfNeeded: value.end)
+  }
+
+  @inline(never) private static func trimmed(_ value: Range<Int>, _ text: Span<UInt8>) -> (start: Int, end: Int) {
+    var (start, end) = (value.lowerBound, value.upperBound)
+    while start < end, isBlank(text[start]) { start += 1 }
+    while end > start, isBlank(text[end - 1]) { end -= 1 }
+    return (start, end)
   }
 
   /// None.
