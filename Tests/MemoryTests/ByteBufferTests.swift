@@ -27,6 +27,31 @@ import Testing
     check(buffer.text == "literal ström array x")
   }
 
+  @Test func appendsRunsOfEveryLength() {
+    for length in 0..<100 {
+      let run = (0..<length).map { UInt8($0 + 65) }
+      var buffer = ByteBuffer()
+      buffer.append(UInt8(ascii: "<"))
+      buffer.append(run)
+      buffer.append(UInt8(ascii: ">"))
+      buffer.append(lowercasing: run.span)
+      let expected = bytes("<") + run + bytes(">") + run.map { lowercased($0) }
+      check(bytes(buffer.span) == expected, "\(length)")
+    }
+  }
+
+  @Test func appendsTheLowBytesOfAWord() {
+    for count in 0...8 {
+      var buffer = ByteBuffer()
+      buffer.append(word: 0x0807_0605_0403_0201, count: count)
+      buffer.append(UInt8(0xff))
+      check(bytes(buffer.span) == (0..<count).map { UInt8($0 + 1) } + [0xff])
+      var number = ByteBuffer()
+      if count > 0 { number.append(bigEndian: 0x0102_0304_0506_0708, width: count) }
+      check(bytes(number.span) == (0..<count).map { UInt8(9 - count + $0) })
+    }
+  }
+
   @Test(arguments: [0, 1, 9, 10, 99, 100, 12_345, Int.max, -1, -10, Int.min])
   func writesNumbersAsSwiftDoes(number: Int) {
     var buffer = ByteBuffer()

@@ -51,6 +51,26 @@ import Testing
     }
   }
 
+  @Test func theRestIsWhatNoWholeWordHolds() {
+    for length in 0..<40 {
+      let data = (0..<length).map { UInt8($0 + 1) }
+      var expected: UInt64 = 0
+      for (lane, at) in (length & ~7..<length).enumerated() { expected |= UInt64(data[at]) << UInt64(lane * 8) }
+      check(rest(data.span) == expected, "\(length)")
+    }
+  }
+
+  @Test func findsTheFirstByteWithinItsBounds() {
+    for length in 0..<70 {
+      let data = [UInt8](repeating: 1, count: length) + [0] + [UInt8](repeating: 0, count: 20)
+      for start in 0...length {
+        check(firstIndex(of: 0, in: data.span, from: start, to: data.count) == length)
+        check(firstIndex(of: 0, in: data.span, from: start, to: length) == length)
+        check(firstIndex(of: 2, in: data.span, from: start, to: data.count) == data.count)
+      }
+    }
+  }
+
   @Test func comparesWithLiterals() {
     let name = bytes("Transfer-Encoding")
     check(equals(name, "Transfer-Encoding") && !equals(name, "transfer-encoding"))
