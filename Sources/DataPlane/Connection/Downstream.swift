@@ -107,7 +107,8 @@ struct Downstream: ~Copyable {
   }
 
   /// The next part of the request's body.
-  mutating func nextBodyPart() -> BodyPart { requestBody.next(input) }
+  /// - Parameter trailers: holds the fields of a trailer section afterwards.
+  mutating func nextBodyPart(trailers: inout FieldTable) -> BodyPart { requestBody.next(input, trailers: &trailers) }
 
   /// Appends these bytes of the input to `output`.
   borrowing func forward(_ range: Range<Int>, to output: inout ByteBuffer) {
@@ -115,8 +116,8 @@ struct Downstream: ~Copyable {
   }
 
   /// Appends the fields of a trailer section in the input, those that may travel, and the body's end.
-  borrowing func forwardTrailers(_ range: Range<Int>, using fields: inout FieldTable, to output: inout ByteBuffer) {
-    writeLastChunk(trailers: input.span.extracting(range), using: &fields, to: &output)
+  borrowing func forwardTrailers(_ range: Range<Int>, _ fields: borrowing FieldTable, to output: inout ByteBuffer) {
+    writeLastChunk(trailers: input.span.extracting(range), fields, to: &output)
   }
 
   /// The slot of the host that is spelt as these bytes of the input.

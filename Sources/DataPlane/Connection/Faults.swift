@@ -55,7 +55,7 @@ extension ProxyCore {
   /// A body that came along with its head is dropped at once, and the connection may stay; any other body closes it.
   mutating func settleSmallBody(_ h: Handle) {
     while true {
-      switch downstreams[h].nextBodyPart() {
+      switch downstreams[h].nextBodyPart(trailers: &trailers) {
       case .data(_, _, let consumed):
         downstreams[h].input.removeFirst(consumed)
       case .end(let consumed), .trailers(_, _, let consumed):

@@ -7,7 +7,7 @@ extension ProxyCore {
   mutating func forwardBody(_ h: Handle, to u: Handle) -> Bool {
     guard !downstreams[h].requestBody.isDone else { return watchForHangup(h) }
     while upstreams[u].unsent < limits.highWater {
-      switch downstreams[h].nextBodyPart() {
+      switch downstreams[h].nextBodyPart(trailers: &trailers) {
       case .data(let start, let end, let consumed):
         appendRequestData(h, u, start, end)
         downstreams[h].input.removeFirst(consumed)
@@ -45,7 +45,7 @@ extension ProxyCore {
 
   private mutating func endRequestBody(_ h: Handle, _ u: Handle, trailers: Range<Int>) {
     guard downstreams[h].exchange.chunksRequest else { return }
-    downstreams[h].forwardTrailers(trailers, using: &self.trailers, to: &upstreams[u].output)
+    downstreams[h].forwardTrailers(trailers, self.trailers, to: &upstreams[u].output)
     if !trailers.isEmpty { facts.recordDropped(inTrailers: self.trailers.droppedCount) }
   }
 

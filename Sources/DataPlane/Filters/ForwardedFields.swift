@@ -1,10 +1,13 @@
 import HTTP
 import Memory
 
-/// Ends a chunked body: with what may travel of a trailer section that the body's reader has found valid, or (empty) without.
-func writeLastChunk(trailers section: Span<UInt8>, using fields: inout FieldTable, to output: inout ByteBuffer) {
-  guard section.count > 0, case .complete = fields.parseTrailers(section) else { return appendLastChunk(to: &output) }
-  appendLastChunk(trailers: fields, of: section, to: &output)
+/// Ends a chunked body: with what may travel of a trailer section, whose fields the body's reader has found, or (empty) without.
+func writeLastChunk(trailers section: Span<UInt8>, _ fields: borrowing FieldTable, to output: inout ByteBuffer) {
+  if section.count > 0 {
+    appendLastChunk(trailers: fields, of: section, to: &output)
+  } else {
+    appendLastChunk(to: &output)
+  }
 }
 
 /// Copies the field lines that may be forwarded, as they stand, in as few pieces as they allow.

@@ -144,7 +144,7 @@ extension ProxyCore {
   // MARK: Body
 
   private mutating func takeBody(_ u: Handle, _ h: Handle) -> AnswerStep {
-    switch upstreams[u].nextBodyPart() {
+    switch upstreams[u].nextBodyPart(trailers: &trailers) {
     case .data(let start, let end, let consumed):
       appendAnswerData(u, h, start, end)
       upstreams[u].input.removeFirst(consumed)
@@ -176,7 +176,7 @@ extension ProxyCore {
 
   private mutating func endChunks(_ u: Handle, _ h: Handle, _ trailers: Range<Int>) {
     guard downstreams[h].exchange.chunksAnswer else { return }
-    upstreams[u].forwardTrailers(trailers, using: &self.trailers, to: &downstreams[h].output)
+    upstreams[u].forwardTrailers(trailers, self.trailers, to: &downstreams[h].output)
     if trailers.isEmpty { return }
     facts.recordDropped(inTrailers: self.trailers.droppedCount)
     if downstreams[h].exchange.isGRPC {

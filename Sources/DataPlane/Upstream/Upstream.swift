@@ -110,7 +110,8 @@ struct Upstream: ~Copyable {
   }
 
   /// The next part of the answer's body.
-  mutating func nextBodyPart() -> BodyPart { body.next(input) }
+  /// - Parameter trailers: holds the fields of a trailer section afterwards.
+  mutating func nextBodyPart(trailers: inout FieldTable) -> BodyPart { body.next(input, trailers: &trailers) }
 
   /// Appends these bytes of the input to `output`.
   borrowing func forward(_ range: Range<Int>, to output: inout ByteBuffer) {
@@ -118,8 +119,8 @@ struct Upstream: ~Copyable {
   }
 
   /// Appends the fields of a trailer section in the input, those that may travel, and the body's end.
-  borrowing func forwardTrailers(_ range: Range<Int>, using fields: inout FieldTable, to output: inout ByteBuffer) {
-    writeLastChunk(trailers: input.span.extracting(range), using: &fields, to: &output)
+  borrowing func forwardTrailers(_ range: Range<Int>, _ fields: borrowing FieldTable, to output: inout ByteBuffer) {
+    writeLastChunk(trailers: input.span.extracting(range), fields, to: &output)
   }
 
   /// The `grpc-status` among these fields, which stand in the input from `offset` on.

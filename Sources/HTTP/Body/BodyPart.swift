@@ -4,8 +4,8 @@ public enum BodyPart: Hashable, Sendable {
   case data(start: Int, end: Int, consumed: Int)
   /// Nothing more can be told from these bytes. What was not consumed comes again, with more behind it.
   case needMore(consumed: Int)
-  /// The whole trailer section with its final empty line at `start ..< end`, valid field lines all of them. Read it
-  /// with ``FieldTable/parseTrailers(_:limits:)``, which leaves out what may not stand there. The body is done.
+  /// The whole trailer section with its final empty line at `start ..< end`, valid field lines all of them, of which
+  /// ``BodyReader/next(_:trailers:)`` leaves out what may not stand there. The body is done.
   case trailers(start: Int, end: Int, consumed: Int)
   /// The body is done.
   case end(consumed: Int)

@@ -51,6 +51,30 @@ public struct BodyReader: Equatable, Sendable {
 
   /// The next part of the body. `bytes` begins at the first byte not consumed so far.
   public mutating func next(_ bytes: Span<UInt8>) -> BodyPart {
+    let part = step(bytes)
+    guard case .trailers = part, !isOwn else { return part }
+    var fields = FieldTable()
+    return judge(part, bytes, &fields)
+  }
+
+  /// As the other, with a table that holds the fields of a trailer section afterwards; their offsets are the section's.
+  public mutating func next(_ bytes: Span<UInt8>, trailers fields: inout FieldTable) -> BodyPart {
+    let part = step(bytes)
+    if case .trailers = part { return judge(part, bytes, &fields) }
+    return part
+  }
+
+  /// The part as it is, or what is wrong with the trailers in it.
+  private mutating func judge(_ part: BodyPart, _ bytes: Span<UInt8>, _ fields: inout FieldTable) -> BodyPart {
+    guard case .trailers(let start, let end, _) = part else { return part }
+    switch fields.parseTrailers(bytes.extracting(start..<end)) {
+    case .complete(end - start): return part
+    case .complete, .incomplete: return fail(.bareLineFeed)
+    case .fault(let fault): return fail(fault == .tooManyFields ? .trailersTooLarge : fault)
+    }
+  }
+
+  private mutating func step(_ bytes: Span<UInt8>) -> BodyPart {
     switch state {
     case .done: return .end(consumed: 0)
     case .failed(let fault): return .fault(fault)
@@ -115,7 +139,7 @@ extension BodyReader {
         guard byte == lineFeed else { return fail(.missingChunkEnd) }
         state = .chunkSize(value: 0, digits: 0)
       case .trailers(let searched): return nextTrailers(s, from: i, searched: Int(searched))
-      case .done, .failed, .length, .untilClose: return next(s.extracting(i...))
+      case .done, .failed, .length, .untilClose: return step(s.extracting(i...))
       }
       i &+= 1
     }
@@ -163,16 +187,6 @@ extension BodyReader {
     if end == 2, section[0] == carriageReturn {
       state = .done
       return .end(consumed: start &+ 2)
-    }
-    if isOwn {
-      state = .done
-      return .trailers(start: start, end: start &+ end, consumed: start &+ end)
-    }
-    var fields = FieldTable()
-    switch fields.parseTrailers(section.extracting(..<end)) {
-    case .complete(end): break
-    case .complete, .incomplete: return fail(.bareLineFeed)
-    case .fault(let fault): return fail(fault == .tooManyFields ? .trailersTooLarge : fault)
     }
     state = .done
     return .trailers(start: start, end: start &+ end, consumed: start &+ end)

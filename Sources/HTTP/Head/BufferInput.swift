@@ -25,4 +25,9 @@ extension ResponseHead {
 extension BodyReader {
   /// The next part of the body, from the buffer's front; see ``next(_:)``.
   public mutating func next(_ input: borrowing ByteBuffer) -> BodyPart { next(input.span) }
+
+  /// The same, with a table for trailers; see ``next(_:trailers:)``.
+  public mutating func next(_ input: borrowing ByteBuffer, trailers: inout FieldTable) -> BodyPart {
+    next(input.span, trailers: &trailers)
+  }
 }
