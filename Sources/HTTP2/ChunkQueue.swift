@@ -13,6 +13,8 @@ public struct ChunkQueue: Sendable {
   /// Bytes that wait.
   public private(set) var count = 0
 
+  /// Chunks that follow each other and are not larger together become one. Why: a byte should not cost an array.
+  private static let joinedBytes = 4096
   /// Emptied storage above this many slots is given back. Why: a stream that once fell behind should not keep the memory.
   private static let slotsKept = 16
 
@@ -20,11 +22,17 @@ public struct ChunkQueue: Sendable {
 
   public var isEmpty: Bool { count == 0 }
 
-  /// Adds bytes at the end, without a copy.
+  /// Adds bytes at the end, without a copy unless they are few.
   public mutating func append(_ bytes: [UInt8]) {
     if bytes.isEmpty { return }
-    if count == 0 { head = bytes } else { rest.append(bytes) }
-    count += bytes.count
+    defer { count += bytes.count }
+    if count == 0 {
+      head = bytes
+    } else if next < rest.count, rest[rest.count - 1].count + bytes.count <= Self.joinedBytes {
+      rest[rest.count - 1] += bytes
+    } else {
+      rest.append(bytes)
+    }
   }
 
   /// Moves the first `n` bytes, at most `count`, to the end of `buffer`.

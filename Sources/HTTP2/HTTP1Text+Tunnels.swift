@@ -81,6 +81,7 @@ extension OwnHeadText {
   public mutating func becomeTunnelAnswer(_ text: Span<UInt8>) {
     first = .tunnel
     drop("sec-websocket-accept", text)
+    drop("content-length", text)
   }
 }
 

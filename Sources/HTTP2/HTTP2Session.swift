@@ -48,7 +48,8 @@ public final class HTTP2Session {
   public var wantsRead: Bool { state.value.wantsRead }
   /// True when `write` may give something. Frames that wait for the peer's window do not count.
   public var wantsWrite: Bool { state.value.wantsWrite }
-  /// Whether a client may open another stream now: no GOAWAY came, and ids are left.
+  /// Whether a client may open another stream now: no GOAWAY came, ids are left, the peer's limit is not reached, and no more than
+  /// `HTTP2Settings.unreadBytes` wait for it.
   public var takesRequests: Bool { state.value.takesRequests }
   /// The peer has said that it goes by our settings; it must soon (RFC 9113 §6.5.3), by a clock of the driver's.
   public var isAcknowledged: Bool { state.value.isAcknowledged }

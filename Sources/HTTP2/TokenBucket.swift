@@ -25,6 +25,6 @@ struct TokenBucket: Sendable {
     return true
   }
 
-  /// Gives tokens back, up to the burst.
-  mutating func refund(_ tokens: UInt64) { level = min(capacity, level + tokens * 1000) }
+  /// Gives parts of a token back, up to the burst.
+  mutating func refund(thousandths: UInt64) { level = min(capacity, level &+ thousandths) }
 }

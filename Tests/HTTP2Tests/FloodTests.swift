@@ -106,9 +106,12 @@ import Testing
 
   @Test func oneByteDataIsCappedAndHeartbeatsAreNot() {
     let fast = server()
-    fast.receive(Self.frame(1, 4, 1, Self.block))
-    for _ in 0..<3000 where fast.fault == nil { fast.receive(Self.frame(0, 0, 1, [1])) }
-    #expect(fast.fault == .flood(.idleFrames))
+    fast.receive(Self.frame(1, 4, 1, Self.block) + Self.frame(1, 4, 3, Self.block))
+    for _ in 0..<3000 { fast.receive(Self.frame(0, 0, 1, [1])) }
+    #expect(fast.seen.contains(.closed(1, .enhanceYourCalm)))
+    #expect(fast.data(1).count == 2000)
+    fast.receive(Self.frame(0, 1, 3, [1]))
+    #expect(fast.fault == nil && fast.data(3) == [1], "another stream of the connection goes on")
     let steady = server()
     steady.receive(Self.frame(1, 4, 1, Self.block))
     for _ in 0..<10_000 {

@@ -36,6 +36,7 @@ extension ProxyCore {
     case .http2:
       var settings = limits.http2
       settings.takesExtendedConnect = !listeners[origin.listener].policy.upgrades.names.isEmpty
+      if origin.identity >= 0 { settings.trustForMany() }
       machine = .http2(HTTP2Session(role: .server, settings: settings, storage: fieldStorage, at: milliseconds))
     case .calls(let speaks):
       var settings = limits.calls

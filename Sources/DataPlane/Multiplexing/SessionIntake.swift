@@ -85,7 +85,7 @@ extension ProxyCore {
     takeEvents(s, machine)
     sessionInput.removeAll()
     guard sessions.contains(s) else { return }
-    if machine.hasFault { endSession(s) }
+    if machine.hasFault || machine.hasReproach { endSession(s) }
     markDirty(s)
     restSession(s)
   }

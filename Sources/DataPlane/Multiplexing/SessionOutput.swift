@@ -42,8 +42,9 @@ extension ProxyCore {
         resumeTunnels(s)
       }
       guard sessions.contains(s) else { return }
-      if machine.hasFault { endSession(s) }
+      if machine.hasFault || machine.hasReproach { endSession(s) }
       readOn(s)
+      guard sessions.contains(s) else { return }
       if sessions[s].isFlushed { afterWriting(s, moved: n) }
     case .wouldBlock: break
     case .endOfFile, .failed: closeSession(s)

@@ -18,6 +18,8 @@ struct FrameReader: ~Copyable {
   var headers: FrameHeader?
   var block = ByteBuffer()
   var continuations = 0
+  /// Monotonic milliseconds, when that frame came.
+  var blockSince: UInt64 = 0
 
   /// Storage above this is given back when it is empty. Why: an idle connection should not keep a long block's.
   private static let bytesKept = 4096

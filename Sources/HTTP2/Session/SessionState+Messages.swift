@@ -21,6 +21,7 @@ extension SessionState {
     if header.flags.contains(.endHeaders) { return takeBlock(header, block) }
     reader.headers = header
     reader.continuations = 0
+    reader.blockSince = now
     reader.block.append(block)
   }
 
@@ -112,7 +113,9 @@ extension SessionState {
     }
     if message.isInterim {
       streams[slot].interims &+= 1
-      guard streams[slot].interims <= settings.interims else { return refuse(id, slot, .enhanceYourCalm) }
+      guard streams[slot].interims <= settings.interims, events.listBytes < settings.pendingListBytes else {
+        return refuse(id, slot, .enhanceYourCalm)
+      }
       return append(.informational, list, stream: id, slot: slot)
     }
     guard !ends || message.length <= 0 else { return refuse(id, slot, .protocolError) }
@@ -127,7 +130,11 @@ extension SessionState {
     guard ends, isSound, list?.areTrailers ?? true, streams[slot].isAsLongAsSaid else {
       return refuse(id, slot, .protocolError)
     }
-    if list == nil, role == .server { return refuse(id, slot, .enhanceYourCalm) }  // no status could say it any more
+    let list = list.flatMap { $0.size <= settings.trailerBytes ? $0 : nil }
+    // No status could say any more that they are too large.
+    if list == nil && role == .server || events.listBytes >= settings.pendingListBytes {
+      return refuse(id, slot, .enhanceYourCalm)
+    }
     append(.trailers, list, stream: id, slot: slot)
     endedByPeer(slot)
   }

@@ -9,6 +9,9 @@ extension SessionState {
       guard let taken = reader.takePreface(bytes) else { return fail(.badPreface) }
       at = taken
     }
+    if reader.headers != nil, now > reader.blockSince + settings.blockMilliseconds {
+      return fail(.flood(.continuations))
+    }
     while at < bytes.count && !isTerminated {
       if reader.data != nil {
         at = takeData(bytes, from: at)
@@ -65,7 +68,8 @@ extension SessionState {
   /// What can be said of a frame by its header, before its payload has come. False when the connection ends by it.
   private mutating func begins(_ header: FrameHeader) -> Bool {
     guard header.length <= FrameHeader.payloadLimit else { return broken(.frameSizeError) }
-    guard frames.count <= settings.unreadBytes else { return flooded(.unread) }
+    // A client causes its frames itself, and opens no more streams.
+    guard role == .client || frames.count <= settings.unreadBytes else { return flooded(.unread) }
     if reader.isFirst {
       guard header.type == .settings, !header.flags.contains(.acknowledgement) else { return broken(.protocolError) }
       reader.isFirst = false
@@ -95,14 +99,14 @@ extension SessionState {
     let ends = header.flags.contains(.endStream)
     emptyFrames = header.length == 0 && !ends ? emptyFrames + 1 : 0
     if emptyFrames > settings.emptyFrames { return flooded(.emptyData) }
-    guard header.length < settings.smallDataBytes, !ends else { return true }
-    if header.length > 0, isTunnel(header.stream) { return true }
+    if header.length > 0 || ends { return true }  // of a body: its stream is charged
     return idleFrames.spend(at: now) || flooded(.idleFrames)
   }
 
-  private mutating func isTunnel(_ stream: Int32) -> Bool {
-    let slot = slot(of: stream)
-    return slot != .none && streams[slot].isTunnel
+  /// Charges a stream a DATA frame that carries next to nothing. The stream, not the connection: between proxies that is everybody's.
+  private mutating func isSpent(_ slot: Handle, _ data: FrameReader.DataFrame) -> Bool {
+    guard data.left > 0, data.left < settings.smallDataBytes, !data.ends, !streams[slot].isTunnel else { return false }
+    return !streams[slot].smallFrames.spend(at: now)
   }
 
   private mutating func flooded(_ flood: HTTP2Fault.Flood) -> Bool {
@@ -138,6 +142,10 @@ extension SessionState {
     let slot = slot(of: id)
     if slot == .none {
       guard isLate(id) else { return }
+      // Who was told to stop, and goes on, is charged on the connection.
+      if data.left < settings.smallDataBytes, !data.ends, !idleFrames.spend(at: now) {
+        return fail(.flood(.idleFrames))
+      }
       data.isSkipped = true
     } else if streams[slot].isEndedByPeer {
       return breakOff(.streamClosed)
@@ -146,6 +154,9 @@ extension SessionState {
       data.isSkipped = true
     } else if !streams[slot].hasHead {
       refuse(id, slot, .protocolError)
+      data.isSkipped = true
+    } else if isSpent(slot, data) {
+      refuse(id, slot, .enhanceYourCalm)
       data.isSkipped = true
     }
     if data.isPaddingUnknown && data.left == 0 { return breakOff(.frameSizeError) }

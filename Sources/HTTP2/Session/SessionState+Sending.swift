@@ -6,11 +6,12 @@ extension SessionState {
 
   var takesRequests: Bool {
     role == .client && !isTerminated && !hasHeardGoAway && !hasSaidGoAway && nextOwnStream > 0
+      && index.count < peer.streamLimit && frames.count <= settings.unreadBytes
   }
 
   /// Opens the next stream of a client's; its HEADERS must follow at once, so that ids go out in order.
   mutating func openRequest(tag: UInt64, _ method: Stream.Method) -> Handle? {
-    guard takesRequests, index.count < peer.streamLimit, frames.count <= settings.unreadBytes else { return nil }
+    guard takesRequests else { return nil }
     let slot = open(nextOwnStream, tag: tag)
     streams[slot].method = method
     nextOwnStream = nextOwnStream == .max ? -1 : nextOwnStream &+ 2
@@ -42,14 +43,28 @@ extension SessionState {
     guard slot != .none, !streams[slot].isEnding, maySendNow(slot, bytes.count) else {
       return send(stream, [UInt8](copying: bytes), endStream: endStream)
     }
-    frames.append(FrameHeader(.data, endStream ? .endStream : [], stream: stream, length: bytes.count))
-    frames.append(bytes)
+    appendData(stream, bytes, endStream: endStream)
     sent(bytes.count, slot, isCut: false)
     if endStream {
       streams[slot].isEnding = true
       endedByUs(slot)
     }
     return true
+  }
+
+  /// Appends a DATA frame to `frames`, or to the one that they end with: a body in small pieces costs its reader no frame each.
+  private mutating func appendData(_ stream: Int32, _ bytes: Span<UInt8>, endStream: Bool) {
+    if openData.stream == stream, openData.end == frames.count {
+      frames.append(bytes)
+      frames.setFrameLength(at: openData.start)
+      if endStream { frames.overwrite(at: openData.start + 4, with: FrameFlags.endStream.rawValue) }
+    } else {
+      openData.start = frames.count
+      frames.append(FrameHeader(.data, endStream ? .endStream : [], stream: stream, length: bytes.count))
+      frames.append(bytes)
+    }
+    openData.stream = endStream ? 0 : stream
+    openData.end = frames.count
   }
 
   /// Whether bytes of a body may go out with the frames that wait already: where none wait on its stream, the windows are open, and it is
@@ -66,7 +81,7 @@ extension SessionState {
     sendWindow &-= count
     // The peer answers DATA with WINDOW_UPDATEs, at most two each; those are no flood. But they are where it asks for a body byte by byte
     // (CVE-2019-9511).
-    if !isCut || count >= settings.smallDataBytes { idleFrames.refund(2) }
+    if !isCut || count >= settings.smallDataBytes { idleFrames.refund(thousandths: 2000) }
   }
 
   /// Queues body bytes. False when the stream is gone or its end was queued.
@@ -172,6 +187,7 @@ extension SessionState {
     if frames.isEmpty { return }
     output.append(frames.span)
     frames.removeAll()
+    openData.stream = 0
     if frames.capacity > Self.framesKept { frames.release() }
     acknowledgements = 0
   }

@@ -38,6 +38,8 @@ struct SessionState: ~Copyable {
   /// Streams that have something to send, and those that wait for the connection's window alone.
   var ready = StreamQueue()
   var blocked = StreamQueue()
+  /// The DATA frame that `frames` ends with, where its stream may say more.
+  var openData = (stream: Int32(0), start: 0, end: 0)
   /// Acknowledgements in `frames`.
   var acknowledgements = 0
 
@@ -91,7 +93,10 @@ struct SessionState: ~Copyable {
   }
 
   mutating func nextEvent() -> HTTP2Event? {
-    guard let item = events.take() else { return nil }
+    guard let item = events.take() else {
+      if streams.isEmpty, streams.slotCount > Self.slotsKept { streams = Slab() }
+      return nil
+    }
     var tag: UInt64 = 0
     if streams.contains(item.slot) {
       tag = streams[item.slot].tag
@@ -100,11 +105,16 @@ struct SessionState: ~Copyable {
     return HTTP2Event(stream: item.stream, tag: tag, kind: HTTP2Event.Kind(item.kind, from: &events), slot: item.slot)
   }
 
+  /// Slots above this are given back when no stream is left. Why: an idle connection should not keep a burst's.
+  private static var slotsKept: UInt32 { 64 }
+
   // MARK: Streams
 
   mutating func open(_ id: Int32, tag: UInt64 = 0) -> Handle {
     let window = FlowWindow(stream: settings.streamWindow, isKnown: isAcknowledged)
-    let slot = streams.insert(Stream(id: id, tag: tag, window: window, sendWindow: peer.initialWindow))
+    let smallFrames = TokenBucket(burst: settings.smallFrameBurst, perSecond: settings.smallFramesPerSecond, at: now)
+    let slot = streams.insert(
+      Stream(id: id, tag: tag, window: window, sendWindow: peer.initialWindow, smallFrames: smallFrames))
     index.set(UInt32(bitPattern: id), slot.bits)
     return slot
   }
@@ -122,7 +132,10 @@ struct SessionState: ~Copyable {
 
   /// Closes a stream that both sides have ended.
   mutating func closeIfDone(_ slot: Handle) {
-    if streams[slot].isEnded && streams[slot].isEndedByPeer { close(slot, .noError, .complete) }
+    guard streams[slot].isEnded && streams[slot].isEndedByPeer else { return }
+    // Who resets one of many does no harm: of four that end well one may be reset.
+    resets.refund(thousandths: 250)
+    close(slot, .noError, .complete)
   }
 
   // MARK: Turns to send

@@ -16,6 +16,7 @@ struct Stream {
   var received: Int64 = 0
   /// 1xx heads that came.
   var interims: UInt8 = 0
+  var smallFrames: TokenBucket
   /// See `HTTP2Session.setTunnel`.
   var isTunnel = false
   /// Of a client's request, as far as the body of the answer depends on it.
@@ -41,10 +42,11 @@ struct Stream {
   /// Which queue it stands in.
   enum Place: UInt8 { case nowhere, ready, blocked }
 
-  init(id: Int32, tag: UInt64 = 0, window: FlowWindow, sendWindow: Int) {
+  init(id: Int32, tag: UInt64 = 0, window: FlowWindow, sendWindow: Int, smallFrames: TokenBucket) {
     self.id = id
     self.tag = tag
     self.window = window
+    self.smallFrames = smallFrames
     self.sendWindow = sendWindow
   }
 

@@ -128,7 +128,9 @@ final class GRPCConnection: ServedConnection {
       switch event.kind {
       case .request(let fields, _): begin(fields, event)
       case .tooLarge: session.submitResponse(event.stream, [":status": "431"], endStream: true)
-      case .data(let range): received(range, call, event.stream)
+      case .data(let range):
+        if event.tag == 0 { refuseOther(event.stream) }
+        received(range, call, event.stream)
       case .ended: event.tag == 0 ? refuseOther(event.stream) : ended(call)
       case .endWritten: endWritten(call, event.stream)
       case .closed: closed(call)
@@ -167,7 +169,7 @@ final class GRPCConnection: ServedConnection {
     let stream = event.stream
     guard fields[":method"] == "POST", GRPCMessages.isGRPC(fields) else {
       server.counters.requestsRefused.count()
-      return  // answered when it has ended: until then it may turn out to be malformed
+      return  // answered when more of it comes: this read may still tell that it is malformed
     }
     server.counters.requests.count()
     let call = server.calls.insert(GRPCCall(connection: handle, stream: stream, limit: limits.messageBytes))
@@ -181,7 +183,7 @@ final class GRPCConnection: ServedConnection {
     session.submitResponse(stream, GRPCMessages.response, endStream: false)
   }
 
-  /// Answers a request that is no call of gRPC. One that has an answer already is left alone.
+  /// Answers a request that is no call of gRPC, at its first byte or its end. One that has an answer already is left alone.
   private func refuseOther(_ stream: Int32) {
     guard session.submitResponse(stream, [":status": "415", "content-type": "text/plain"], endStream: false) else {
       return

@@ -119,6 +119,9 @@ final class GRPCLink {
       case .response(let fields, _): responded(fields, call)
       case .data(let range): received(range, call, event.stream)
       case .trailers(let fields): client.finished(call, GRPCMessages.status(fields))
+      case .ended:
+        client.finished(call, nil)  // after trailers nobody is left to be told
+        session.reset(event.stream, .noError)
       case .tooLarge: client.finished(call, GRPCStatus(.internal, "the answer's header fields are too large"))
       case .closed(let code): client.finished(call, code == .noError ? nil : GRPCLink.status(code))
       case .goAway(_, let code) where code != .noError: end("the peer says \(code)")

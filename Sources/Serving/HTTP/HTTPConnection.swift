@@ -281,7 +281,7 @@ final class HTTPConnection: ServedConnection {
     for _ in 0..<slow { server.counters.timeouts.count() }
     let receivedAt = wire?.receivedAt ?? now
     if conversation.isIdle && now >= receivedAt + limits.idleTimeout {
-      conversation.session.goAway(.noError)
+      conversation.session.terminate(.noError)  // what is open is nobody's, and has come no further
     } else {
       switch keepalive.check(receivedAt: receivedAt, at: now, limits: limits) {
       case .dead: return timedOut(resets: true)

@@ -266,4 +266,90 @@ import Testing
     }
     #expect(server.fault == nil)
   }
+
+  /// A connection that many share: of those who ask and end well, some may be reset.
+  @Test func resetsAmongManyThatEndWellAreNoFlood() {
+    let server = server()
+    var stream: UInt32 = 1
+    for round in 0..<5000 {
+      server.receive(wire(1, 5, stream, getBlock))
+      if round % 10 == 0 {
+        server.receive(wire(3, 0, stream, [0, 0, 0, 8]))
+      } else {
+        server.session.submitResponse(Int32(stream), okFields, endStream: true)
+        _ = server.output()
+      }
+      stream += 2
+    }
+    #expect(server.fault == nil)
+  }
+
+  @Test func aFieldBlockMustBeCompleteInTime() {
+    let server = server()
+    server.receive(wire(1, 1, 1, getBlock))
+    server.now += 10_000
+    server.receive(wire(9, 0, 1, [0x88]))
+    #expect(server.fault == nil)
+    server.now += 1
+    server.receive(wire(9, 0, 1, [0x88]))
+    #expect(server.fault == .flood(.continuations))
+  }
+
+  @Test func trailersAreSmallerThanHeads() throws {
+    let large = [("x", String(repeating: "y", count: 17_000))]
+    let server = server()
+    server.receive(wire(1, 4, 1, getBlock))
+    let trailers = block(large)
+    server.receive(wire(1, 1, 1, Array(trailers.prefix(16_000))) + wire(9, 4, 1, Array(trailers.dropFirst(16_000))))
+    #expect(server.seen.last == .closed(1, .enhanceYourCalm))
+    let (client, stream) = try client()
+    let id = UInt32(stream)
+    client.receive(wire(1, 4, id, [0x88]) + wire(1, 1, id, Array(trailers.prefix(16_000))) + wire(9, 4, id, Array(trailers.dropFirst(16_000))))
+    #expect(client.seen.contains(.tooLarge(stream)))
+  }
+
+  /// A body in small pieces is one frame where nothing else was said in between.
+  @Test func smallPiecesGoOutInOneFrame() {
+    let server = server()
+    server.receive(wire(1, 5, 1, getBlock) + wire(1, 5, 3, getBlock))
+    for stream in [Int32(1), 3] { server.session.submitResponse(stream, okFields, endStream: false) }
+    for piece in ["a", "b", "c"] { server.session.send(1, copying: bytes(piece).span) }
+    server.session.send(3, copying: bytes("x").span)
+    server.session.send(1, copying: bytes("d").span)
+    server.session.send(1, copying: bytes("e").span, endStream: true)
+    let data = frames(server.output()).filter { $0.type == 0 }
+    #expect(data.map(\.payload) == [bytes("abc"), bytes("x"), bytes("de")])
+    #expect(data.map(\.flags) == [0, 0, 1])
+    server.session.send(3, copying: bytes("y").span)
+    #expect(frames(server.output()).map(\.payload) == [bytes("y")])
+  }
+
+  /// A client causes what waits for its server itself: it opens no more streams, and is no flood's victim.
+  @Test func aSlowServerIsNotFlooding() throws {
+    var settings = HTTP2Settings()
+    settings.unreadBytes = 5000
+    let client = End(.client, settings)
+    client.receive(wire(4, 0, 0, []))
+    let large: HeaderList = [":method": "GET", ":scheme": "http", ":authority": "users", ":path": "/" + String(repeating: "a", count: 3000)]
+    for _ in 0..<2 { _ = try #require(client.session.submitRequest(large, endStream: true)) }
+    #expect(!client.session.takesRequests)
+    #expect(client.session.submitRequest(large, endStream: true) == nil)
+    client.receive(wire(8, 0, 0, [0, 0, 0, 1]))
+    #expect(client.fault == nil && client.session.reproach == nil)
+    _ = client.output()
+    #expect(client.session.takesRequests)
+  }
+
+  @Test func aBurstOfStreamsIsNotKept() {
+    let server = server()
+    for round in 0..<3 as Range<UInt32> {
+      let first = round * 400 + 1
+      for stream in stride(from: first, to: first + 400, by: 2) { server.receive(wire(1, 5, stream, getBlock)) }
+      for stream in stride(from: first, to: first + 400, by: 2) { server.session.submitResponse(Int32(stream), okFields, endStream: true) }
+      _ = server.output()
+      #expect(server.session.streamCount == 0 && server.session.nextEvent() == nil)
+      #expect(server.session.state.value.streams.slotCount == 0)
+    }
+    #expect(server.seen.filter { if case .closed(_, .noError) = $0 { true } else { false } }.count == 600)
+  }
 }
