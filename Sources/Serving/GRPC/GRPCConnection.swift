@@ -33,6 +33,9 @@ final class GRPCConnection: ServedConnection {
     case secure(GRPCPeer)
   }
 
+  /// Bytes of requests that are no calls of gRPC, of which so many are read before an answer.
+  private var otherBytes = 0
+  private static let otherBytesRead = 64 << 10
   /// The first byte of a TLS connection: a record of the kind "handshake" (RFC 8446 §5.1). No HTTP begins with it.
   private static let handshakeRecord = UInt8(0x16)
 
@@ -129,7 +132,7 @@ final class GRPCConnection: ServedConnection {
       case .request(let fields, _): begin(fields, event)
       case .tooLarge: session.submitResponse(event.stream, [":status": "431"], endStream: true)
       case .data(let range):
-        if event.tag == 0 { refuseOther(event.stream) }
+        if event.tag == 0 { receivedOther(range.count, event.stream) }
         received(range, call, event.stream)
       case .ended: event.tag == 0 ? refuseOther(event.stream) : ended(call)
       case .endWritten: endWritten(call, event.stream)
@@ -169,7 +172,7 @@ final class GRPCConnection: ServedConnection {
     let stream = event.stream
     guard fields[":method"] == "POST", GRPCMessages.isGRPC(fields) else {
       server.counters.requestsRefused.count()
-      return  // answered when more of it comes: this read may still tell that it is malformed
+      return  // answered when it has ended: until then it may turn out to be malformed
     }
     server.counters.requests.count()
     let call = server.calls.insert(GRPCCall(connection: handle, stream: stream, limit: limits.messageBytes))
@@ -183,7 +186,13 @@ final class GRPCConnection: ServedConnection {
     session.submitResponse(stream, GRPCMessages.response, endStream: false)
   }
 
-  /// Answers a request that is no call of gRPC, at its first byte or its end. One that has an answer already is left alone.
+  /// Reads past the body of a request that is no call of gRPC: one without an end is answered all the same.
+  private func receivedOther(_ count: Int, _ stream: Int32) {
+    otherBytes += count
+    if otherBytes > Self.otherBytesRead { refuseOther(stream) }
+  }
+
+  /// Answers a request that is no call of gRPC. One that has an answer already is left alone.
   private func refuseOther(_ stream: Int32) {
     guard session.submitResponse(stream, [":status": "415", "content-type": "text/plain"], endStream: false) else {
       return
