@@ -64,11 +64,11 @@ public struct HeaderList: Sendable {
   /// Adds a field at the end from bytes that a parser has validated. The name is stored in lower case.
   public mutating func append(name: Span<UInt8>, value: Span<UInt8>) {
     let start = bytes.count
-    unsafe name.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+    bytes.append(copying: name)
     for index in start..<bytes.count { bytes[index] = Self.lowercase(bytes[index]) }
     bytes.append(UInt8(ascii: ":"))
     bytes.append(UInt8(ascii: " "))
-    unsafe value.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+    bytes.append(copying: value)
     bytes.append(0x0d)
     bytes.append(0x0a)
     entries.append(
@@ -89,7 +89,7 @@ public struct HeaderList: Sendable {
 
   /// Gives an empty list the lines of all its fields.
   mutating func setLines(_ lines: Span<UInt8>) {
-    unsafe lines.withUnsafeBufferPointer { unsafe bytes.append(contentsOf: $0) }
+    bytes.append(copying: lines)
   }
 
   /// The name of field `index`; traps when out of range.
@@ -148,14 +148,4 @@ extension HeaderList: ExpressibleByDictionaryLiteral {
 
 extension HeaderList: CustomStringConvertible {
   public var description: String { fields.map { "\($0.name): \($0.value)" }.joined(separator: "\n") }
-}
-
-extension [UInt8] {
-  /// These bytes in an array. By appending: the initializer for uninitialized capacity looks up the array's type while the program
-  /// runs, which costs more than the copy.
-  init(copying bytes: Span<UInt8>) {
-    self.init()
-    reserveCapacity(bytes.count)
-    unsafe bytes.withUnsafeBufferPointer { unsafe append(contentsOf: $0) }
-  }
 }

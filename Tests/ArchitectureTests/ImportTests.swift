@@ -5,7 +5,7 @@ import Testing
   /// Modules of the toolchain that any module may use.
   static let toolchain: Set<String> = ["Swift", "Synchronization", "_Concurrency"]
   /// The only modules that may name C.
-  static let mayImportC: Set<String> = ["SystemIO", "TLS", "HTTP2", "Settings"]
+  static let mayImportC: Set<String> = ["SystemIO", "TLS", "Settings"]
   static let cModules: Set<String> = ["Glibc", "Musl", "CLinux", "CNGHTTP2", "CYAML", "COpenSSL", "Darwin"]
   /// The only modules that may use Foundation: nothing that the proxy links.
   static let mayImportFoundation: Set<String> = [

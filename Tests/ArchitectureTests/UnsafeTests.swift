@@ -3,7 +3,7 @@ import Testing
 /// Where memory may be touched unchecked, and that nobody turns the checks off.
 @Suite struct UnsafeTests {
   static let words = ["unsafe", "Unsafe", "@unchecked"]
-  static let mayBeUnsafe: Set<String> = ["Memory", "SystemIO", "TLS", "HTTP2", "Settings"]
+  static let mayBeUnsafe: Set<String> = ["Memory", "SystemIO", "TLS", "Settings"]
 
   @Test(arguments: Module.all.map(\.name)) func theWordStandsOnlyWhereTheMapSays(_ name: String) throws {
     guard !Self.mayBeUnsafe.contains(name) else { return }

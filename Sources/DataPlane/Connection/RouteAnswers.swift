@@ -8,6 +8,9 @@ extension ProxyCore {
   /// Answers a request by a route that does not forward: a redirect, or an answer of its own.
   mutating func answer(_ h: Handle, _ headLength: Int, by use: Int32) {
     guard let route = uses[use].route else { return }
+    if asksForTunnel(h), (200..<300).contains(content(of: route).status) {
+      return refuse(h, .badRequest, status: 501, text: "this route answers by itself, which is no tunnel")
+    }
     let place = downstreams[h].location(route, head)
     downstreams[h].input.removeFirst(headLength)
     if !downstreams[h].exchange.keepAlive { downstreams[h].closesAfterAnswer = true }
@@ -21,6 +24,12 @@ extension ProxyCore {
     downstreams[h].exchange.answered = true
     count(h, use, status)
     answerComplete(h)
+  }
+
+  /// Whether a success would tell the caller that a tunnel stands (RFC 9110 §9.3.6, RFC 8441 §5).
+  private mutating func asksForTunnel(_ h: Handle) -> Bool {
+    downstreams[h].exchange.method == .connect
+      || (downstreams[h].link.isStream && !downstreams[h].exchange.offer.isEmpty)
   }
 
   /// Counted under `/$/route/<name>`: no service was asked.

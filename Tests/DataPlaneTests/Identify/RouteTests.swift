@@ -146,6 +146,22 @@ import Traffic
     #expect(facts.requests.filter { $0.responseClass == .failure }.map(\.service) == ["/$/route/down"])
   }
 
+  /// A success of CONNECT says that a tunnel stands; a route that answers by itself has none.
+  @Test func aDirectAnswerIsNoTunnel() throws {
+    let proxy = try ProxyHarness(
+      dtab: "",
+      routes: [
+        "ok": HTTPRoute(hosts: [.exact("ok")], action: .respond(DirectResponse(status: 200, body: "fine\n"))),
+        "no": HTTPRoute(hosts: [.exact("no")], action: .respond(DirectResponse(status: 403))),
+      ])
+    let caller = try proxy.caller()
+    for (authority, status) in [("ok", "501"), ("no", "403")] {
+      let stream = caller.openTunnel(authority: authority)
+      caller.waitForHead(stream)
+      #expect(caller.status[stream] == status, "\(authority)")
+    }
+  }
+
   /// A request in flight finishes by the route it matched; the next goes by the new table.
   @Test func routesChangeUnderRequests() throws {
     let slow = try ScriptedServer { connection, server, _ in
