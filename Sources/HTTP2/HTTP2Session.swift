@@ -5,6 +5,9 @@ import Memory
 /// The driver's turn: `receive` what was read, drain `nextEvent`, act through the commands, `write` into an output buffer and
 /// send that. Nothing calls back.
 public final class HTTP2Session {
+  /// What a client says first (RFC 9113 §3.4).
+  public static let preface: StaticString = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+
   let state: ExclusiveCell<SessionState>
 
   /// - Parameters:

@@ -65,10 +65,7 @@ public func bytesEqual(_ s: Span<UInt8>, _ o: Span<UInt8>) -> Bool {
 }
 
 /// True when `s` holds exactly the bytes of the literal `t`.
-public func equals(_ s: Span<UInt8>, _ t: StaticString) -> Bool {
-  let literal = unsafe Span(_unsafeStart: t.utf8Start, count: t.utf8CodeUnitCount)
-  return bytesEqual(s, literal)
-}
+public func equals(_ s: Span<UInt8>, _ t: StaticString) -> Bool { withBytes(of: t) { bytesEqual(s, $0) } }
 
 /// Lends the bytes of a literal.
 @inline(__always) public func withBytes<Result>(of literal: StaticString, _ body: (Span<UInt8>) -> Result) -> Result {
@@ -78,15 +75,19 @@ public func equals(_ s: Span<UInt8>, _ t: StaticString) -> Bool {
 /// True when `s` holds the bytes of the literal `t` in any case; `t` must be in lower case (ASCII letters alone have
 /// case).
 public func equalsIgnoringCase(_ s: Span<UInt8>, _ t: StaticString) -> Bool {
+  withBytes(of: t) { equalsIgnoringCase(s, $0) }
+}
+
+/// True when `s` holds the bytes of `lower`, which must be in lower case, in any case.
+public func equalsIgnoringCase(_ s: Span<UInt8>, _ lower: Span<UInt8>) -> Bool {
   let n = s.count
-  if n != t.utf8CodeUnitCount { return false }
-  let literal = unsafe Span(_unsafeStart: t.utf8Start, count: n)
+  if n != lower.count { return false }
   var i = 0
   while i &+ 8 <= n {
-    if lowercased(word(s, at: i)) != word(literal, at: i) { return false }
+    if lowercased(word(s, at: i)) != word(lower, at: i) { return false }
     i &+= 8
   }
-  return lowercased(rest(s)) == rest(literal)
+  return lowercased(rest(s)) == rest(lower)
 }
 
 /// A 64-bit hash of the bytes that only who knows `seed` can predict: eight bytes a step through a folded 64×64→128

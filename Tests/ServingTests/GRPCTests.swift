@@ -255,6 +255,61 @@ import Testing
     #expect(client.status[stream] == "415")
   }
 
+  /// One that never ends is read for a while, and answered then.
+  @Test func anEndlessRequestWithoutGRPCIsToldToo() throws {
+    let mesh = try RunningMesh()
+    let client = try HTTP2Client(to: mesh.address)
+    let stream = client.request("POST", "/v1/rules", body: [UInt8](repeating: 1, count: 60_000), staysOpen: true)
+    let other = client.request("GET", "/v1/namespaces")
+    client.run { client.closed[other] != nil }
+    #expect(client.status[other] == "415" && client.status[stream] == nil)
+    client.session.send(stream, [UInt8](repeating: 1, count: 10_000))
+    client.run { client.status[stream] != nil }
+    #expect(client.status[stream] == "415")
+  }
+
+  /// What is no HTTP at all is told so in HTTP/2, which is spoken there.
+  @Test func bytesThatAreNoHTTPGetAGoAway() throws {
+    let mesh = try RunningMesh()
+    let socket = try Socket.connect(to: mesh.address)
+    var input = ByteBuffer()
+    let line = Array("INVALID CONNECTION PREFACE\r\n\r\n".utf8)
+    waitFor { if case .bytes(line.count) = socket.send(line.span) { true } else { false } }
+    waitFor {
+      if case .endOfFile = socket.receive(into: &input, atMost: 4096) { true } else { false }
+    }
+    let said = [UInt8](copying: input.span)
+    // SETTINGS, and a GOAWAY with PROTOCOL_ERROR at the end.
+    #expect(said.count > 17 && said[3] == 4 && Array(said.suffix(17)) == [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1])
+  }
+
+  /// An answer that ends without saying how the call went is over all the same.
+  @Test func anAnswerWithoutAStatusEndsTheCall() throws {
+    let listener = try Socket.listen(on: anyPort)
+    let address = try address(of: listener)
+    let caller = try RunningCaller()
+    caller.client.execute { $0.connect(to: address) }
+    var accepted: Socket?
+    waitFor {
+      if case .connection(let socket, _) = listener.accept() { accepted = consume socket }
+      return accepted != nil
+    }
+    let settings: [UInt8] = [0, 0, 0, 4, 0, 0, 0, 0, 0]
+    _ = accepted?.send(settings.span)
+    _ = caller.events.wait { $0 == ["connected"] }
+    caller.client.execute { _ = $0.open(path: "/test/Watch") }
+    var input = ByteBuffer()
+    waitFor {
+      _ = accepted?.receive(into: &input, atMost: 4096)
+      return String(decoding: [UInt8](copying: input.span), as: UTF8.self).contains("/test/Watch")
+    }
+    // HEADERS (`:status: 200`, `content-type: application/grpc`), then an empty DATA with END_STREAM.
+    let answer: [UInt8] =
+      [0, 0, 19, 1, 4, 0, 0, 0, 1, 0x88, 0x5f, 16] + Array("application/grpc".utf8) + [0, 0, 0, 0, 1, 0, 0, 0, 1]
+    _ = accepted?.send(answer.span)
+    #expect(caller.events.wait { $0.count == 2 } == ["connected", "closed -"])
+  }
+
   // MARK: Silence
 
   @Test func aPeerThatAnswersNoPingIsDropped() throws {

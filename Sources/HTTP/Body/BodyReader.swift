@@ -59,9 +59,7 @@ public struct BodyReader: Equatable, Sendable {
 
   /// As the other, with a table that holds the fields of a trailer section afterwards; their offsets are the section's.
   public mutating func next(_ bytes: Span<UInt8>, trailers fields: inout FieldTable) -> BodyPart {
-    let part = step(bytes)
-    if case .trailers = part { return judge(part, bytes, &fields) }
-    return part
+    judge(step(bytes), bytes, &fields)
   }
 
   /// The part as it is, or what is wrong with the trailers in it.

@@ -38,7 +38,7 @@ struct FieldCollector: ~Copyable {
     isSound = true
   }
 
-  /// Whether the field's line is to be appended to `bytes`: not after the list became too large.
+  /// Counts a field, and says whether its line is to be appended to `bytes`: not after the list became too large.
   mutating func takes(_ entry: HPACKEntry) -> Bool {
     size &+= entry.cost
     if size > limit { isTooLarge = true }

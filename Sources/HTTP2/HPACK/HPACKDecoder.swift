@@ -109,7 +109,7 @@ struct HPACKDecoder: ~Copyable {
     if index <= StaticTable.count {
       let entry = staticTable.entry(index &- 1)
       staticTable.copy(index &- 1, entry.valueStart, to: &output)
-      return (entry.kind, true)
+      return (entry.kind, entry.isNameSound)
     }
     guard let entry = dynamic(index) else { return nil }
     table.copy(entry, entry.valueStart, to: &output)

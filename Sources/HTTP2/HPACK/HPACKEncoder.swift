@@ -22,9 +22,11 @@ struct HPACKEncoder: ~Copyable {
 
   /// How a field may be written (RFC 7541 §6.2).
   private enum Policy: UInt8 {
-    case indexed, plain, never
+    // As the first byte says it.
+    case indexed = 0x40
+    case plain = 0
+    case never = 0x10
 
-    var pattern: UInt8 { [0x40, 0, 0x10][Int(rawValue)] }
     var prefix: UInt8 { self == .indexed ? 6 : 4 }
   }
 
@@ -152,7 +154,7 @@ struct HPACKEncoder: ~Copyable {
   private mutating func encodeLiteral(
     _ policy: Policy, _ nameIndex: Int, _ name: Span<UInt8>, _ value: Span<UInt8>, _ output: inout ByteBuffer
   ) {
-    output.append(integer: nameIndex, policy.pattern, prefix: policy.prefix)
+    output.append(integer: nameIndex, policy.rawValue, prefix: policy.prefix)
     if nameIndex == 0 {
       output.append(integer: name.count, 0, prefix: 7)
       output.append(lowercasing: name)

@@ -29,7 +29,7 @@ struct HPACKTable: ~Copyable {
   static let initialLimit = 4096
 
   private(set) var limit = HPACKTable.initialLimit
-  private(set) var size = 0
+  private var size = 0
   /// Fields that were ever added: the number of the next one.
   private(set) var added = 0
   private var lines = ByteBuffer()
@@ -55,7 +55,7 @@ struct HPACKTable: ~Copyable {
   /// Whether an entry's part of its line holds these bytes, names compared without case.
   borrowing func isName(_ entry: HPACKEntry, _ name: Span<UInt8>) -> Bool {
     let start = entry.start &- dropped
-    return equalsLowercased(lines.span.extracting(start..<start &+ entry.nameLength), name)
+    return equalsIgnoringCase(name, lines.span.extracting(start..<start &+ entry.nameLength))
   }
 
   /// Whether an entry's whole line is this one.
@@ -64,6 +64,7 @@ struct HPACKTable: ~Copyable {
     return bytesEqual(lines.span.extracting(start..<start &+ entry.length), line)
   }
 
+  /// Whether an entry's value is this one.
   borrowing func isValue(_ entry: HPACKEntry, _ value: Span<UInt8>) -> Bool {
     let start = entry.start &- dropped
     return bytesEqual(lines.span.extracting(start &+ entry.valueStart..<start &+ entry.valueEnd), value)
@@ -135,18 +136,6 @@ struct HPACKTable: ~Copyable {
   mutating func setLimit(_ bytes: Int) { limit = bytes }
 }
 
-/// Whether `name` is the lower-case `lower`, in any case.
-func equalsLowercased(_ lower: Span<UInt8>, _ name: Span<UInt8>) -> Bool {
-  let n = name.count
-  if lower.count != n { return false }
-  var i = 0
-  while i &+ 8 <= n {
-    if lowercased(word(name, at: i)) != word(lower, at: i) { return false }
-    i &+= 8
-  }
-  return lowercased(rest(name)) == rest(lower)
-}
-
 /// Of a name in any case, never 0. Not secret: a table has 128 fields at most, so that collisions cost little.
 func hashName(_ name: Span<UInt8>) -> UInt32 {
   var state: UInt64 = 0x9e37_79b9_7f4a_7c15 &+ UInt64(truncatingIfNeeded: name.count)
@@ -159,15 +148,7 @@ func hashName(_ name: Span<UInt8>) -> UInt32 {
 }
 
 /// Of a name, whose hash is given, and a value.
-func hashField(_ name: UInt32, _ value: Span<UInt8>) -> UInt32 {
-  var state = UInt64(name) &<< 32 &+ UInt64(truncatingIfNeeded: value.count)
-  var i = 0
-  while i &+ 8 <= value.count {
-    state = mixed(state ^ word(value, at: i))
-    i &+= 8
-  }
-  return short(mixed(state ^ rest(value)))
-}
+func hashField(_ name: UInt32, _ value: Span<UInt8>) -> UInt32 { short(hash(value, seed: UInt64(name))) }
 
 /// The mixing step of wyhash (public domain).
 @inline(__always) private func mixed(_ word: UInt64) -> UInt64 {

@@ -51,7 +51,7 @@ struct StaticTable: ~Copyable, Sendable {
   /// Whether the field at the place has that name, in any case; and that value.
   func isName(_ place: Int, _ name: Span<UInt8>) -> Bool {
     let entry = entry(place)
-    return equalsLowercased(lines.span.extracting(entry.start..<entry.start &+ entry.nameLength), name)
+    return equalsIgnoringCase(name, lines.span.extracting(entry.start..<entry.start &+ entry.nameLength))
   }
 
   func isField(_ place: Int, _ name: Span<UInt8>, _ value: Span<UInt8>) -> Bool {

@@ -2,9 +2,6 @@ import Memory
 
 /// How far a session is within the frames that come: what is left over between two reads.
 struct FrameReader: ~Copyable {
-  /// What a client says first (RFC 9113 §3.4).
-  static let preface: StaticString = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-
   /// Bytes of the preface that are still to come.
   var prefaceLeft = 0
   /// The first frame is SETTINGS (RFC 9113 §3.4).
@@ -37,13 +34,15 @@ struct FrameReader: ~Copyable {
     var isSkipped = false
   }
 
-  mutating func expectPreface() { prefaceLeft = Self.preface.utf8CodeUnitCount }
+  mutating func expectPreface() { prefaceLeft = HTTP2Session.preface.utf8CodeUnitCount }
 
   /// Reads bytes of the preface that still have to come; nil when they are others.
   mutating func takePreface(_ bytes: Span<UInt8>) -> Int? {
     let n = min(prefaceLeft, bytes.count)
-    let start = Self.preface.utf8CodeUnitCount - prefaceLeft
-    let isRight = withBytes(of: Self.preface) { bytesEqual($0.extracting(start..<start + n), bytes.extracting(0..<n)) }
+    let start = HTTP2Session.preface.utf8CodeUnitCount - prefaceLeft
+    let isRight = withBytes(of: HTTP2Session.preface) {
+      bytesEqual($0.extracting(start..<start + n), bytes.extracting(0..<n))
+    }
     guard isRight else { return nil }
     prefaceLeft -= n
     return n
@@ -56,6 +55,7 @@ struct FrameReader: ~Copyable {
     return taken
   }
 
+  /// Lends the field block, which is complete, and then empty.
   mutating func takeBlock() -> ByteBuffer {
     var taken = ByteBuffer()
     swap(&taken, &block)

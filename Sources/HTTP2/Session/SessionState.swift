@@ -30,7 +30,7 @@ struct SessionState: ~Copyable {
   var events = PendingEvents()
 
   // What goes out.
-  /// Whole frames in the order in which they go out, before any DATA.
+  /// Whole frames in the order in which they go out, before any DATA that waits in a stream's queue.
   var frames = ByteBuffer()
   var encoder = HPACKEncoder()
   /// Bytes that the peer lets us send on the whole connection.
@@ -71,7 +71,7 @@ struct SessionState: ~Copyable {
     idleFrames = TokenBucket(burst: settings.idleFrameBurst, perSecond: settings.idleFramesPerSecond, at: now)
     let credit: Int
     (window, credit) = FlowWindow.connection(settings.connectionWindow)
-    if role == .server { reader.expectPreface() } else { frames.append(FrameReader.preface) }
+    if role == .server { reader.expectPreface() } else { frames.append(HTTP2Session.preface) }
     writeSettings()
     if credit > 0 { writeWindowUpdate(0, credit) }
   }

@@ -1,16 +1,17 @@
+import HTTP2
+import Memory
+
 /// What a connection's first bytes say about the protocol.
 enum Preface {
-  /// The first 24 bytes of every HTTP/2 client (RFC 9113 §3.4).
-  private static let bytes = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
-
   /// Too few bytes so far; the client speaks HTTP/2; it speaks something else.
   case undecided, http2, other
 
   init(_ bytes: Span<UInt8>) {
-    for index in 0..<min(bytes.count, Self.bytes.count) where bytes[index] != Self.bytes[index] {
-      self = .other
-      return
+    let isWhole = bytes.count >= HTTP2Session.preface.utf8CodeUnitCount
+    let begins = withBytes(of: HTTP2Session.preface) { preface in
+      let n = min(bytes.count, preface.count)
+      return bytesEqual(bytes.extracting(0..<n), preface.extracting(0..<n))
     }
-    self = bytes.count < Self.bytes.count ? .undecided : .http2
+    self = !begins ? .other : isWhole ? .http2 : .undecided
   }
 }

@@ -25,7 +25,7 @@ public struct HeaderScript: Sendable {
     guard lengths & Self.bit(name.count) != 0 else { return false }
     for i in dropped.indices {
       let wanted = dropped[i]
-      if wanted.count == name.count, equalsLowercased(name, wanted.span) { return true }
+      if equalsIgnoringCase(name, wanted.span) { return true }
     }
     return false
   }

@@ -67,7 +67,7 @@ struct FieldCondition: Sendable {
   func holds(inHeaders fields: borrowing FieldTable, _ bytes: Span<UInt8>) -> Bool {
     for i in 0..<fields.count {
       let field = fields[i]
-      guard field.nameLength == name.count, equalsLowercased(bytes.extracting(field.nameRange), name.span) else {
+      guard field.nameLength == name.count, equalsIgnoringCase(bytes.extracting(field.nameRange), name.span) else {
         continue
       }
       if accepts(bytes.extracting(field.valueRange)) { return true }
@@ -117,12 +117,6 @@ private func decode(_ raw: Span<UInt8>, into value: inout [UInt8]) {
       i &+= 1
     }
   }
-}
-
-/// Whether `bytes` in lower case are `lower`; both are as long.
-func equalsLowercased(_ bytes: Span<UInt8>, _ lower: Span<UInt8>) -> Bool {
-  for i in 0..<bytes.count where lowercased(bytes[i]) != lower[i] { return false }
-  return true
 }
 
 /// A pattern, or what is wrong with it and where.

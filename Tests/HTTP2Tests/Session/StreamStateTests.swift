@@ -284,6 +284,19 @@ import Testing
     #expect(server.fault == nil)
   }
 
+  /// A proxy speaks for many callers: ten times as many of them may leave at once.
+  @Test func aPeerOfTheMeshMayResetMore() {
+    var settings = HTTP2Settings()
+    settings.trustForMany()
+    let server = server([], settings)
+    for stream in stride(from: UInt32(1), to: 4001, by: 2) {
+      server.receive(wire(1, 5, stream, getBlock) + wire(3, 0, stream, [0, 0, 0, 8]))
+    }
+    #expect(server.fault == nil)
+    server.receive(wire(1, 5, 4001, getBlock) + wire(3, 0, 4001, [0, 0, 0, 8]))
+    #expect(server.fault == .flood(.resets))
+  }
+
   @Test func aFieldBlockMustBeCompleteInTime() {
     let server = server()
     server.receive(wire(1, 1, 1, getBlock))
