@@ -58,6 +58,15 @@ def h2load(port, seconds, connections, streams, host, path="/", data=None, field
     return {"requests": int(codes.group(1)) if codes else 0, "seconds": seconds, "errors": int(done.group(3))}
 
 
+def h2load_count(port, count, connections, streams, host, path="/", more=()):
+    """So many requests over HTTP/2 in clear, each of which must succeed; `more` are options of h2load's."""
+    text = subprocess.run(["h2load", "-t1", f"-n{count}", f"-c{connections}", f"-m{streams}", f"http://127.0.0.1:{port}{path}",
+                           "-H", f":authority: {host}", *more], capture_output=True, text=True, timeout=600).stdout
+    done = re.search(r", (\d+) succeeded", text)
+    if not done or int(done.group(1)) != count:
+        raise Failure(f"not every request of {count} succeeded:\n{text}")
+
+
 def pace(port, rate, seconds, connections, host, hosts=1):
     """Open loop at a fixed rate. Latencies in microseconds; see floor/pace.c."""
     command = [os.path.join(FLOOR, "pace"), str(port), str(rate), str(seconds), str(connections), host, str(hosts)]

@@ -20,7 +20,7 @@ def table(headings, rows):
 
 def part(name, result):
     return {"http1": http1, "http2": http1, "grpc": http1, "mesh": http1, "tls": tls, "latency": latency, "memory": memory, "changes": changes, "weights": weights, "rules": rules,
-            "instructions": instructions, "overrides": overrides, "discovery": discovery,
+            "instructions": instructions, "streams": streams, "overrides": overrides, "discovery": discovery,
             "propagation": propagation}[name](result)
 
 
@@ -92,6 +92,11 @@ def instructions(result):
     rows.append(["many / few", *(ratio.get(key) for key in ("bound", "first", "delegation", "look_up")), None])
     return table(["rules", "instructions per bound request", "per first request of a name", "of it binding the name",
                   "of it the look-up in the rules", "first binding µs"], rows) + f"\n{result['names']} hot names\n"
+
+
+def streams(result):
+    return table(["protocol", "instructions of the worker per request"],
+                 [[name, row["instructions"]] for name, row in result["rows"].items()])
 
 
 def propagation(result):
